@@ -1,0 +1,3 @@
+"""What the tests of all packages share."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What a developer runs: checks, benchmarks, starters of services."""
