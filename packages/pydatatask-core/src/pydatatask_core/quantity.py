@@ -74,7 +74,7 @@ def _is_sane(value: Decimal) -> bool:
 
 def _error(quantity: object) -> ValueError:
     return ValueError(
-        f"{quantity!r} is not a quantity: write a number and, without a space, one of n u m k M G T P E (thousands), one "
-        f"of Ki Mi Gi Ti Pi Ei (times 1024), an exponent up to {_LARGEST_EXPONENT}, or nothing; for example 2, 0.5, "
-        "100m, 1Gi, 2e3"
+        f"{quantity!r} is not a quantity: write a number and, without a space, one of n u m k M G T P E (thousands), "
+        f"one of Ki Mi Gi Ti Pi Ei (times 1024), an exponent up to {_LARGEST_EXPONENT}, or nothing; for example 2, "
+        "0.5, 100m, 1Gi, 2e3"
     )
