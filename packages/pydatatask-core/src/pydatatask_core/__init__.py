@@ -1,0 +1,1 @@
+"""The contracts and the scheduler of pydatatask: repositories, tasks, links, sessions, quotas, pipelines."""
