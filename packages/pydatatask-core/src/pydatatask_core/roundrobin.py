@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
@@ -26,12 +26,7 @@ async def roundrobin(iterables: Iterable[AsyncIterable[T] | Iterable[T]]) -> Asy
     :returns: The items.
     """
     async with AsyncExitStack() as stack:
-        turns: deque[AsyncIterator[T]] = deque()
-        for iterable in iterables:
-            iterator = aiter(iterable) if isinstance(iterable, AsyncIterable) else _step(iterable)
-            if isinstance(iterator, AsyncGenerator):
-                stack.push_async_callback(iterator.aclose)
-            turns.append(iterator)
+        turns = deque([_start(iterable, stack) for iterable in iterables])
         while turns:
             try:
                 item = await anext(turns[0])
@@ -42,7 +37,19 @@ async def roundrobin(iterables: Iterable[AsyncIterable[T] | Iterable[T]]) -> Asy
                 turns.rotate(-1)
 
 
-async def _step(iterable: Iterable[T]) -> AsyncGenerator[T, None]:
-    """Iterate over an ordinary iterable, and close it if it is a generator."""
-    for item in iterable:
+def _start(iterable: AsyncIterable[T] | Iterable[T], stack: AsyncExitStack) -> AsyncIterator[T]:
+    """Begin to iterate, and have the stack close what can be closed."""
+    if not isinstance(iterable, AsyncIterable):
+        iterator = iter(iterable)
+        if isinstance(iterator, Generator):
+            stack.callback(iterator.close)
+        return _start(_step(iterator), stack)
+    turn = aiter(iterable)
+    if isinstance(turn, AsyncGenerator):
+        stack.push_async_callback(turn.aclose)
+    return turn
+
+
+async def _step(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
+    for item in iterator:
         yield item
