@@ -1,1 +1,55 @@
 """The contracts and the scheduler of pydatatask: repositories, tasks, links, sessions, quotas, pipelines."""
+
+from pydatatask_core.access import Access as Access
+from pydatatask_core.blobs import BlobRepository as BlobRepository
+from pydatatask_core.blobs import StreamBlobRepository as StreamBlobRepository
+from pydatatask_core.errors import PydatataskError as PydatataskError
+from pydatatask_core.links import Link as Link
+from pydatatask_core.metadata import MetadataRepository as MetadataRepository
+from pydatatask_core.pipeline import Pipeline as Pipeline
+from pydatatask_core.quantity import parse_quantity as parse_quantity
+from pydatatask_core.ready import ReadyRepository as ReadyRepository
+from pydatatask_core.repository import MapRepository as MapRepository
+from pydatatask_core.repository import Repository as Repository
+from pydatatask_core.resource_manager import ResourceManager as ResourceManager
+from pydatatask_core.resources import Resources as Resources
+from pydatatask_core.resources import ResourceType as ResourceType
+from pydatatask_core.roundrobin import roundrobin as roundrobin
+from pydatatask_core.session import Session as Session
+from pydatatask_core.streams import AReadStream as AReadStream
+from pydatatask_core.streams import AWriteStream as AWriteStream
+from pydatatask_core.streams import async_copyfile as async_copyfile
+from pydatatask_core.tasks import Task as Task
+from pydatatask_core.text_streams import AReadText as AReadText
+from pydatatask_core.text_streams import AWriteText as AWriteText
+from pydatatask_core.text_streams import async_copyfile_str as async_copyfile_str
+from pydatatask_core.translation import TranslatedRepository as TranslatedRepository
+from pydatatask_core.translation import resolve as resolve
+
+__all__ = [
+    "AReadStream",
+    "AReadText",
+    "AWriteStream",
+    "AWriteText",
+    "Access",
+    "BlobRepository",
+    "Link",
+    "MapRepository",
+    "MetadataRepository",
+    "Pipeline",
+    "PydatataskError",
+    "ReadyRepository",
+    "Repository",
+    "ResourceManager",
+    "ResourceType",
+    "Resources",
+    "Session",
+    "StreamBlobRepository",
+    "Task",
+    "TranslatedRepository",
+    "async_copyfile",
+    "async_copyfile_str",
+    "parse_quantity",
+    "resolve",
+    "roundrobin",
+]

@@ -19,6 +19,7 @@ __all__ = [
     "JobNotFoundError",
     "MissingExtraError",
     "MissingFunctionError",
+    "PipelineStuckError",
     "PydatataskError",
     "QuotaImpossibleError",
     "RecordTypeError",
@@ -132,6 +133,18 @@ class TemplateNameError(PydatataskError, NameError):
 
 class QuotaImpossibleError(PydatataskError):
     """A job asks for more than the whole quota, so that it could never be launched."""
+
+
+class PipelineStuckError(PydatataskError):
+    """A run gave up, since nothing is live and what is ready cannot be launched.
+
+    :param reasons: A line for each thing that stands in the way.
+    """
+
+    def __init__(self, reasons: list[str]) -> None:
+        lines = "\n".join(f"- {reason}" for reason in reasons)
+        super().__init__(f"the pipeline cannot go on, as nothing is live and:\n{lines}")
+        self.reasons = reasons
 
 
 class SessionStateError(PydatataskError, RuntimeError):

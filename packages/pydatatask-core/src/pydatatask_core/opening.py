@@ -1,0 +1,90 @@
+"""What happens when a pipeline is opened: its tasks and repositories are validated, and its functions bound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from pydatatask_core.access import Access, validation_access
+from pydatatask_core.repository import Repository
+from pydatatask_core.tasks import Task
+
+__all__ = ["all_repositories", "prepare_tasks", "validate_repositories"]
+
+_log = logging.getLogger("pydatatask.pipeline")
+
+
+def _with_parts(repositories: Iterable[Repository]) -> dict[int, Repository]:
+    """Give repositories by identity, with all that they are made of."""
+    found: dict[int, Repository] = {}
+    waiting = list(repositories)
+    while waiting:
+        repository = waiting.pop()
+        if id(repository) not in found:
+            found[id(repository)] = repository
+            waiting.extend(repository.parts())
+    return found
+
+
+def _written(tasks: Iterable[Task]) -> set[int]:
+    """Give the identities of the repositories that tasks write, views included with what they show."""
+    waiting = [link.repo for task in tasks for link in task.links.values() if link.is_output or link.is_status]
+    written: set[int] = set()
+    while waiting:
+        repository = waiting.pop()
+        if id(repository) not in written:
+            written.add(id(repository))
+            waiting.extend(repository.sources())
+    return written
+
+
+def all_repositories(tasks: Sequence[Task]) -> list[Repository]:
+    """Give each repository that a pipeline has to do with once, those inside views and combinators included.
+
+    :param tasks: The tasks of the pipeline.
+    """
+    linked = [link.repo for task in tasks for link in task.links.values()]
+    return list(_with_parts([*linked, *(task.ready for task in tasks)]).values())
+
+
+async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
+    """Validate all repositories at the same time, each for what it is about to be used for.
+
+    :param tasks: The tasks of the pipeline.
+    :param access: :attr:`Access.OBSERVE` if nothing must be created.
+    :raises Exception: What the first ``validate`` that fails raises; other failures are logged.
+    """
+    written = _written(tasks)
+    repositories = all_repositories(tasks)
+
+    async def validate(repository: Repository) -> None:
+        if access is Access.OBSERVE:
+            validation_access.set(access)
+        else:
+            validation_access.set(Access.WRITE if id(repository) in written else Access.READ)
+        await repository.validate()
+
+    outcomes = await asyncio.gather(*map(validate, repositories), return_exceptions=True)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for failure in failures[1:]:
+        _log.error("a repository of the pipeline is not usable: %s", failure)
+    if failures:
+        raise failures[0]
+
+
+async def prepare_tasks(tasks: Iterable[Task], first_time: bool) -> None:
+    """Validate the tasks if the pipeline has not done so yet, and let them get ready to launch.
+
+    :param tasks: The tasks of the pipeline.
+    :param first_time: Whether to validate them.
+    """
+    for task in tasks:
+        if first_time:
+            await task.validate()
+            if task.never_ready and not task.disabled:
+                _log.warning(
+                    "task %s will never be launched: no link is required for its start; link an input, or pass ready=",
+                    task.name,
+                )
+        await task.prepare()

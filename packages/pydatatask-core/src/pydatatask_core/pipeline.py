@@ -1,0 +1,205 @@
+"""A pipeline is just an unordered collection of tasks.
+
+Relationships between the tasks are implicit, defined by which repositories they share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from pydatatask_core.access import Access
+from pydatatask_core.algebra import listed
+from pydatatask_core.dependencies import Node, dependants, digraph
+from pydatatask_core.errors import DefinitionError, DuplicateNameError, SessionStateError
+from pydatatask_core.opening import prepare_tasks, validate_repositories
+from pydatatask_core.repository import DIRECT
+from pydatatask_core.resource_manager import ResourceManager
+from pydatatask_core.scheduling.rounds import Rounds
+from pydatatask_core.scheduling.running import Run, RunOptions
+from pydatatask_core.session import Session
+from pydatatask_core.tasks import Task
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """The pipeline class.
+
+    Nothing is launched or reaped outside :meth:`update`, its two halves and :meth:`run`. The repositories are the only
+    state: a pipeline can be stopped anywhere and started again anywhere.
+
+    :param tasks: The tasks which make up this pipeline.
+    :param session: The session to open while this pipeline is active.
+    :param resources: Any resource managers in use. You need to provide these so the pipeline can reset the
+        rate-limiting at each update.
+    :param priority: Optional: a function which takes a task and job name and returns an integer priority. No jobs will
+        be scheduled unless all higher-priority jobs (larger numbers) have already been scheduled.
+    :param concurrency: How many jobs of an in-process task run at a time, and how many launches of any other task are
+        under way at a time.
+    :param poll_seconds: How long :meth:`run` waits for a hint before it looks at the repositories again: at first, and
+        at most, after nothing has happened for a while.
+    :param retry_seconds: After how long something that failed is tried again in :meth:`run`; each further failure
+        doubles it, up to half a minute.
+    :raises DuplicateNameError: Two tasks have the same name.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        session: Session,
+        resources: Iterable[ResourceManager] = (),
+        priority: Callable[[str, str], int] | None = None,
+        *,
+        concurrency: int = 15,
+        poll_seconds: tuple[float, float] = (0.01, 1.0),
+        retry_seconds: float = 0.25,
+    ) -> None:
+        if concurrency < 1:
+            raise DefinitionError(f"concurrency must be at least 1, not {concurrency}")
+        self.tasks: dict[str, Task] = {}
+        for task in tasks:
+            if task.name in self.tasks:
+                raise DuplicateNameError(f"the pipeline has two tasks named {task.name!r}; give one another name")
+            self.tasks[task.name] = task
+        self.session = session
+        self.resources = list(resources)
+        self.priority = priority
+        self._rounds = Rounds(list(self.tasks.values()), self.resources, priority, concurrency, retry_seconds)
+        self._poll_seconds = poll_seconds
+        self._validated = False
+        self._turn: asyncio.Lock | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the pipeline is open for rounds."""
+        return self._turn is not None
+
+    def settings(self, synchronous: bool = False, metadata: bool = True) -> None:
+        """Set properties of the current run.
+
+        :param synchronous: Whether jobs will be started and completed in-process, waiting for their completion before a
+            launch phase succeeds.
+        :param metadata: Whether jobs will store their completion metadata.
+        """
+        for task in self.tasks.values():
+            task.synchronous = synchronous
+            task.metadata = metadata
+
+    async def open(self, access: Access = Access.WRITE) -> None:
+        """Open the pipeline and its associated resource session.
+
+        This is done automatically when entering an ``async with pipeline:`` block. Tasks are validated at the first
+        opening, repositories at each.
+
+        :param access: :attr:`Access.OBSERVE` opens it for looking only: nothing is created, and no rounds can be run.
+        :raises SessionStateError: The pipeline is open already.
+        """
+        if self.is_open:
+            raise SessionStateError("the pipeline is open already; close it before it is opened again")
+        await self.session.open()
+        try:
+            await validate_repositories(list(self.tasks.values()), access)
+            if access is Access.OBSERVE:
+                return
+            await prepare_tasks(self.tasks.values(), first_time=not self._validated)
+        except BaseException:
+            await self.session.close()
+            raise
+        self._validated = True
+        self._turn = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close the pipeline and its associated resource session.
+
+        This is done automatically when exiting an ``async with pipeline:`` block.
+        """
+        self._turn = None
+        await self.session.close()
+
+    async def __aenter__(self) -> Self:
+        """Open the pipeline."""
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the pipeline; resources of the session see the exception."""
+        self._turn = None
+        await self.session.__aexit__(exc_type, exc, traceback)
+
+    def _round_turn(self) -> asyncio.Lock:
+        """Give the lock that keeps two rounds from launching the same job."""
+        if self._turn is None:
+            raise SessionStateError("the pipeline is not open: use it inside `async with pipeline:`")
+        return self._turn
+
+    async def update(self) -> bool:
+        """Perform one round of pipeline maintenance: the update phase and then the launch phase.
+
+        The pipeline must be opened for this function to run. It returns when every launch of the round has, and the
+        launch of an in-process job is the job.
+
+        :returns: Whether there is any activity in the pipeline.
+        """
+        live = await self.update_only_update()
+        return await self.update_only_launch() or live
+
+    async def update_only_update(self) -> bool:
+        """Perform one round of the update phase of pipeline maintenance. The pipeline must be opened.
+
+        :returns: Whether there were any live jobs.
+        """
+        async with self._round_turn():
+            return await self._rounds.update_tasks(self._rounds.tasks)
+
+    async def update_only_launch(self) -> bool:
+        """Perform one round of the launch phase of pipeline maintenance. The pipeline must be opened.
+
+        :returns: Whether there were any jobs launched or ready to launch, or this could not be found out.
+        """
+        async with self._round_turn():
+            answers = await self._rounds.ready(self._rounds.tasks)
+            ready = {task: jobs for task, jobs in answers.items() if jobs}
+            await self._rounds.launch_all(ready)
+            return bool(ready) or None in answers.values()
+
+    async def run(self, forever: bool = False, launch_once: bool = False, timeout: float | None = None) -> None:
+        """Bring the pipeline from ready to done: run rounds until nothing is live nor ready.
+
+        Unlike :meth:`update`, it does not wait for a slow in-process job before it goes on with others.
+
+        :param forever: Whether to go on when all is quiet.
+        :param launch_once: Whether to launch only what is ready at the first look, and then only to look after it.
+        :param timeout: Seconds after which to stop; what runs elsewhere is left alone.
+        :raises TimeoutError: The time was over.
+        :raises PipelineStuckError: Nothing is live, and all that is ready has failed to launch five times in a row, can
+            never fit its quota, or hangs on a store that has failed for five minutes. Not with ``forever``.
+        """
+        async with self._round_turn(), asyncio.timeout(timeout):
+            await Run(self._rounds, RunOptions(forever, launch_once, self._poll_seconds)).go()
+
+    async def gather_ready_jobs(self, task: Task) -> set[str]:
+        """Collect all jobs that are ready to be launched for a given task.
+
+        :param task: A task of the pipeline.
+        """
+        return set(await listed(DIRECT, task.ready))
+
+    def graph(self) -> networkx.DiGraph[Node]:
+        """Generate the dependency graph: a directed graph with both repositories and tasks as nodes."""
+        return digraph(self.tasks.values())
+
+    def dependants(self, node: Node, recursive: bool) -> Iterable[Node]:
+        """Iterate the nodes that are dependent on the given node of the dependency graph, first the node itself.
+
+        :param node: The starting point of the graph traversal.
+        :param recursive: Whether to return only direct dependencies (False) or transitive ones (True).
+        """
+        return dependants(self.tasks.values(), node, recursive)

@@ -1,0 +1,88 @@
+"""What the repositories contain, each asked at most once a round, and not even that if it has not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from pydatatask_core.overriding import answers_by_contains
+from pydatatask_core.repository import Repository
+from pydatatask_core.single_flight import SingleFlight
+
+__all__ = ["Listing"]
+
+
+@dataclass
+class _Answer:
+    """What a repository said, and when."""
+
+    repository: Repository
+    round: int
+    revision: Hashable | None
+    keys: AbstractSet[str]
+
+
+class Listing:
+    """The :class:`~pydatatask_core.repository.KeyLookup` of the scheduler.
+
+    Within a round every repository is listed once, whoever asks. From one round to the next a listing is kept where the
+    repository's ``revision()`` is what it was, so that a quiet round costs in proportion to the repositories, not to
+    the jobs in them.
+    """
+
+    def __init__(self) -> None:
+        self._round = 0
+        self._answers: dict[int, _Answer] = {}  # by identity, since users' repositories may compare by value
+        self._failures: dict[int, Exception] = {}
+        self._asking: SingleFlight[AbstractSet[str]] = SingleFlight()
+
+    def begin_round(self) -> None:
+        """Begin a round: what was said before holds only as far as revisions vouch for it."""
+        self._round += 1
+        self._failures.clear()
+
+    async def keys(self, repository: Repository) -> AbstractSet[str]:
+        """Give all jobs of a repository, as of this round.
+
+        :param repository: What to list.
+        :raises Exception: What listing it raised; it is not asked again in this round.
+        """
+        answer = self._answers.get(id(repository))
+        if answer is not None and answer.round == self._round:
+            return answer.keys
+        failure = self._failures.get(id(repository))
+        if failure is not None:
+            raise failure
+        return await self._asking.share(id(repository), lambda: self._ask(repository))
+
+    async def members(self, repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        """Give those of ``jobs`` that are in a repository.
+
+        :param repository: Whom to ask.
+        :param jobs: The candidates.
+        """
+        if answers_by_contains(type(repository)):
+            return {job for job in jobs if await repository.contains(job)}
+        return jobs & await self.keys(repository)
+
+    async def _ask(self, repository: Repository) -> AbstractSet[str]:
+        round_ = self._round
+        try:
+            answer = await self._look(repository)
+        except Exception as error:
+            if not getattr(error, "__notes__", None):
+                error.add_note(f"This happened while {repository.describe()} was being listed.")
+            self._failures[id(repository)] = error
+            self._answers.pop(id(repository), None)
+            raise
+        answer.round = round_
+        self._answers[id(repository)] = answer
+        return answer.keys
+
+    async def _look(self, repository: Repository) -> _Answer:
+        known = self._answers.get(id(repository))
+        revision = await repository.revision()  # before the listing: a change in between makes the token an old one
+        if known is not None and revision is not None and revision == known.revision:
+            return known
+        return _Answer(repository, self._round, revision, await repository.keys_via(self))

@@ -1,0 +1,115 @@
+"""The two halves of a round: look after what is live, and find and launch what is ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar
+
+from pydatatask_core.algebra import listed
+from pydatatask_core.errors import QuotaImpossibleError
+from pydatatask_core.offers import Offer
+from pydatatask_core.resource_manager import ResourceManager
+from pydatatask_core.scheduling.dispatcher import Dispatcher
+from pydatatask_core.scheduling.listing import Listing
+from pydatatask_core.scheduling.planning import Priority, plan
+from pydatatask_core.scheduling.troubles import Subject, Troubles
+from pydatatask_core.tasks import Task
+
+__all__ = ["Rounds"]
+
+T = TypeVar("T")
+
+
+class Rounds:
+    """What the rounds of one pipeline have in common.
+
+    :param tasks: The tasks, in order of definition.
+    :param resources: The resource managers that are made to recompute their load in each round.
+    :param priority: Tells the priority of a job, or None.
+    :param width: How many launches of a task may be under way at a time.
+    :param retry_delay: Seconds after which something that failed for the first time is tried again.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        resources: Sequence[ResourceManager],
+        priority: Priority | None,
+        width: int,
+        retry_delay: float,
+    ) -> None:
+        self.tasks = tasks
+        self.priority = priority
+        self.width = width
+        self.listing = Listing()
+        self.troubles = Troubles(retry_delay)
+        self._resources = resources
+
+    async def update_tasks(self, tasks: Sequence[Task]) -> bool:
+        """Let tasks look after their live jobs, all at the same time.
+
+        :param tasks: The tasks whose turn it is.
+        :returns: Whether any of them has live jobs, or did anything, or failed.
+        """
+        await self._flush()
+        return any(await _gather_results([self._update(task) for task in tasks]))
+
+    async def _update(self, task: Task) -> bool:
+        return bool(await self.troubles.contain(Subject("update", task.name), task.update, True))
+
+    async def ready(self, tasks: Sequence[Task]) -> dict[Task, AbstractSet[str] | None]:
+        """Find out what is ready, asking each repository at most once.
+
+        :param tasks: The tasks whose turn it is; of a disabled one nothing is ready.
+        :returns: For each task the jobs that are ready, or None where that could not be found out.
+        """
+        self.listing.begin_round()
+        enabled = [task for task in tasks if not task.disabled]
+        return dict(zip(enabled, await _gather_results([self._ready(task) for task in enabled]), strict=True))
+
+    async def _ready(self, task: Task) -> AbstractSet[str] | None:
+        return await self.troubles.contain(
+            Subject("ready", task.name), lambda: listed(self.listing, task.ready), otherwise=None
+        )
+
+    async def launch_all(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+        """Launch what is ready, and return when every launch has.
+
+        :param ready: For each task the jobs to launch.
+        """
+        await self._flush()
+        async with asyncio.TaskGroup() as group:
+            Dispatcher(group, self.width, self.launch).submit(plan(ready, self.priority))
+
+    async def launch(self, task: Task, job: str, offer: Offer | None) -> None:
+        """Launch one job; a failure is noted and goes no further.
+
+        :param task: The task.
+        :param job: The job.
+        :param offer: Where resource managers have noted what they refused; None for a job that runs in this process.
+        """
+        subject = Subject("launch", task.name, job)
+        await self.troubles.contain(subject, lambda: task.launch(job), None)
+        if offer is not None and offer.impossible is not None and self.troubles.get(subject) is None:
+            self.troubles.note(
+                subject,
+                QuotaImpossibleError(
+                    f"job {job} of task {task.name} asks for more {offer.impossible.name} than the whole quota allows; "
+                    "raise the quota or lower the request"
+                ),
+            )
+
+    async def _flush(self) -> None:
+        for manager in self._resources:
+            await manager.flush()
+
+
+async def _gather_results(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run coroutines at the same time; alone, one needs no task of its own."""
+    if len(calls) == 1:
+        return [await calls[0]]
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(call) for call in calls]
+    return [task.result() for task in running]

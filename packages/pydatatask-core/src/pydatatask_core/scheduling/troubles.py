@@ -1,0 +1,140 @@
+"""What failed, how often in a row, and when it is to be tried again.
+
+The one place of this layer that catches whatever users' tasks and repositories may raise: it is logged with the name
+of the task and job, and the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from typing_extensions import override
+
+__all__ = ["Subject", "Trouble", "Troubles"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("pydatatask.pipeline")
+_LONGEST_DELAY = 30.0
+
+
+class Subject(NamedTuple):
+    """What may fail: an activity of a task, perhaps for a certain job."""
+
+    activity: str
+    """What was being done: ``"update"``, ``"ready"`` (finding out what is ready) or ``"launch"``."""
+
+    task: str
+    """The task's name."""
+
+    job: str | None = None
+    """The job, where it is about one."""
+
+    @override
+    def __str__(self) -> str:
+        about = self.task if self.job is None else f"{self.task}, job {self.job}"
+        return {"update": f"update of {about}", "ready": f"what is ready for {about}"}.get(
+            self.activity, f"{self.activity} of {about}"
+        )
+
+
+@dataclass
+class Trouble:
+    """A row of failures without a success between them."""
+
+    subject: Subject
+    """What failed."""
+
+    error: Exception
+    """What it raised last."""
+
+    since: float
+    """When the row began, by :func:`time.monotonic`."""
+
+    retry_at: float
+    """Not to be tried again before this time, by the same clock."""
+
+    times: int = 1
+    """How many failures there were in the row."""
+
+
+class Troubles:
+    """The troubles there are at present.
+
+    :param first_delay: Seconds before the second attempt; each further failure doubles them, up to 30.
+    """
+
+    def __init__(self, first_delay: float) -> None:
+        self._first_delay = first_delay
+        self._present: dict[Subject, Trouble] = {}
+
+    def __iter__(self) -> Iterator[Trouble]:
+        return iter(list(self._present.values()))
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def get(self, subject: Subject) -> Trouble | None:
+        """Give the trouble with a subject, if there is any.
+
+        :param subject: What may have failed.
+        """
+        return self._present.get(subject)
+
+    def is_due(self, subject: Subject) -> bool:
+        """Tell whether a subject may be tried now: it has not failed, or the delay after that is over.
+
+        :param subject: What may have failed.
+        """
+        trouble = self._present.get(subject)
+        return trouble is None or time.monotonic() >= trouble.retry_at
+
+    def next_retry(self) -> float | None:
+        """Give the seconds until something is due that has failed, or None."""
+        if not self._present:
+            return None
+        return max(0.0, min(trouble.retry_at for trouble in self._present.values()) - time.monotonic())
+
+    def clear(self, subject: Subject) -> None:
+        """Take note that a subject has succeeded, or exists no longer.
+
+        :param subject: What had failed.
+        """
+        self._present.pop(subject, None)
+
+    def note(self, subject: Subject, error: Exception) -> None:
+        """Take note of a failure and log it.
+
+        :param subject: What failed.
+        :param error: What it raised.
+        """
+        now = time.monotonic()
+        trouble = self._present.get(subject)
+        if trouble is None:
+            trouble = self._present[subject] = Trouble(subject, error, now, now)
+        else:
+            trouble.error = error
+            trouble.times += 1
+        delay = min(self._first_delay * 2 ** min(trouble.times - 1, 30), _LONGEST_DELAY)
+        trouble.retry_at = now + delay
+        _log.error("%s failed, will be tried again: %s: %s", subject, type(error).__name__, error, exc_info=error)
+
+    async def contain(self, subject: Subject, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        """Make a call of a task or repository; a failure is noted here and goes no further.
+
+        :param subject: What the call is about.
+        :param call: Makes the call.
+        :param otherwise: What to return if it fails.
+        """
+        try:
+            value = await call()
+        except Exception as error:
+            self.note(subject, error)
+            return otherwise
+        if self._present:
+            self.clear(subject)
+        return value
