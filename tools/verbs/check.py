@@ -1,0 +1,69 @@
+"""`tools/dev check`: everything that needs no test run."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from tools.checks import declared, documented, layering, public_api, requirements, versions
+from tools.command import PYTHON, run
+from tools.workspace import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _program(*arguments: str) -> Callable[[], bool]:
+    return lambda: run([PYTHON, "-m", *arguments]) == 0
+
+
+def _listing(problems: Callable[[Path], list[str]]) -> Callable[[], bool]:
+    def check() -> bool:
+        found = problems(ROOT)
+        for problem in found:
+            print(problem)
+        return not found
+
+    return check
+
+
+CHECKS: Final[dict[str, Callable[[], bool]]] = {
+    "format": _program("ruff", "format", "--check", "--quiet", "."),
+    "lint": _program("ruff", "check", "--quiet", "."),
+    "types": _program("mypy", "--no-error-summary"),
+    "layering": _listing(layering.problems),
+    "declared": _listing(declared.problems),
+    "public-api": _listing(public_api.problems),
+    "documented": _listing(documented.problems),
+    "versions": _listing(versions.problems),
+    "requirements": _listing(requirements.problems),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks, all or those that are named."""
+    parser = argparse.ArgumentParser(prog="tools/dev check", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="CHECK", help=", ".join(CHECKS))
+    parser.add_argument("--fix", action="store_true", help="first format, and mend what ruff can mend")
+    parser.add_argument("--update-api", action="store_true", help="first record the public names as they are now")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in CHECKS]:
+        parser.error(f"no check {', '.join(unknown)}; there are {', '.join(CHECKS)}")
+    if options.fix:
+        run([PYTHON, "-m", "ruff", "check", "--quiet", "--fix", "."])
+        run([PYTHON, "-m", "ruff", "format", "--quiet", "."])
+    if options.update_api:
+        public_api.update(ROOT)
+    failed = [name for name in options.names or CHECKS if not _passes(name)]
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _passes(name: str) -> bool:
+    begin = time.perf_counter()
+    passed = CHECKS[name]()
+    print(f"{name:13} {'ok' if passed else 'FAILED'} ({time.perf_counter() - begin:.1f} s)", flush=True)
+    return passed
