@@ -18,10 +18,13 @@ from pydatatask_core.plugging import plugged_links, same_repository
 from pydatatask_core.ready import ReadyRepository
 from pydatatask_core.repository import Repository
 
-__all__ = ["ChangeListener", "Task"]
+__all__ = ["ChangeListener", "FailureListener", "Task"]
 
 ChangeListener = Callable[[Repository, str], None]
 """Is told that a job may have appeared in, or left, a repository."""
+
+FailureListener = Callable[[str, BaseException], None]
+"""Is told that a job has run and failed, and of what."""
 
 
 class Task(ABC):
@@ -43,6 +46,7 @@ class Task(ABC):
         self.synchronous = False
         self.metadata = True
         self.listener: ChangeListener | None = None
+        self.failure_listener: FailureListener | None = None
         self._ready = ready
         self._default_ready: ReadyRepository | None = None
 
@@ -237,6 +241,18 @@ class Task(ABC):
         """
         if self.listener is not None:
             self.listener(repo, job)
+
+    def failed(self, job: str, error: BaseException) -> None:
+        """Report that a job has run, here or in an executor, and that its function raised.
+
+        Such a job is over; its launch did not fail, hence :meth:`launch` does not raise. Whoever has to know (the exit
+        status of ``launch --sync``, say) sets :attr:`failure_listener`.
+
+        :param job: The job.
+        :param error: What the function raised.
+        """
+        if self.failure_listener is not None:
+            self.failure_listener(job, error)
 
 
 def _merged(present: Link, more: Link) -> Link:
