@@ -1,1 +1,10 @@
 """The tasks of pydatatask: functions in this process or an executor, local and SSH processes, Kubernetes pods."""
+
+from __future__ import annotations
+
+from pydatatask_exec.functions import FunctionTaskProtocol as FunctionTaskProtocol
+from pydatatask_exec.functions import PlainFunctionProtocol as PlainFunctionProtocol
+from pydatatask_exec.functions import TaskFunction as TaskFunction
+from pydatatask_exec.inprocess import InProcessSyncTask as InProcessSyncTask
+
+__all__ = ["FunctionTaskProtocol", "InProcessSyncTask", "PlainFunctionProtocol", "TaskFunction"]
