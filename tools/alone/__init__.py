@@ -1,0 +1,1 @@
+"""Prove that each distribution works with nothing but what it declares."""
