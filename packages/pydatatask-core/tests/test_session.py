@@ -291,6 +291,16 @@ async def test_the_traceback_does_not_wander_through_the_resources() -> None:
     assert "manage" not in [entry.name for entry in caught.traceback]
 
 
+async def test_a_system_exit_is_not_hidden_by_a_failure_of_closing(caplog: pytest.LogCaptureFixture) -> None:
+    recorded = Recorded(closing={"b": ConnectionError("broken")})
+    error = SystemExit(3)
+    with pytest.raises(SystemExit) as caught:
+        await raise_within(recorded.session, error)
+    assert caught.value is error
+    assert "_raise_failures" not in [entry.name for entry in caught.traceback]
+    assert "broken" in caplog.text
+
+
 async def test_cancelling_the_body_closes_all_and_goes_on_as_cancellation(caplog: pytest.LogCaptureFixture) -> None:
     recorded = Recorded(closing={"b": ConnectionError("broken")})
     inside = asyncio.Event()

@@ -117,6 +117,19 @@ async def test_a_write_or_commit_that_is_cancelled_discards(step: str) -> None:
     assert writer.steps.count("discard") == 1
 
 
+async def test_a_cancelled_write_cannot_be_committed_afterwards() -> None:
+    writer = ListWriter(b"old")
+    writer.hanging = "stage"
+    task = asyncio.create_task(writer.write(b"half"))
+    await writer.hangs.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await writer.close()
+    assert writer.value == b"old"
+    assert writer.steps == ["stage", "discard"]
+
+
 async def test_a_failing_discard_does_not_hide_the_error_that_led_to_it(caplog: pytest.LogCaptureFixture) -> None:
     writer = ListWriter(failing={"stage": ZeroDivisionError("first"), "discard": OSError("second")})
     with caplog.at_level(logging.ERROR, "pydatatask.repository"), pytest.raises(ZeroDivisionError, match="first"):

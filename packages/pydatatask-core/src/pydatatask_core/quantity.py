@@ -37,7 +37,7 @@ def parse_quantity(quantity: str | float | int | Decimal) -> Decimal:
     :returns: The exact value: nothing is rounded, and there is no greatest value but 1e999.
     :raises ValueError: On invalid or unknown input.
     """
-    if isinstance(quantity, bool) or not isinstance(quantity, str | int | float | Decimal):
+    if not isinstance(quantity, str | int | float | Decimal):
         raise _error(quantity)
     match = _QUANTITY.fullmatch(str(quantity))
     if match is None:
