@@ -1,0 +1,1 @@
+"""The workloads, a module each, with a function `workloads()` that returns them."""
