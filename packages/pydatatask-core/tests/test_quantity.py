@@ -33,6 +33,7 @@ NUMBERS = st.from_regex(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})", ful
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**18), max_value=10**18)
 
 
+@pytest.mark.requirement("quantity.grammar")
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -64,16 +65,19 @@ def test_what_quantities_mean(written: str | float | int | Decimal, value: str) 
     assert parse_quantity(written) == Decimal(value)
 
 
+@pytest.mark.requirement("quantity.suffixes", "quantity.grammar")
 @given(number=NUMBERS, suffix=st.sampled_from(sorted(FACTORS)))
 def test_suffixes_scale_exactly(number: str, suffix: str) -> None:
     assert parse_quantity(number + suffix) == EXACT.multiply(Decimal(number), Decimal(FACTORS[suffix]))
 
 
+@pytest.mark.requirement("quantity.grammar")
 @given(number=NUMBERS, exponent=st.integers(-900, 900), letter=st.sampled_from("eE"))
 def test_exponents_scale_exactly(number: str, exponent: int, letter: str) -> None:
     assert parse_quantity(f"{number}{letter}{exponent}") == EXACT.multiply(Decimal(number), Decimal(f"1e{exponent}"))
 
 
+@pytest.mark.requirement("quantity.grammar")
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**300), 10**300) | AMOUNTS)
 def test_numbers_stand_for_themselves(number: float | int | Decimal) -> None:
     assert parse_quantity(number) == Decimal(repr(number) if isinstance(number, float) else number)
@@ -85,6 +89,7 @@ def test_a_coarse_decimal_context_rounds_nothing() -> None:
     assert value == Decimal("1.234567891") * Decimal(FACTORS["Ei"])
 
 
+@pytest.mark.requirement("quantity.invalid")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -137,6 +142,7 @@ def test_anything_else_is_a_value_error_that_shows_the_grammar(wrong: Any) -> No
         parse_quantity(wrong)
 
 
+@pytest.mark.requirement("quantity.invalid")
 @given(st.text("0123456789+-.eEinumkKMGTP ", max_size=8))
 def test_nothing_but_a_value_error_comes_of_nonsense(text: str) -> None:
     try:

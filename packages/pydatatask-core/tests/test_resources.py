@@ -15,6 +15,7 @@ AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value
 RESOURCES = st.builds(Resources, AMOUNTS, AMOUNTS, st.integers(-(10**9), 10**9))
 
 
+@pytest.mark.requirement("resources.arithmetic")
 def test_the_documented_example() -> None:
     r = Resources.parse(1, 1, 100)
     r += Resources.parse(2, 3, 0)
@@ -31,6 +32,7 @@ def test_parsing_follows_the_grammar_of_quantities() -> None:
     assert Resources.parse(cpu=0.1, mem="1Gi").mem == 1073741824
 
 
+@pytest.mark.requirement("resources.none-launches")
 def test_launches_that_are_not_given_are_kept_as_the_integer_for_no_limit() -> None:
     launches = Resources.parse(1, 1).launches
     assert launches == UNLIMITED_LAUNCHES == 999999999
@@ -56,6 +58,7 @@ def test_what_is_not_a_quantity_is_a_value_error(arguments: tuple[Any, ...]) -> 
         Resources.parse(*arguments)
 
 
+@pytest.mark.requirement("resources.arithmetic")
 @given(RESOURCES, RESOURCES, RESOURCES)
 def test_sums_form_a_commutative_group(a: Resources, b: Resources, c: Resources) -> None:
     zero = Resources(launches=0)
@@ -84,6 +87,7 @@ def test_a_coarse_decimal_context_rounds_no_sum(a: Resources, b: Resources) -> N
     assert back == a
 
 
+@pytest.mark.requirement("resources.excess")
 @given(RESOURCES, RESOURCES)
 def test_excess_is_the_first_that_is_over_in_the_order_of_the_enumeration(used: Resources, limit: Resources) -> None:
     over = [
@@ -103,6 +107,7 @@ def test_what_equals_the_limit_is_within_it(limit: Resources) -> None:
     assert limit.excess(limit) is None
 
 
+@pytest.mark.requirement("resources.excess")
 @pytest.mark.parametrize(
     ("used", "kind"),
     [
@@ -117,6 +122,7 @@ def test_excess_by_kind(used: Resources, kind: ResourceType | None) -> None:
     assert used.excess(Resources.parse(1, 1, 1)) is kind
 
 
+@pytest.mark.requirement("resources.none-launches")
 @pytest.mark.parametrize("limit", [UNLIMITED_LAUNCHES, UNLIMITED_LAUNCHES + 1])
 def test_a_limit_of_launches_from_the_constant_up_is_none(limit: int) -> None:
     used = Resources(launches=UNLIMITED_LAUNCHES * 5)

@@ -31,12 +31,14 @@ class Source:
             self.closed = True
 
 
+@pytest.mark.requirement("stream.roundrobin")
 async def test_the_documented_example() -> None:
     expected = ["A", "D", "E", "B", "F", "C"]
     assert [item async for item in roundrobin([Source("ABC"), Source("D"), Source("EF")])] == expected
     assert [item async for item in roundrobin(["ABC", "D", "EF"])] == expected
 
 
+@pytest.mark.requirement("stream.roundrobin")
 @given(st.lists(st.tuples(st.text("abc", max_size=5), st.booleans()), max_size=5))
 def test_turns_are_taken_as_columns_are_read(sources: list[tuple[str, bool]]) -> None:
     async def collect() -> list[str]:

@@ -59,6 +59,7 @@ async def raise_within(session: Session, error: BaseException) -> None:
         raise error
 
 
+@pytest.mark.requirement("session.resource", "session.context")
 async def test_the_documented_example(tmp_path: Path) -> None:
     (tmp_path / "src").write_bytes(b"content")
     session = Session()
@@ -79,6 +80,7 @@ async def test_the_documented_example(tmp_path: Path) -> None:
     assert (tmp_path / "dst").read_bytes() == b"content"
 
 
+@pytest.mark.requirement("session.context", "session.reverse-order")
 async def test_resources_open_in_order_and_close_in_reverse() -> None:
     recorded = Recorded()
     async with recorded.session as session:
@@ -95,6 +97,7 @@ async def test_opening_and_closing_by_hand_is_the_same() -> None:
     assert recorded.log[3:] == ["close c", "close b", "close a"]
 
 
+@pytest.mark.requirement("session.reopened")
 async def test_a_session_can_be_opened_again() -> None:
     recorded = Recorded()
     for _ in range(3):
@@ -103,6 +106,7 @@ async def test_a_session_can_be_opened_again() -> None:
     assert recorded.log == ["open a", "open b", "open c", "close c", "close b", "close a"] * 3
 
 
+@pytest.mark.requirement("session.closed-resource")
 async def test_using_a_resource_of_a_closed_session_is_an_error_that_names_it() -> None:
     recorded = Recorded()
     use = recorded.resources["b"]
@@ -178,6 +182,7 @@ async def test_registering_while_it_is_open_is_refused() -> None:
             recorded.session.resource(recorded.manager("late"))
 
 
+@pytest.mark.requirement("session.duplicate")
 async def test_two_resources_of_one_name_are_an_error() -> None:
     recorded = Recorded()
     with pytest.raises(DuplicateNameError, match="'b'"):
@@ -192,6 +197,7 @@ async def test_closing_a_closed_session_does_nothing() -> None:
     assert recorded.log.count("close a") == 1
 
 
+@pytest.mark.requirement("session.failed-open")
 async def test_an_open_that_fails_half_way_closes_what_it_opened() -> None:
     recorded = Recorded(opening={"c": ConnectionError("refused")})
     with pytest.raises(ConnectionError, match="refused") as caught:
@@ -213,6 +219,7 @@ async def test_an_open_that_fails_half_way_closes_what_it_opened() -> None:
         assert recorded.resources["c"]() == "C"
 
 
+@pytest.mark.requirement("session.reverse-order", "session.reopened")
 async def test_all_resources_close_even_if_one_fails() -> None:
     recorded = Recorded(closing={"c": ConnectionError("broken")})
     with pytest.raises(ConnectionError, match="broken") as caught:
@@ -320,6 +327,7 @@ async def test_cancelling_the_body_closes_all_and_goes_on_as_cancellation(caplog
     assert "'b'" in caplog.text
 
 
+@pytest.mark.requirement("session.reverse-order")
 async def test_a_close_that_is_cancelled_still_closes_all(caplog: pytest.LogCaptureFixture) -> None:
     recorded = Recorded(closing={"a": ConnectionError("broken")})
     await recorded.session.open()
@@ -339,6 +347,7 @@ async def test_a_close_that_is_cancelled_still_closes_all(caplog: pytest.LogCapt
         assert recorded.resources["a"]() == "A"
 
 
+@pytest.mark.requirement("session.yields-once")
 async def test_a_manager_that_yields_nothing_is_named() -> None:
     session = Session()
 
@@ -351,6 +360,7 @@ async def test_a_manager_that_yields_nothing_is_named() -> None:
         await session.open()
 
 
+@pytest.mark.requirement("session.yields-once")
 @pytest.mark.parametrize("error", [None, ZeroDivisionError()])
 async def test_a_manager_that_yields_twice_is_named_and_finished(error: Exception | None) -> None:
     session = Session()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydatatask_core.streams import AReadStream, AWriteStream, async_copyfile
 
 
+@pytest.mark.requirement("stream.write-protocol")
 async def test_closing_commits_what_was_written() -> None:
     writer = ListWriter(b"old")
     await writer.write(b"one ")
@@ -22,6 +23,7 @@ async def test_closing_commits_what_was_written() -> None:
     assert writer.closed
 
 
+@pytest.mark.requirement("stream.write-protocol")
 async def test_leaving_the_block_normally_commits_once_however_often_it_is_closed() -> None:
     writer = ListWriter()
     async with writer as stream:
@@ -32,6 +34,7 @@ async def test_leaving_the_block_normally_commits_once_however_often_it_is_close
     assert writer.value == b"x"
 
 
+@pytest.mark.requirement("stream.write-protocol")
 async def test_leaving_the_block_by_an_exception_keeps_the_old_value() -> None:
     writer = ListWriter(b"old")
 
@@ -144,6 +147,7 @@ async def test_a_failing_explicit_abort_is_raised() -> None:
         await writer.abort()
 
 
+@pytest.mark.requirement("stream.read-protocol")
 async def test_a_reader_is_closed_however_its_block_is_left() -> None:
     reader = ListReader([b"x"])
     async with reader as stream:
@@ -154,6 +158,7 @@ async def test_a_reader_is_closed_however_its_block_is_left() -> None:
     assert reader.closes == 2
 
 
+@pytest.mark.requirement("stream.copy-bytes", "stream.read-protocol")
 @given(pieces=st.lists(st.binary(max_size=20), max_size=10), blocksize=st.integers(1, 25))
 def test_copying_copies_everything_in_bounded_blocks(pieces: list[bytes], blocksize: int) -> None:
     async def copy() -> None:

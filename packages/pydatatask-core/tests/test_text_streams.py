@@ -34,6 +34,7 @@ async def read_by(stream: AReadText, sizes: list[int | None]) -> list[str]:
     raise AssertionError("reading does not come to an end")
 
 
+@pytest.mark.requirement("stream.text-read", "stream.text-read-moves-on", "stream.text-decoding")
 @given(st.data())
 def test_any_chunking_and_any_read_sizes_give_the_same_text(data: st.DataObject) -> None:
     encoding = data.draw(st.sampled_from(ENCODINGS))
@@ -58,6 +59,7 @@ def test_any_chunking_and_any_read_sizes_give_the_same_text(data: st.DataObject)
     asyncio.run(check())
 
 
+@pytest.mark.requirement("stream.text-decoding", "stream.text-truncated")
 @given(st.data())
 def test_malformed_bytes_raise_under_strict_and_are_replaced_on_demand(data: st.DataObject) -> None:
     encoded = data.draw(st.binary(max_size=40))
@@ -79,6 +81,7 @@ def test_malformed_bytes_raise_under_strict_and_are_replaced_on_demand(data: st.
     asyncio.run(check())
 
 
+@pytest.mark.requirement("stream.text-truncated")
 async def test_bytes_that_end_amid_a_character_are_an_error_that_stays() -> None:
     stream = AReadText(ListReader([b"a\xe2", b"\x82"]))
     assert await stream.read(1) == "a"
@@ -95,6 +98,7 @@ async def test_reading_nothing_neither_reads_nor_moves() -> None:
     assert await stream.read() == "abc"
 
 
+@pytest.mark.requirement("stream.text-read-moves-on")
 async def test_read_n_moves_on_and_is_empty_only_at_the_end() -> None:
     stream = AReadText(ListReader([b"a", b"b", b"c", b"d", b"e"]))
     assert [await stream.read(2) for _ in range(5)] == ["ab", "cd", "e", "", ""]
@@ -128,6 +132,7 @@ async def test_a_cancelled_read_loses_nothing() -> None:
     assert await stream.read() == "abcdef"
 
 
+@pytest.mark.requirement("stream.text-close")
 async def test_reading_from_a_closed_stream_is_a_value_error() -> None:
     base = ListReader([b"x"])
     stream = AReadText(base)
@@ -138,6 +143,7 @@ async def test_reading_from_a_closed_stream_is_a_value_error() -> None:
         await stream.read()
 
 
+@pytest.mark.requirement("stream.text-close")
 async def test_leaving_the_block_closes_the_base() -> None:
     base = ListReader([b"x"])
     async with AReadText(base) as stream:
@@ -147,6 +153,7 @@ async def test_leaving_the_block_closes_the_base() -> None:
         await stream.read(1)
 
 
+@pytest.mark.requirement("stream.text-write")
 @given(parts=st.lists(TEXT, max_size=6), encoding=st.sampled_from(ENCODINGS))
 def test_text_in_parts_is_encoded_as_the_whole_would_be(parts: list[str], encoding: str) -> None:
     async def write() -> bytes | None:
@@ -166,6 +173,7 @@ def test_text_in_parts_is_encoded_as_the_whole_would_be(parts: list[str], encodi
     assert written.decode(encoding) == expected.getvalue().decode(encoding)
 
 
+@pytest.mark.requirement("stream.text-write")
 @pytest.mark.parametrize("closing", ["close", "block"])
 async def test_what_the_encoder_keeps_back_is_written_at_the_end(closing: str) -> None:
     writer = ListWriter()
@@ -179,6 +187,7 @@ async def test_what_the_encoder_keeps_back_is_written_at_the_end(closing: str) -
     assert writer.value == "日".encode("iso2022_jp")
 
 
+@pytest.mark.requirement("stream.text-close")
 async def test_an_exception_in_the_block_aborts_the_base() -> None:
     writer = ListWriter(b"old")
 
@@ -193,6 +202,7 @@ async def test_an_exception_in_the_block_aborts_the_base() -> None:
     assert writer.steps == ["stage", "discard"]
 
 
+@pytest.mark.requirement("stream.text-close")
 async def test_cancellation_in_the_block_aborts_the_base() -> None:
     writer = ListWriter(b"old")
     writer.hanging = "stage"
@@ -210,6 +220,7 @@ async def test_cancellation_in_the_block_aborts_the_base() -> None:
     assert writer.steps == ["stage", "discard"]
 
 
+@pytest.mark.requirement("stream.text-write")
 async def test_a_surrogate_is_an_error_after_which_nothing_is_committed() -> None:
     writer = ListWriter(b"old")
     stream = AWriteText(writer)
@@ -254,6 +265,7 @@ async def test_a_chunk_of_nothing_is_refused() -> None:
         AReadText(ListReader([]), chunksize=0)
 
 
+@pytest.mark.requirement("stream.copy-text")
 @given(text=TEXT, blocksize=st.integers(1, 20))
 def test_copying_text_recodes_all_of_it(text: str, blocksize: int) -> None:
     async def copy() -> bytes | None:
