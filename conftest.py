@@ -7,6 +7,7 @@ This is the only `conftest.py` outside of packages: the tests directories are no
 from __future__ import annotations
 
 pytest_plugins = [
+    "pytester",
     "tools.testing.blocking",
     "tools.testing.profiles",
     "tools.testing.requirement_ids",
