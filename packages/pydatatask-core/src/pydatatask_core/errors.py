@@ -25,6 +25,7 @@ __all__ = [
     "RecordTypeError",
     "SessionStateError",
     "StoreError",
+    "TemplateError",
     "TemplateNameError",
     "UnknownRelationError",
     "UnwritableStoreError",
@@ -127,7 +128,11 @@ class FunctionBindingError(PydatataskError, NameError):
     """A function asks for a parameter that is neither ``job`` nor a link of its task."""
 
 
-class TemplateNameError(PydatataskError, NameError):
+class TemplateError(DefinitionError):
+    """A template cannot be read, parsed or rendered."""
+
+
+class TemplateNameError(TemplateError, NameError):
     """A template uses a name that nobody defines."""
 
 

@@ -6,5 +6,16 @@ from pydatatask_exec.functions import FunctionTaskProtocol as FunctionTaskProtoc
 from pydatatask_exec.functions import PlainFunctionProtocol as PlainFunctionProtocol
 from pydatatask_exec.functions import TaskFunction as TaskFunction
 from pydatatask_exec.inprocess import InProcessSyncTask as InProcessSyncTask
+from pydatatask_exec.stdout_marker import STDOUT as STDOUT
+from pydatatask_exec.stdout_marker import StderrIsStdout as StderrIsStdout
+from pydatatask_exec.templates import Template as Template
 
-__all__ = ["FunctionTaskProtocol", "InProcessSyncTask", "PlainFunctionProtocol", "TaskFunction"]
+__all__ = [
+    "STDOUT",
+    "FunctionTaskProtocol",
+    "InProcessSyncTask",
+    "PlainFunctionProtocol",
+    "StderrIsStdout",
+    "TaskFunction",
+    "Template",
+]
