@@ -18,7 +18,7 @@ from pydatatask_core.opening import prepare_tasks, validate_repositories
 from pydatatask_core.repository import DIRECT
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.scheduling.rounds import Rounds
-from pydatatask_core.scheduling.running import Run, RunOptions
+from pydatatask_core.scheduling.running import RunOptions, run
 from pydatatask_core.session import Session
 from pydatatask_core.tasks import Task
 
@@ -157,7 +157,7 @@ class Pipeline:
         :returns: Whether there were any live jobs.
         """
         async with self._round_turn():
-            return await self._rounds.update_tasks(self._rounds.tasks)
+            return await self._rounds.update_tasks(self._rounds.tasks, self._rounds.update_task)
 
     async def update_only_launch(self) -> bool:
         """Perform one round of the launch phase of pipeline maintenance. The pipeline must be opened.
@@ -183,7 +183,7 @@ class Pipeline:
             never fit its quota, or hangs on a store that has failed for five minutes. Not with ``forever``.
         """
         async with self._round_turn(), asyncio.timeout(timeout):
-            await Run(self._rounds, RunOptions(forever, launch_once, self._poll_seconds)).go()
+            await run(self._rounds, RunOptions(forever, launch_once, self._poll_seconds))
 
     async def gather_ready_jobs(self, task: Task) -> set[str]:
         """Collect all jobs that are ready to be launched for a given task.

@@ -34,6 +34,7 @@ class ResourceManager:
 
     def __init__(self, quota: Resources) -> None:
         self.quota = quota
+        self.on_relinquish: Callable[[], None] | None = None
         self._callbacks: list[Callable[[], Awaitable[Resources]]] = []
         self._usage: Resources | None = None
         self._flushes = 0
@@ -124,6 +125,8 @@ class ResourceManager:
             self._flushes += 1  # a calculation under way may have counted it already, or not: it has to be done again
         else:
             self._usage = _less(self._usage, request)
+        if self.on_relinquish is not None:
+            self.on_relinquish()
 
     def settle(self, offer: Offer) -> None:
         """Take note that a launch is over: from now on the task's callback counts the job, if it is live.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from typing_extensions import override
 
@@ -18,13 +19,31 @@ from pydatatask_core.plugging import plugged_links, same_repository
 from pydatatask_core.ready import ReadyRepository
 from pydatatask_core.repository import Repository
 
-__all__ = ["ChangeListener", "FailureListener", "Task"]
+__all__ = ["FailureListener", "HintListener", "Task"]
 
-ChangeListener = Callable[[Repository, str], None]
-"""Is told that a job may have appeared in, or left, a repository."""
 
 FailureListener = Callable[[str, BaseException], None]
 """Is told that a job has run and failed, and of what."""
+
+
+class HintListener(Protocol):
+    """Takes hints from a task; a scheduler does, while it runs. Hints may be lost or doubled without harm."""
+
+    def changed(self, task: Task, repo: Repository, job: str) -> None:
+        """Take note that a job may have appeared in, or left, a repository.
+
+        :param task: The task that says so.
+        :param repo: The repository.
+        :param job: The job.
+        """
+        ...
+
+    def wants_update(self, task: Task) -> None:
+        """Take note that a task has something to look after.
+
+        :param task: The task.
+        """
+        ...
 
 
 class Task(ABC):
@@ -45,7 +64,7 @@ class Task(ABC):
         self.disabled = disabled
         self.synchronous = False
         self.metadata = True
-        self.listener: ChangeListener | None = None
+        self.listener: HintListener | None = None
         self.failure_listener: FailureListener | None = None
         self._ready = ready
         self._default_ready: ReadyRepository | None = None
@@ -240,7 +259,12 @@ class Task(ABC):
         :param job: The job.
         """
         if self.listener is not None:
-            self.listener(repo, job)
+            self.listener.changed(self, repo, job)
+
+    def wants_update(self) -> None:
+        """Hint to the scheduler that :meth:`update` has something to do, say because a live job has ended."""
+        if self.listener is not None:
+            self.listener.wants_update(self)
 
     def failed(self, job: str, error: BaseException) -> None:
         """Report that a job has run, here or in an executor, and that its function raised.

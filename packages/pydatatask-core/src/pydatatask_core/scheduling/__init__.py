@@ -1,9 +1,10 @@
-"""The scheduler: what is ready is found in rounds, planned by priority, and dispatched a bounded number at a time.
+"""The scheduler: what is ready is found by looking around and by following hints, and launched in order of priority.
 
 - :mod:`.listing`: what the repositories contain, each asked at most once a round;
-- :mod:`.planning`: which jobs are offered, in which order (a pure function);
-- :mod:`.dispatcher`: the workers that launch what was planned;
+- :mod:`.backlog`: what waits to be launched, and what is next (it decides and does nothing);
+- :mod:`.dispatcher`: the workers that launch it, a bounded number for each task;
 - :mod:`.troubles`: what failed, how often, and when it is tried again;
-- :mod:`.rounds`: the two halves of a round;
-- :mod:`.running`: rounds until all is quiet.
+- :mod:`.rounds`: the two halves of a round, which is all that ``Pipeline.update`` does;
+- :mod:`.hints`, :mod:`.tester`, :mod:`.updater`: what a hint concerns, and acting upon it;
+- :mod:`.running`: a run, which puts all of these together.
 """

@@ -1,40 +1,32 @@
-"""The workers that launch what was planned: a lane for each task, level by level."""
+"""The workers that launch what waits in the backlog: a lane for each task."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from pydatatask_core.offers import Holds, Offer, current_offer
-from pydatatask_core.scheduling.planning import Level
+from pydatatask_core.scheduling.backlog import Backlog, Level
 from pydatatask_core.tasks import Task
 
-__all__ = ["Dispatcher"]
+__all__ = ["SLICE_SECONDS", "Dispatcher", "Launch"]
 
-_SLICE_SECONDS = 0.002
-"""For how long a worker may launch jobs that never suspend before others get their turn on the event loop."""
+SLICE_SECONDS = 0.002
+"""For how long a worker may go on with work that never suspends before others get their turn on the event loop."""
 
-
-class _Plan:
-    """A plan being carried out: what of it is left, and what was refused."""
-
-    def __init__(self, levels: deque[Level]) -> None:
-        self.levels = levels
-        self.unoffered = 0
-        self.holds: Holds = {}
-        self.held: set[Task] = set()
+Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
+"""Launches a job and does not raise. The offer is None for a job that runs in this process."""
 
 
 class _Lane:
-    """The jobs of one task that are waiting for a worker, and the workers."""
+    """The workers of one task, and what they are at."""
 
-    def __init__(self, task: Task, plan: _Plan) -> None:
+    __slots__ = ("in_flight", "last_offer", "task", "workers")
+
+    def __init__(self, task: Task) -> None:
         self.task = task
-        self.plan = plan
-        self.pending: deque[str] = deque()
-        self.priority = 0
         self.workers = 0
         self.in_flight: set[str] = set()
         self.last_offer: Offer | None = None
@@ -43,99 +35,118 @@ class _Lane:
 class Dispatcher:
     """Launches jobs, for each task a bounded number at a time.
 
-    Jobs of a level are all offered before any of a lower level is. A job is offered when its launch has returned, or
-    where the launch is the job itself, when it has begun.
+    A job is offered when its launch has returned, or where the launch is the job itself, when it has begun.
 
     :param group: Owns the workers.
     :param width: How many launches of a task may be under way at a time.
-    :param launch: Launches a job of a task; it does not raise. What it is told of the job's offer is None for a job
-        that runs in this process.
+    :param backlog: Says which job is next.
+    :param launch: Launches a job.
+    :param on_idle: Is told when the last of the workers has ended.
     """
 
     def __init__(
         self,
         group: asyncio.TaskGroup,
         width: int,
-        launch: Callable[[Task, str, Offer | None], Awaitable[None]],
+        backlog: Backlog,
+        launch: Launch,
+        on_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self._group = group
         self._width = width
+        self._backlog = backlog
         self._launch = launch
-        self._plan = _Plan(deque())
+        self._on_idle = on_idle
+        self._holds: Holds = {}
         self._lanes: dict[Task, _Lane] = {}
         self._workers = 0
         self.launches = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
 
-    def in_flight(self, task: Task) -> set[str]:
+    @property
+    def idle(self) -> bool:
+        """Whether no launch is under way, nor about to be."""
+        return self._workers == 0
+
+    def in_flight(self, task: Task) -> AbstractSet[str]:
         """Give the jobs of a task whose launches are under way.
 
         :param task: The task.
         """
         lane = self._lanes.get(task)
-        return lane.in_flight if lane is not None else set()
+        return frozenset() if lane is None else lane.in_flight
 
-    def submit(self, levels: deque[Level]) -> None:
-        """Replace what has not been offered yet by a new plan.
+    def submit(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+        """Replace what waits by what has been found to be ready, and end all holds.
 
-        :param levels: The jobs to launch, without those that are in flight.
+        :param ready: For each task the jobs to launch; those that are in flight are left out.
         """
-        self._plan = _Plan(levels)
-        for lane in self._lanes.values():
-            lane.pending = deque()
-        self._advance(self._plan)
+        self._holds = {}
+        self._backlog.replace({task: jobs - self.in_flight(task) for task, jobs in ready.items()})
+        self._staff_all()
 
-    def _advance(self, plan: _Plan) -> None:
-        """Begin the next level as soon as the one before has been offered."""
-        while plan is self._plan and plan.unoffered == 0 and plan.levels:
-            level = plan.levels.popleft()
-            for task, jobs in level.jobs.items():
-                if task not in plan.held:
-                    plan.unoffered += len(jobs)
-                    self._fill(task, plan, level.priority, jobs)
+    def add(self, task: Task, job: str) -> None:
+        """Launch one more job, unless it waits or is in flight already.
 
-    def _fill(self, task: Task, plan: _Plan, priority: int, jobs: deque[str]) -> None:
+        :param task: The job's task.
+        :param job: The job.
+        """
+        if job not in self.in_flight(task):
+            self._backlog.add(task, job)
+            self._staff(task)
+
+    def release(self) -> None:
+        """Offer again what was refused, as something has been relinquished."""
+        self._holds = {}
+        if self._backlog.release():
+            self._staff_all()
+
+    def _staff_all(self) -> None:
+        for task in self._backlog.waiting():
+            self._staff(task)
+
+    def _staff(self, task: Task) -> None:
+        """See to it that there are workers for the jobs of a task that may be taken now."""
+        top = self._backlog.top
+        waiting = len(top.queues.get(task, ())) if top is not None else 0
+        if waiting == 0:
+            return
         lane = self._lanes.get(task)
         if lane is None:
-            lane = self._lanes[task] = _Lane(task, plan)
-        lane.plan, lane.priority, lane.pending = plan, priority, jobs
-        for _ in range(min(self._width - lane.workers, len(jobs))):
+            lane = self._lanes[task] = _Lane(task)
+        for _ in range(min(self._width - lane.workers, waiting)):
             lane.workers += 1
             self._workers += 1
-            self.idle.clear()
             self._group.create_task(self._work(lane), name=f"pydatatask: launching {task.name}")
 
     async def _work(self, lane: _Lane) -> None:
-        offer_next = self._run_next if lane.task.runs_in_process else self._offer_next
+        begin = self._run if lane.task.runs_in_process else self._offer
         try:
-            yield_at = time.monotonic() + _SLICE_SECONDS
-            while lane.pending:
-                await offer_next(lane)
+            yield_at = time.monotonic() + SLICE_SECONDS
+            while (taken := self._backlog.take(lane.task)) is not None:
+                await begin(lane, *taken)
+                self.launches += 1
                 if time.monotonic() > yield_at:
                     await asyncio.sleep(0)
-                    yield_at = time.monotonic() + _SLICE_SECONDS
+                    yield_at = time.monotonic() + SLICE_SECONDS
         finally:
             lane.workers -= 1
             self._workers -= 1
             if self._workers == 0:
-                self.idle.set()
+                self._on_idle()
 
-    async def _run_next(self, lane: _Lane) -> None:
+    async def _run(self, lane: _Lane, job: str, level: Level) -> None:
         """Run a job in this process: it counts as offered once it has begun."""
-        job = lane.pending.popleft()
         lane.in_flight.add(job)
         try:
-            self._offered(lane.plan)
+            self._offered(level)
             await self._launch(lane.task, job, None)
         finally:
             lane.in_flight.discard(job)
-            self.launches += 1
 
-    async def _offer_next(self, lane: _Lane) -> None:
+    async def _offer(self, lane: _Lane, job: str, level: Level) -> None:
         """Launch a job that goes on elsewhere: it counts as offered once its launch has returned."""
-        job, plan = lane.pending.popleft(), lane.plan
-        offer = Offer(lane.task.name, job, lane.priority, plan.holds, lane.last_offer)
+        holds, last = self._holds, lane.last_offer
+        offer = Offer(lane.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
         lane.last_offer = offer
         lane.in_flight.add(job)
         token = current_offer.set(offer)
@@ -145,18 +156,10 @@ class Dispatcher:
             current_offer.reset(token)
             offer.end()
             lane.in_flight.discard(job)
-            self.launches += 1
-            if offer.refused is not None and lane.plan is plan:
-                self._hold(lane, plan)
-            self._offered(plan)
+            if offer.refused is not None and holds is self._holds:
+                self._backlog.hold(lane.task, job, level)
+            self._offered(level)
 
-    def _hold(self, lane: _Lane, plan: _Plan) -> None:
-        """Drop the rest of a task's jobs for this plan: one that does not fit is not overtaken by its own task's."""
-        plan.held.add(lane.task)
-        plan.unoffered -= len(lane.pending)
-        lane.pending = deque()
-
-    def _offered(self, plan: _Plan) -> None:
-        plan.unoffered -= 1
-        if plan.unoffered == 0 and plan.levels:
-            self._advance(plan)
+    def _offered(self, level: Level) -> None:
+        if self._backlog.offered(level):
+            self._staff_all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
@@ -11,9 +11,9 @@ from pydatatask_core.algebra import listed
 from pydatatask_core.errors import QuotaImpossibleError
 from pydatatask_core.offers import Offer
 from pydatatask_core.resource_manager import ResourceManager
+from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.listing import Listing
-from pydatatask_core.scheduling.planning import Priority, plan
 from pydatatask_core.scheduling.troubles import Subject, Troubles
 from pydatatask_core.tasks import Task
 
@@ -45,18 +45,24 @@ class Rounds:
         self.width = width
         self.listing = Listing()
         self.troubles = Troubles(retry_delay)
-        self._resources = resources
+        self.resources = resources
 
-    async def update_tasks(self, tasks: Sequence[Task]) -> bool:
+    async def update_tasks(self, tasks: Sequence[Task], update: Callable[[Task], Coroutine[Any, Any, bool]]) -> bool:
         """Let tasks look after their live jobs, all at the same time.
 
         :param tasks: The tasks whose turn it is.
+        :param update: How to update one; :meth:`update_task` in the end.
         :returns: Whether any of them has live jobs, or did anything, or failed.
         """
-        await self._flush()
-        return any(await _gather_results([self._update(task) for task in tasks]))
+        await self.flush()
+        return any(await _gather_results([update(task) for task in tasks]))
 
-    async def _update(self, task: Task) -> bool:
+    async def update_task(self, task: Task) -> bool:
+        """Let a task look after its live jobs; a failure is noted and goes no further.
+
+        :param task: The task.
+        :returns: Whether it has live jobs, or did anything, or failed.
+        """
         return bool(await self.troubles.contain(Subject("update", task.name), task.update, True))
 
     async def ready(self, tasks: Sequence[Task]) -> dict[Task, AbstractSet[str] | None]:
@@ -79,9 +85,9 @@ class Rounds:
 
         :param ready: For each task the jobs to launch.
         """
-        await self._flush()
+        await self.flush()
         async with asyncio.TaskGroup() as group:
-            Dispatcher(group, self.width, self.launch).submit(plan(ready, self.priority))
+            Dispatcher(group, self.width, Backlog(self.priority), self.launch).submit(ready)
 
     async def launch(self, task: Task, job: str, offer: Offer | None) -> None:
         """Launch one job; a failure is noted and goes no further.
@@ -101,8 +107,9 @@ class Rounds:
                 ),
             )
 
-    async def _flush(self) -> None:
-        for manager in self._resources:
+    async def flush(self) -> None:
+        """Make the resource managers recompute what is in use."""
+        for manager in self.resources:
             await manager.flush()
 
 

@@ -1,4 +1,4 @@
-"""Rounds until all is quiet, without waiting for slow jobs in between."""
+"""A run: looks around from time to time, follows hints in between, and ends when all is quiet."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from pydatatask_core.errors import PipelineStuckError, QuotaImpossibleError
+from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.offers import Offer
 from pydatatask_core.repository import Repository
+from pydatatask_core.scheduling.backlog import Backlog
 from pydatatask_core.scheduling.dispatcher import Dispatcher
-from pydatatask_core.scheduling.planning import plan
+from pydatatask_core.scheduling.hints import HintIndex
 from pydatatask_core.scheduling.rounds import Rounds
-from pydatatask_core.scheduling.troubles import Subject, Trouble
+from pydatatask_core.scheduling.tester import Tester
+from pydatatask_core.scheduling.troubles import Subject
+from pydatatask_core.scheduling.updater import Updater
 from pydatatask_core.tasks import Task
 
 __all__ = ["Run", "RunOptions"]
 
-_FAILURES_TO_GIVE_UP = 5
-_SECONDS_TO_GIVE_UP = 300.0
 _REST_FACTOR = 20
-"""While workers are busy, looking around takes at most this fraction of the time (one part in so many)."""
+"""While anything is going on, looking around takes at most this fraction of the time (one part in so many)."""
 
 
 @dataclass(frozen=True)
@@ -35,83 +36,123 @@ class RunOptions:
     """Whether to launch only what is ready at the first look, and then only to look after it."""
 
     poll_seconds: tuple[float, float] = (0.01, 1.0)
-    """How long to wait for a hint before looking again: at first, and at most, after nothing has happened for a
-    while."""
+    """How long to wait for a hint before looking again: at first, and at most, when nothing has happened for long."""
 
 
 class Run:
-    """One run of a pipeline.
+    """One run of a pipeline; it is the listener to the hints of its tasks.
 
     :param rounds: What the pipeline's rounds have in common.
     :param options: How to go about it.
+    :param group: Owns all that is under way.
     """
 
-    def __init__(self, rounds: Rounds, options: RunOptions) -> None:
+    def __init__(self, rounds: Rounds, options: RunOptions, group: asyncio.TaskGroup) -> None:
         self._rounds = rounds
+        self._troubles = rounds.troubles
         self._options = options
+        self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), self._launch, self._settle)
+        self._tester = Tester(group, rounds.width, self._test, self._settle)
+        self._updater = Updater(group, rounds.update_task, self._settle)
+        self._index = HintIndex(rounds.tasks)
         self._woken = asyncio.Event()
+        self._settled = asyncio.Event()
         self._delay = options.poll_seconds[0]
+        self._live = False
+        self._hints = 0
         self._first_look: dict[Task, AbstractSet[str]] = {}
         self._launched: dict[Task, set[str]] = {}
-        self._stuck: list[str] = []
 
-    async def go(self) -> None:
-        """Run until nothing is live nor ready; with ``forever``, until cancelled.
+    # Hints
 
-        :raises PipelineStuckError: Nothing is live, and what is ready cannot be launched.
-        """
-        listeners = {task: task.listener for task in self._rounds.tasks}
-        for task in self._rounds.tasks:
-            task.listener = self.wake
-        try:
-            async with asyncio.TaskGroup() as group:
-                dispatcher = Dispatcher(group, self._rounds.width, self._launch)
-                while not await self._round(dispatcher):
-                    pass
-        finally:
-            for task, listener in listeners.items():
-                task.listener = listener
-        if self._stuck:
-            raise PipelineStuckError(self._stuck)
+    def changed(self, task: Task, repo: Repository, job: str) -> None:
+        """Take a hint that a job appeared in, or left, a repository: test whether it is ready for other tasks.
 
-    def wake(self, repository: Repository, job: str) -> None:
-        """Take a hint that a job appeared in, or left, a repository: look at once.
-
-        :param repository: Where something changed.
+        :param task: The task that gives the hint. What it does itself does not make its own jobs ready.
+        :param repo: Where something changed.
         :param job: What changed.
         """
-        self._woken.set()
+        self._hints += 1
+        if self._options.launch_once:
+            return
+        for other in self._index.concerned(repo):
+            if other is not task:
+                self._tester.add(other, job)
+        if self._index.is_seen_translated(repo):
+            self._woken.set()
 
-    async def _round(self, dispatcher: Dispatcher) -> bool:
-        """Look around once, start what is ready, and wait until it is time to look again; tell whether all is done."""
-        begin = time.monotonic()
-        self._woken.clear()
-        was_idle, launches = dispatcher.idle.is_set(), dispatcher.launches
-        due = [task for task in self._rounds.tasks if self._rounds.troubles.is_due(Subject("update", task.name))]
-        live = await self._rounds.update_tasks(due)
-        ready = await self._look(dispatcher)
-        dispatcher.submit(plan(self._due(ready), self._rounds.priority))
-        nothing_runs = was_idle and dispatcher.idle.is_set() and launches == dispatcher.launches and not live
-        if nothing_runs and not self._options.forever:
-            self._stuck = self._what_is_hopeless(ready)
-            if self._stuck or not (ready or self._rounds.troubles):
-                return True
-        await self._pause(dispatcher, time.monotonic() - begin)
-        return False
+    def wants_update(self, task: Task) -> None:
+        """Take a hint that a task has something to look after.
 
-    async def _look(self, dispatcher: Dispatcher) -> dict[Task, AbstractSet[str]]:
+        :param task: The task.
+        """
+        self._hints += 1
+        if self._troubles.is_due(Subject("update", task.name)):
+            self._updater.ask(task)
+
+    def relinquished(self) -> None:
+        """Take a hint that resources have been given back, so that what was refused may fit now."""
+        self._hints += 1
+        self._dispatcher.release()
+
+    def _settle(self) -> None:
+        """Take note that a part of this run has come to rest: if all have, it is time to look whether all is done."""
+        if self._nothing_under_way():
+            self._settled.set()
+            self._woken.set()
+
+    async def _test(self, task: Task, job: str) -> None:
+        """Launch a job that a hint has named, if it is ready."""
+        subject = Subject("ready", task.name)
+        if self._troubles and not (
+            self._troubles.is_due(subject) and self._troubles.is_due(Subject("launch", task.name, job))
+        ):
+            return
+        is_ready = await self._troubles.contain(subject, lambda: task.ready.contains(job), otherwise=False)
+        if is_ready and job not in self._launched.get(task, ()):
+            self._dispatcher.add(task, job)
+
+    # Rounds
+
+    async def until_done(self) -> list[str]:
+        """Run until nothing is live nor ready; with ``forever``, until cancelled.
+
+        :returns: What stands in the way if the run gives up; nothing if all is done.
+        """
+        while True:
+            begin = time.monotonic()
+            self._woken.clear()
+            before = self._activity()
+            due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("update", task.name))]
+            self._live = await self._rounds.update_tasks(due, self._updater.update)
+            ready = await self._look()
+            self._dispatcher.submit(self._due(ready))
+            quiet = not self._live and self._nothing_under_way() and before == self._activity()
+            if quiet and not self._options.forever:
+                wanted = {Subject("launch", task.name, job) for task, jobs in ready.items() for job in jobs}
+                hopeless = self._troubles.hopeless(wanted)
+                if hopeless or not (wanted or self._troubles):
+                    return hopeless
+            await self._pause(time.monotonic() - begin, before)
+
+    def _activity(self) -> tuple[int, int]:
+        """Give a token that changes whenever anything happens."""
+        return self._dispatcher.launches, self._hints
+
+    def _nothing_under_way(self) -> bool:
+        return self._dispatcher.idle and self._tester.idle and self._updater.idle
+
+    async def _look(self) -> dict[Task, AbstractSet[str]]:
         """Find out what this run has to launch, apart from what it is launching."""
-        troubles = self._rounds.troubles
-        due = [task for task in self._rounds.tasks if troubles.is_due(Subject("ready", task.name))]
+        due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("ready", task.name))]
         answers = await self._rounds.ready(due)
-        self._forget_troubles(answers)
-        return {
-            task: mine
-            for task, jobs in answers.items()
-            if jobs and (mine := self._mine(task, jobs) - dispatcher.in_flight(task))
-        }
+        known = {task: jobs for task, jobs in answers.items() if jobs is not None}
+        self._troubles.forget_launches(known)
+        found = {task: self._mine(task, jobs) - self._dispatcher.in_flight(task) for task, jobs in known.items()}
+        return {task: jobs for task, jobs in found.items() if jobs}
 
     def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        """Leave out jobs that this run is not to launch, or not again."""
         if self._options.launch_once:
             jobs = jobs & self._first_look.setdefault(task, jobs)
         launched = self._launched.get(task)
@@ -119,61 +160,35 @@ class Run:
 
     def _due(self, ready: dict[Task, AbstractSet[str]]) -> dict[Task, AbstractSet[str]]:
         """Leave out jobs whose launch has failed and is not to be tried again yet."""
-        troubles = self._rounds.troubles
-        resting: dict[str, set[str]] = {}
-        for trouble in troubles:
-            if trouble.subject.job is not None and not troubles.is_due(trouble.subject):
-                resting.setdefault(trouble.subject.task, set()).add(trouble.subject.job)
+        resting = self._troubles.resting_launches()
         if not resting:
             return ready
         return {task: jobs - resting.get(task.name, set()) for task, jobs in ready.items()}
-
-    def _forget_troubles(self, answers: dict[Task, AbstractSet[str] | None]) -> None:
-        """Forget the failed launches of jobs that are no longer ready."""
-        ready = {task.name: jobs for task, jobs in answers.items() if jobs is not None}
-        for trouble in self._rounds.troubles:
-            job = trouble.subject.job
-            if job is not None and trouble.subject.task in ready and job not in ready[trouble.subject.task]:
-                self._rounds.troubles.clear(trouble.subject)
 
     async def _launch(self, task: Task, job: str, offer: Offer | None) -> None:
         await self._rounds.launch(task, job, offer)
         if self._options.launch_once or not task.metadata:
             self._remember(task, job, offer)
-        if offer is None:
-            self._woken.set()
 
     def _remember(self, task: Task, job: str, offer: Offer | None) -> None:
         """Keep a job from being launched again in this run, though no record of it may keep it from being ready."""
         refused = offer is not None and offer.refused is not None
-        if not refused and self._rounds.troubles.get(Subject("launch", task.name, job)) is None:
+        if not refused and self._troubles.get(Subject("launch", task.name, job)) is None:
             self._launched.setdefault(task, set()).add(job)
 
-    async def _pause(self, dispatcher: Dispatcher, took: float) -> None:
-        """Wait for a hint, or until it is time to look again."""
-        if not dispatcher.idle.is_set():
-            await _wait(dispatcher.idle, took * _REST_FACTOR)
+    async def _pause(self, took: float, before: tuple[int, int]) -> None:
+        """Wait until it is time to look around again: soon if anything happens, else after a delay that grows."""
+        rest = took * _REST_FACTOR
+        if self._live:
+            await asyncio.sleep(rest)
+        elif not self._nothing_under_way():
+            self._settled.clear()
+            await _wait(self._settled, rest)
         if not self._woken.is_set():
-            retry = self._rounds.troubles.next_retry()
+            retry = self._troubles.next_retry()
             await _wait(self._woken, self._delay if retry is None else min(self._delay, retry))
         shortest, longest = self._options.poll_seconds
-        self._delay = shortest if self._woken.is_set() else min(self._delay * 2, longest)
-
-    def _what_is_hopeless(self, ready: dict[Task, AbstractSet[str]]) -> list[str]:
-        """Say what stands in the way where waiting is of no use, since all that is ready fails; else nothing."""
-        troubles = {trouble.subject: trouble for trouble in self._rounds.troubles}
-        wanted = {Subject("launch", task.name, job) for task, jobs in ready.items() for job in jobs}
-        if not wanted <= troubles.keys() or not all(map(_is_hopeless, troubles.values())):
-            return []
-        return [f"{trouble.subject}: {trouble.error}" for trouble in troubles.values()]
-
-
-def _is_hopeless(trouble: Trouble) -> bool:
-    if isinstance(trouble.error, QuotaImpossibleError):
-        return True
-    if trouble.subject.job is not None:
-        return trouble.times >= _FAILURES_TO_GIVE_UP
-    return time.monotonic() - trouble.since >= _SECONDS_TO_GIVE_UP
+        self._delay = shortest if before != self._activity() else min(self._delay * 2, longest)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
@@ -183,3 +198,29 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
+
+
+async def run(rounds: Rounds, options: RunOptions) -> None:
+    """Run a pipeline until nothing is live nor ready; with ``forever``, until cancelled.
+
+    :param rounds: What the pipeline's rounds have in common.
+    :param options: How to go about it.
+    :raises PipelineStuckError: Nothing is live, and what is ready cannot be launched.
+    """
+    listeners = [(task, task.listener) for task in rounds.tasks]
+    callbacks = [(manager, manager.on_relinquish) for manager in rounds.resources]
+    try:
+        async with asyncio.TaskGroup() as group:
+            this = Run(rounds, options, group)
+            for task in rounds.tasks:
+                task.listener = this
+            for manager in rounds.resources:
+                manager.on_relinquish = this.relinquished
+            hopeless = await this.until_done()
+    finally:
+        for task, listener in listeners:
+            task.listener = listener
+        for manager, callback in callbacks:
+            manager.on_relinquish = callback
+    if hopeless:
+        raise PipelineStuckError(hopeless)

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
+
+from pydatatask_core.errors import QuotaImpossibleError
+from pydatatask_core.tasks import Task
 
 __all__ = ["Subject", "Trouble", "Troubles"]
 
@@ -20,6 +24,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger("pydatatask.pipeline")
 _LONGEST_DELAY = 30.0
+_FAILURES_TO_GIVE_UP = 5
+_SECONDS_TO_GIVE_UP = 300.0
 
 
 class Subject(NamedTuple):
@@ -60,6 +66,15 @@ class Trouble:
 
     times: int = 1
     """How many failures there were in the row."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether to go on trying is of no use, if there is nothing else to wait for."""
+        if isinstance(self.error, QuotaImpossibleError):
+            return True
+        if self.subject.job is not None:
+            return self.times >= _FAILURES_TO_GIVE_UP
+        return time.monotonic() - self.since >= _SECONDS_TO_GIVE_UP
 
 
 class Troubles:
@@ -122,6 +137,35 @@ class Troubles:
         delay = min(self._first_delay * 2 ** min(trouble.times - 1, 30), _LONGEST_DELAY)
         trouble.retry_at = now + delay
         _log.error("%s failed, will be tried again: %s: %s", subject, type(error).__name__, error, exc_info=error)
+
+    def resting_launches(self) -> dict[str, set[str]]:
+        """Give, by task, the jobs whose launch has failed and is not to be tried again yet."""
+        resting: dict[str, set[str]] = {}
+        for subject in self._present:
+            if subject.job is not None and not self.is_due(subject):
+                resting.setdefault(subject.task, set()).add(subject.job)
+        return resting
+
+    def forget_launches(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+        """Forget the failed launches of jobs that are no longer ready.
+
+        :param ready: For the tasks of which it is known, what is ready.
+        """
+        if self._present:
+            names = {task.name: jobs for task, jobs in ready.items()}
+            for subject in list(self._present):
+                if subject.job is not None and subject.task in names and subject.job not in names[subject.task]:
+                    self.clear(subject)
+
+    def hopeless(self, wanted: AbstractSet[Subject]) -> list[str]:
+        """Say what stands in the way where waiting is of no use: all that is wanted fails, and has for long enough.
+
+        :param wanted: The launches that are to be made.
+        :returns: A line for each trouble, or nothing if there is hope.
+        """
+        if not wanted <= self._present.keys() or not all(trouble.is_hopeless for trouble in self):
+            return []
+        return [f"{trouble.subject}: {trouble.error}" for trouble in self]
 
     async def contain(self, subject: Subject, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
         """Make a call of a task or repository; a failure is noted here and goes no further.

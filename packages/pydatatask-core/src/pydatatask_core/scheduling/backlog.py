@@ -1,0 +1,194 @@
+"""The jobs that wait to be offered to their tasks, by priority: it decides what is next, and does nothing itself."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+
+from pydatatask_core.tasks import Task
+
+__all__ = ["Backlog", "Level", "Priority"]
+
+Priority = Callable[[str, str], int]
+"""Gives the priority of a job of a task, from the names of both; larger numbers go first."""
+
+
+class Level:
+    """The jobs of one priority: those that wait, and how many have been taken but not offered yet.
+
+    :param priority: The priority.
+    """
+
+    __slots__ = ("in_the_air", "priority", "queues", "waiting")
+
+    def __init__(self, priority: int) -> None:
+        self.priority = priority
+        self.queues: dict[Task, deque[str]] = {}
+        self.waiting = 0
+        self.in_the_air = 0
+
+
+class _Parked:
+    """The jobs of one task and priority that are held: those that were refused, and those behind them."""
+
+    __slots__ = ("behind", "refused")
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+        self.behind: deque[str] = deque()
+
+
+class Backlog:
+    """What waits, in the order in which it is to be offered: by priority, then as it came (a listing comes by id).
+
+    All jobs of a level are offered before any of a lower level is. A task that was refused is held: its jobs of this
+    priority and lower ones are parked, until :meth:`release`, so that a job that does not fit is not overtaken by its
+    own task's. Every operation costs the same however many jobs wait.
+
+    :param priority: Tells the priority of a job; None makes all equal.
+    """
+
+    def __init__(self, priority: Priority | None) -> None:
+        self._priority = priority
+        self._levels: dict[int, Level] = {}
+        self._order: list[int] = []  # a heap of negated priorities, some of which may be gone
+        self._queued: dict[Task, set[str]] = {}
+        self._held: set[Task] = set()
+        self._parked: dict[tuple[int, Task], _Parked] = {}
+        self.top: Level | None = None
+
+    def waiting(self) -> Iterator[Task]:
+        """Give the tasks of which a job may be taken now."""
+        return iter(()) if self.top is None else iter(tuple(self.top.queues))
+
+    def replace(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+        """Replace all that waits, and end all holds.
+
+        :param ready: For each task the jobs to offer, without those that are in flight.
+        """
+        # A level of which jobs are in the air stays: nothing lower may be offered until they have been.
+        self._levels = {priority: level for priority, level in self._levels.items() if level.in_the_air}
+        for level in self._levels.values():
+            level.queues, level.waiting = {}, 0
+        self._order = sorted(-priority for priority in self._levels)
+        self._parked, self._queued = {}, {}
+        self._held.clear()
+        for task, jobs in ready.items():
+            self._queued[task] = set(jobs)
+            self._sort_in(task, sorted(jobs))
+        self._advance()
+
+    def _sort_in(self, task: Task, jobs: list[str]) -> None:
+        if self._priority is None:
+            self._enqueue(0, task, deque(jobs))
+            return
+        by_priority: dict[int, deque[str]] = {}
+        for job in jobs:
+            by_priority.setdefault(self._priority(task.name, job), deque()).append(job)
+        for priority, queue in by_priority.items():
+            self._enqueue(priority, task, queue)
+
+    def _enqueue(self, priority: int, task: Task, queue: deque[str]) -> None:
+        if not queue:
+            return
+        level = self._levels.get(priority)
+        if level is None:
+            level = self._levels[priority] = Level(priority)
+            heapq.heappush(self._order, -priority)
+        level.queues.setdefault(task, deque()).extend(queue)
+        level.waiting += len(queue)
+
+    def add(self, task: Task, job: str) -> None:
+        """Let one more job wait, unless it does already.
+
+        :param task: The job's task.
+        :param job: The job; it must not be in flight.
+        """
+        queued = self._queued.setdefault(task, set())
+        if job in queued:
+            return
+        queued.add(job)
+        priority = 0 if self._priority is None else self._priority(task.name, job)
+        self._enqueue(priority, task, deque((job,)))
+        if self.top is None or priority >= self.top.priority:
+            self._advance()
+
+    def take(self, task: Task) -> tuple[str, Level] | None:
+        """Take the next job of a task, if its turn has come.
+
+        :param task: Whose job to take.
+        :returns: The job and its level, to be given back to :meth:`offered`.
+        """
+        top = self.top
+        queue = None if top is None else top.queues.get(task)
+        if top is None or not queue:
+            return None
+        job = queue.popleft()
+        if not queue:
+            del top.queues[task]
+        self._queued[task].discard(job)
+        top.waiting -= 1
+        top.in_the_air += 1
+        return job, top
+
+    def offered(self, level: Level) -> bool:
+        """Take note that a job that was taken has been offered.
+
+        :param level: The job's level.
+        :returns: Whether the next level has begun by that.
+        """
+        level.in_the_air -= 1
+        if level.in_the_air or level.waiting or level is not self.top:
+            return False
+        self._advance()
+        return self.top is not None
+
+    def hold(self, task: Task, job: str, level: Level) -> None:
+        """Park a task's jobs, as one has been refused; that one is the first to be offered again.
+
+        :param task: The task.
+        :param job: The job that was refused.
+        :param level: The job's level.
+        """
+        queued = self._queued.setdefault(task, set())
+        if job not in queued:
+            queued.add(job)
+            self._parked.setdefault((level.priority, task), _Parked()).refused.append(job)
+        self._held.add(task)
+        if self.top is not None:
+            self._park(self.top, task)
+
+    def release(self) -> bool:
+        """End all holds: something has been relinquished.
+
+        :returns: Whether there were any.
+        """
+        parked, self._parked = self._parked, {}
+        had_holds = bool(self._held)
+        self._held.clear()
+        for (priority, task), jobs in parked.items():
+            self._enqueue(priority, task, deque([*jobs.refused, *jobs.behind]))
+        if parked:
+            self._advance()
+        return had_holds
+
+    def _park(self, level: Level, task: Task) -> None:
+        queue = level.queues.pop(task, None)
+        if queue is not None:
+            level.waiting -= len(queue)
+            self._parked.setdefault((level.priority, task), _Parked()).behind.extend(queue)
+
+    def _advance(self) -> None:
+        """Find the highest level with anything left to offer."""
+        self.top = None
+        while self._order and self.top is None:
+            level = self._levels[-self._order[0]]
+            for task in self._held & level.queues.keys():
+                self._park(level, task)
+            if level.waiting or level.in_the_air:
+                self.top = level
+            else:
+                heapq.heappop(self._order)
+                del self._levels[level.priority]
