@@ -28,6 +28,8 @@ SCRIPTS: Final = {"pydatatask-storage": ROOT / "tools" / "alone" / "store_and_co
 
 def main(arguments: list[str]) -> int:
     """Prove the named distributions, or all, and return 1 where one has failed."""
+    if unknown := sorted(set(arguments) - {d.name for d in distributions()}):
+        raise SystemExit(f"no distribution {', '.join(unknown)}")
     chosen = [d for d in distributions() if not arguments or d.name in arguments]
     with tempfile.TemporaryDirectory(prefix="pydatatask-alone-") as directory:
         wheels = Path(directory) / "wheels"
