@@ -25,6 +25,8 @@ __all__ = [
     "RecordTypeError",
     "SessionStateError",
     "StoreError",
+    "StoreRefusedError",
+    "StoreUnreachableError",
     "TemplateError",
     "TemplateNameError",
     "UnknownRelationError",
@@ -92,6 +94,14 @@ class RecordTypeError(PydatataskError, TypeError):
 
 class StoreError(PydatataskError):
     """A store refused, failed or cannot be reached; the message names it."""
+
+
+class StoreRefusedError(StoreError, PermissionError):
+    """A store refused what was asked of it: there are no credentials, wrong ones, or ones that do not suffice."""
+
+
+class StoreUnreachableError(StoreError, ConnectionError):
+    """A store behind a network cannot be reached, did not answer in time, or was cut off in the middle."""
 
 
 class UnwritableStoreError(StoreError, PermissionError):

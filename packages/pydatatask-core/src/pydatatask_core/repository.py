@@ -166,6 +166,17 @@ class Repository(ABC):
         :param job: The job to delete; for a string that is no valid id nothing happens.
         """
 
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        """Delete the given jobs from the repository, as :meth:`delete` does for one.
+
+        The default implementation deletes them one by one, in the given order; stores that can do better override it.
+        What has been deleted when an error is raised stays deleted.
+
+        :param jobs: The jobs to delete; those that are not present, or no valid ids, are skipped.
+        """
+        for job in jobs:
+            await self.delete(job)
+
     async def info_all(self) -> dict[str, Any]:
         """Produce a mapping from every job present in the repository to its corresponding info.
 
@@ -315,6 +326,13 @@ class MapRepository(Repository):
     async def delete(self, job: str) -> None:
         if self.allow_deletes:
             await self.base.delete(job)
+
+    @override
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if overrides(self, MapRepository, ("delete",)):
+            await super().delete_many(jobs)
+        elif self.allow_deletes:
+            await self.base.delete_many(jobs)
 
     @override
     async def info_all(self) -> dict[str, Any]:
