@@ -287,8 +287,13 @@ async def test_outputs_are_there_before_completion_is_recorded_and_hinted() -> N
             events.append(self)
             await super().dump(job, data)
 
+    class Hinting(InProcessSyncTask):
+        @override
+        def changed(self, repo: Repository, job: str) -> None:
+            events.append((repo, job))
+
     done, source, target = Noting(), Records({"j": 1}), Noting()
-    task = InProcessSyncTask("copy", done)
+    task = Hinting("copy", done)
     task.link("source", source, is_input=True)
     task.link("target", target, is_output=True)
 
@@ -296,10 +301,6 @@ async def test_outputs_are_there_before_completion_is_recorded_and_hinted() -> N
     async def copy(job: str, source: Records, target: Records) -> None:
         await target.dump(job, await source.info(job))
 
-    def hear(repository: Repository, job: str) -> None:
-        events.append((repository, job))
-
-    task.listener = hear
     await task.launch("j")
     assert events == [target, done, (done, "j"), (target, "j")]
 

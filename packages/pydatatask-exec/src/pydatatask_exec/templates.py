@@ -20,7 +20,7 @@ from typing import Self
 from pydatatask_core.errors import TemplateError, TemplateNameError
 from pydatatask_core.links import Link
 from pydatatask_core.repository import Repository
-from pydatatask_exec.template_environment import names_used, template_environment
+from pydatatask_exec.template_compiling import compile_template
 from pydatatask_exec.template_source import read_template
 
 __all__ = ["Template"]
@@ -43,15 +43,15 @@ class Template:
 
         self.task = task
         source = read_template(template, task)
-        environment = template_environment(source.directory)
         try:
-            self._template = environment.from_string(source.text)
-            self._names = names_used(environment, source.text, set())
+            self._template, self._names = compile_template(source.text, source.directory)
         except jinja2.TemplateSyntaxError as error:
             place = error.filename or source.path or "text"
             raise TemplateError(
                 f"task {task}: the template {place} has an error in line {error.lineno}: {error.message}{_HINT}"
             ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise TemplateError(f"task {task}: what the template includes cannot be read: {error}") from error
 
     @classmethod
     async def load(cls, template: str | Path, task: str) -> Self:
@@ -77,6 +77,8 @@ class Template:
 
         context = await self._context(job, links, environment or {})
         try:
+            if self._names is None:  # it will read files, so not in this thread
+                return await asyncio.to_thread(self._template.render, context)
             return await self._template.render_async(context)
         except jinja2.UndefinedError as error:
             names = ", ".join(dict.fromkeys(["job", "task", *(environment or ()), *map(_spelling, links)]))
