@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from pydatatask_core.clean_up import clean_up
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 
 import pytest
-from pydatatask_core import MapRepository, Repository
 from typing_extensions import override
+
+from pydatatask_core import MapRepository, Repository
 
 pytestmark = pytest.mark.requirement("repo.delete-many")
 
