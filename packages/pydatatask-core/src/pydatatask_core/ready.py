@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from pydatatask_core.algebra import difference, in_all, in_any, intersection, joint_revision
+from pydatatask_core.overriding import MEMBERSHIP, overrides
 from pydatatask_core.repository import DIRECT, KeyLookup, Repository
 
 __all__ = ["ReadyRepository"]
@@ -37,6 +38,17 @@ class ReadyRepository(Repository):
         if not self.required or not await in_all(self.required, item):
             return False
         return not await in_any(self.inhibiting, item)
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, ReadyRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        left = jobs if self.required else frozenset()
+        for repository in self.required:
+            left = await repository.contained(left)
+        for repository in self.inhibiting:
+            left = left - await repository.contained(left)
+        return left
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:

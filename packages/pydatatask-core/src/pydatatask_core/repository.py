@@ -222,6 +222,15 @@ class Repository(ABC):
         """
         return await self.keys()
 
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        """Give those of ``jobs`` that are present in this repository: :meth:`contains` for many at once.
+
+        An override must be true to subclasses that override one of :data:`~pydatatask_core.overriding.MEMBERSHIP`.
+
+        :param jobs: The jobs to look for.
+        """
+        return {job for job in jobs if await self.contains(job)}
+
     async def revision(self) -> Hashable | None:
         """Give a token that differs from an earlier one if the set of jobs may have changed since, or None.
 
@@ -263,7 +272,7 @@ class DirectLookup:
         :param jobs: The candidates.
         """
         if answers_by_contains(type(repository)):
-            return {job for job in jobs if await repository.contains(job)}
+            return await repository.contained(jobs)
         return jobs & await self.keys(repository)
 
 
@@ -311,6 +320,12 @@ class MapRepository(Repository):
     @override
     async def contains(self, item: str) -> bool:
         return await self.base.contains(item) and await self._sees(item)
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, MapRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        return {job for job in await self.base.contained(jobs) if await self._sees(job)}
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:

@@ -100,19 +100,17 @@ class Backlog:
         level.queues.setdefault(task, deque()).extend(queue)
         level.waiting += len(queue)
 
-    def add(self, task: Task, job: str) -> None:
-        """Let one more job wait, unless it does already.
+    def add(self, task: Task, jobs: AbstractSet[str]) -> None:
+        """Let more jobs wait, apart from those that do already.
 
-        :param task: The job's task.
-        :param job: The job; it must not be in flight.
+        :param task: The jobs' task.
+        :param jobs: The jobs; they must not be in flight.
         """
         queued = self._queued.setdefault(task, set())
-        if job in queued:
-            return
-        queued.add(job)
-        priority = 0 if self._priority is None else self._priority(task.name, job)
-        self._enqueue(priority, task, deque((job,)))
-        if self.top is None or priority >= self.top.priority:
+        new = sorted(jobs - queued)
+        if new:
+            queued.update(new)
+            self._sort_in(task, new)
             self._advance()
 
     def take(self, task: Task) -> tuple[str, Level] | None:
@@ -122,6 +120,25 @@ class Backlog:
         :returns: The job and its level, to be given back to :meth:`offered`.
         """
         top = self.top
+        job = self._pop(task)
+        if top is None or job is None:
+            return None
+        top.in_the_air += 1
+        return job, top
+
+    def take_offered(self, task: Task) -> str | None:
+        """Take the next job of a task, if its turn has come; it counts as offered by that.
+
+        :param task: Whose job to take.
+        """
+        top = self.top
+        job = self._pop(task)
+        if top is not None and not top.waiting and not top.in_the_air:
+            self._advance()
+        return job
+
+    def _pop(self, task: Task) -> str | None:
+        top = self.top
         queue = None if top is None else top.queues.get(task)
         if top is None or not queue:
             return None
@@ -130,8 +147,7 @@ class Backlog:
             del top.queues[task]
         self._queued[task].discard(job)
         top.waiting -= 1
-        top.in_the_air += 1
-        return job, top
+        return job
 
     def offered(self, level: Level) -> bool:
         """Take note that a job that was taken has been offered.

@@ -11,13 +11,27 @@ from pydatatask_core.offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.backlog import Backlog, Level
 from pydatatask_core.tasks import Task
 
-__all__ = ["SLICE_SECONDS", "Dispatcher", "Launch"]
+__all__ = ["SLICE_SECONDS", "DispatchObserver", "Dispatcher", "Launch"]
 
 SLICE_SECONDS = 0.002
 """For how long a worker may go on with work that never suspends before others get their turn on the event loop."""
 
 Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
 """Launches a job and does not raise. The offer is None for a job that runs in this process."""
+
+
+class DispatchObserver:
+    """Is told what a dispatcher does; this one takes no notice."""
+
+    def taken(self, task: Task, job: str) -> None:
+        """Take note that a job is about to be launched.
+
+        :param task: The job's task.
+        :param job: The job.
+        """
+
+    def idle(self) -> None:
+        """Take note that the last of the workers has ended."""
 
 
 class _Lane:
@@ -41,7 +55,7 @@ class Dispatcher:
     :param width: How many launches of a task may be under way at a time.
     :param backlog: Says which job is next.
     :param launch: Launches a job.
-    :param on_idle: Is told when the last of the workers has ended.
+    :param observer: Is told what happens.
     """
 
     def __init__(
@@ -50,13 +64,13 @@ class Dispatcher:
         width: int,
         backlog: Backlog,
         launch: Launch,
-        on_idle: Callable[[], None] = lambda: None,
+        observer: DispatchObserver | None = None,
     ) -> None:
         self._group = group
         self._width = width
         self._backlog = backlog
         self._launch = launch
-        self._on_idle = on_idle
+        self._observer = DispatchObserver() if observer is None else observer
         self._holds: Holds = {}
         self._lanes: dict[Task, _Lane] = {}
         self._workers = 0
@@ -84,15 +98,14 @@ class Dispatcher:
         self._backlog.replace({task: jobs - self.in_flight(task) for task, jobs in ready.items()})
         self._staff_all()
 
-    def add(self, task: Task, job: str) -> None:
-        """Launch one more job, unless it waits or is in flight already.
+    def add(self, task: Task, jobs: AbstractSet[str]) -> None:
+        """Launch some more jobs, apart from those that wait or are in flight already.
 
-        :param task: The job's task.
-        :param job: The job.
+        :param task: The jobs' task.
+        :param jobs: The jobs.
         """
-        if job not in self.in_flight(task):
-            self._backlog.add(task, job)
-            self._staff(task)
+        self._backlog.add(task, jobs - self.in_flight(task))
+        self._staff(task)
 
     def release(self) -> None:
         """Offer again what was refused, as something has been relinquished."""
@@ -113,42 +126,61 @@ class Dispatcher:
         lane = self._lanes.get(task)
         if lane is None:
             lane = self._lanes[task] = _Lane(task)
+        work = self._run_jobs if task.runs_in_process else self._offer_jobs
         for _ in range(min(self._width - lane.workers, waiting)):
             lane.workers += 1
             self._workers += 1
-            self._group.create_task(self._work(lane), name=f"pydatatask: launching {task.name}")
+            self._group.create_task(self._employ(lane, work), name=f"pydatatask: launching {task.name}")
 
-    async def _work(self, lane: _Lane) -> None:
-        begin = self._run if lane.task.runs_in_process else self._offer
+    async def _employ(self, lane: _Lane, work: Callable[[_Lane], Awaitable[None]]) -> None:
         try:
-            yield_at = time.monotonic() + SLICE_SECONDS
-            while (taken := self._backlog.take(lane.task)) is not None:
-                await begin(lane, *taken)
-                self.launches += 1
-                if time.monotonic() > yield_at:
-                    await asyncio.sleep(0)
-                    yield_at = time.monotonic() + SLICE_SECONDS
+            await work(lane)
         finally:
             lane.workers -= 1
             self._workers -= 1
             if self._workers == 0:
-                self._on_idle()
+                self._observer.idle()
 
-    async def _run(self, lane: _Lane, job: str, level: Level) -> None:
-        """Run a job in this process: it counts as offered once it has begun."""
-        lane.in_flight.add(job)
-        try:
-            self._offered(level)
-            await self._launch(lane.task, job, None)
-        finally:
-            lane.in_flight.discard(job)
+    async def _run_jobs(self, lane: _Lane) -> None:
+        """Run jobs in this process, each of which counts as offered once it has begun.
+
+        All is in one loop, as every call between here and the job would cost a good part of what small jobs cost.
+        """
+        task, in_flight = lane.task, lane.in_flight
+        launch, backlog, observer = self._launch, self._backlog, self._observer
+        yield_at = time.monotonic() + SLICE_SECONDS
+        top = backlog.top
+        while (job := backlog.take_offered(task)) is not None:
+            in_flight.add(job)
+            observer.taken(task, job)
+            if backlog.top is not top:
+                top = backlog.top
+                self._staff_all()
+            try:
+                await launch(task, job, None)
+            finally:
+                in_flight.discard(job)
+            self.launches += 1
+            if time.monotonic() > yield_at:
+                await asyncio.sleep(0)
+                yield_at = time.monotonic() + SLICE_SECONDS
+
+    async def _offer_jobs(self, lane: _Lane) -> None:
+        """Launch jobs that go on elsewhere, each of which counts as offered once its launch has returned."""
+        yield_at = time.monotonic() + SLICE_SECONDS
+        while (taken := self._backlog.take(lane.task)) is not None:
+            await self._offer(lane, *taken)
+            self.launches += 1
+            if time.monotonic() > yield_at:
+                await asyncio.sleep(0)
+                yield_at = time.monotonic() + SLICE_SECONDS
 
     async def _offer(self, lane: _Lane, job: str, level: Level) -> None:
-        """Launch a job that goes on elsewhere: it counts as offered once its launch has returned."""
         holds, last = self._holds, lane.last_offer
         offer = Offer(lane.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
         lane.last_offer = offer
         lane.in_flight.add(job)
+        self._observer.taken(lane.task, job)
         token = current_offer.set(offer)
         try:
             await self._launch(lane.task, job, offer)
@@ -158,8 +190,5 @@ class Dispatcher:
             lane.in_flight.discard(job)
             if offer.refused is not None and holds is self._holds:
                 self._backlog.hold(lane.task, job, level)
-            self._offered(level)
-
-    def _offered(self, level: Level) -> None:
-        if self._backlog.offered(level):
-            self._staff_all()
+            if self._backlog.offered(level):
+                self._staff_all()

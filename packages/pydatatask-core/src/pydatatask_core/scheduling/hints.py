@@ -2,48 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pydatatask_core.repository import Repository
+from pydatatask_core.scheduling.tester import Candidates
 from pydatatask_core.tasks import Task
 
-__all__ = ["HintIndex"]
+__all__ = ["TaskHints", "hint_listeners"]
 
 
-class HintIndex:
-    """For each repository the tasks whose readiness depends on it, under the same ids or under others.
+class TaskHints:
+    """The listener to the hints of one task.
 
-    :param tasks: The tasks of the pipeline.
+    It is called for every job that a task does, maybe several times, so it looks nothing up that can be known before.
+
+    :param concerned: For a repository, by identity, the candidates of the tasks that may be ready because of it.
+    :param elsewhere: The repositories, by identity, that some task sees under other ids.
+    :param look: Called where only a listing finds what a hint means.
+    :param update: Called if the task asks for an update.
     """
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self._same_ids: dict[int, list[Task]] = {}
-        self._other_ids: set[int] = set()
-        for task in tasks:
-            if not task.disabled:
-                self._index(task, task.ready)
+    def __init__(
+        self,
+        concerned: Mapping[int, Sequence[Candidates]],
+        elsewhere: frozenset[int],
+        look: Callable[[], None],
+        update: Callable[[Task], None],
+    ) -> None:
+        self._concerned = concerned
+        self._elsewhere = elsewhere
+        self._look = look
+        self._update = update
 
-    def _index(self, task: Task, ready: Repository) -> None:
-        waiting = [(ready, True)]
-        while waiting:
-            repository, same_ids = waiting.pop()
-            if not same_ids:
-                self._other_ids.add(id(repository))
-            elif task not in (tasks := self._same_ids.setdefault(id(repository), [])):
-                tasks.append(task)
-            same_ids = same_ids and type(repository).jobs_from is Repository.jobs_from
-            waiting.extend((part, same_ids) for part in repository.parts())
+    def changed(self, task: Task, repo: Repository, job: str) -> None:
+        """Take a hint that a job appeared in, or left, a repository: test whether it is ready for other tasks.
 
-    def concerned(self, repository: Repository) -> list[Task]:
-        """Give the tasks for which a job of this repository may have become ready, under the very same id.
-
-        :param repository: Where something changed.
+        :param task: The task that says so.
+        :param repo: Where something changed.
+        :param job: What changed.
         """
-        return self._same_ids.get(id(repository), [])
+        for candidates in self._concerned.get(id(repo), ()):
+            candidates.add(job)
+        if id(repo) in self._elsewhere:
+            self._look()
 
-    def is_seen_translated(self, repository: Repository) -> bool:
-        """Tell whether a task sees this repository under other ids, so that only a listing finds what a hint means.
+    def wants_update(self, task: Task) -> None:
+        """Take a hint that a task has something to look after.
 
-        :param repository: Where something changed.
+        :param task: The task.
         """
-        return id(repository) in self._other_ids
+        self._update(task)
+
+
+def hint_listeners(
+    candidates: Mapping[Task, Candidates], look: Callable[[], None], update: Callable[[Task], None]
+) -> dict[Task, TaskHints]:
+    """Make the listener for each task. What a task does is taken not to make its own jobs ready.
+
+    :param candidates: The tasks of the pipeline, with what is to be tested for each.
+    :param look: Called where only a listing finds what a hint means.
+    :param update: Called with a task that asks for an update.
+    """
+    seen = {task: _seen_repositories(task.ready) for task in candidates if not task.disabled}
+    elsewhere = frozenset(key for _, others in seen.values() for key in others)
+    return {task: TaskHints(_without(task, seen, candidates), elsewhere, look, update) for task in candidates}
+
+
+def _without(
+    task: Task, seen: Mapping[Task, tuple[set[int], set[int]]], candidates: Mapping[Task, Candidates]
+) -> dict[int, list[Candidates]]:
+    """Give, for each repository, the candidates of the tasks that see it under the same ids, apart from one task."""
+    concerned: dict[int, list[Candidates]] = {}
+    for other, (same_ids, _) in seen.items():
+        for key in same_ids if other is not task else ():
+            concerned.setdefault(key, []).append(candidates[other])
+    return concerned
+
+
+def _seen_repositories(ready: Repository) -> tuple[set[int], set[int]]:
+    """Give the repositories that a ready repository is made of: those with the same ids, and those with others."""
+    same: set[int] = set()
+    other: set[int] = set()
+    waiting: list[tuple[Iterable[Repository], bool]] = [((ready,), True)]
+    while waiting:
+        repositories, same_ids = waiting.pop()
+        for repository in repositories:
+            (same if same_ids else other).add(id(repository))
+            keeps_ids = same_ids and type(repository).jobs_from is Repository.jobs_from
+            waiting.append((repository.parts(), keeps_ids))
+    return same, other

@@ -63,7 +63,7 @@ class Listing:
         :param jobs: The candidates.
         """
         if answers_by_contains(type(repository)):
-            return {job for job in jobs if await repository.contains(job)}
+            return await repository.contained(jobs)
         return jobs & await self.keys(repository)
 
     async def _ask(self, repository: Repository) -> AbstractSet[str]:

@@ -11,6 +11,7 @@ from pydatatask_core.algebra import listed
 from pydatatask_core.errors import QuotaImpossibleError
 from pydatatask_core.offers import Offer
 from pydatatask_core.resource_manager import ResourceManager
+from pydatatask_core.resources import ResourceType
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.listing import Listing
@@ -96,21 +97,27 @@ class Rounds:
         :param job: The job.
         :param offer: Where resource managers have noted what they refused; None for a job that runs in this process.
         """
-        subject = Subject("launch", task.name, job)
-        await self.troubles.contain(subject, lambda: task.launch(job), None)
-        if offer is not None and offer.impossible is not None and self.troubles.get(subject) is None:
-            self.troubles.note(
-                subject,
-                QuotaImpossibleError(
-                    f"job {job} of task {task.name} asks for more {offer.impossible.name} than the whole quota allows; "
-                    "raise the quota or lower the request"
-                ),
-            )
+        try:
+            await task.launch(job)
+        except Exception as error:
+            self.troubles.note(Subject("launch", task.name, job), error)
+            return
+        if self.troubles:
+            self.troubles.clear(Subject("launch", task.name, job))
+        if offer is not None and offer.impossible is not None:
+            self.troubles.note(Subject("launch", task.name, job), _impossible(offer, offer.impossible))
 
     async def flush(self) -> None:
         """Make the resource managers recompute what is in use."""
         for manager in self.resources:
             await manager.flush()
+
+
+def _impossible(offer: Offer, limit: ResourceType) -> QuotaImpossibleError:
+    return QuotaImpossibleError(
+        f"job {offer.job} of task {offer.task} asks for more {limit.name} than the whole quota allows; raise the quota "
+        "or lower the request"
+    )
 
 
 async def _gather_results(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

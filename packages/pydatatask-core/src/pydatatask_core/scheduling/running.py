@@ -7,14 +7,15 @@ import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.offers import Offer
-from pydatatask_core.repository import Repository
 from pydatatask_core.scheduling.backlog import Backlog
-from pydatatask_core.scheduling.dispatcher import Dispatcher
-from pydatatask_core.scheduling.hints import HintIndex
+from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
+from pydatatask_core.scheduling.hints import TaskHints, hint_listeners
 from pydatatask_core.scheduling.rounds import Rounds
-from pydatatask_core.scheduling.tester import Tester
+from pydatatask_core.scheduling.tester import Candidates, Tester
 from pydatatask_core.scheduling.troubles import Subject
 from pydatatask_core.scheduling.updater import Updater
 from pydatatask_core.tasks import Task
@@ -39,8 +40,8 @@ class RunOptions:
     """How long to wait for a hint before looking again: at first, and at most, when nothing has happened for long."""
 
 
-class Run:
-    """One run of a pipeline; it is the listener to the hints of its tasks.
+class Run(DispatchObserver):
+    """One run of a pipeline.
 
     :param rounds: What the pipeline's rounds have in common.
     :param options: How to go about it.
@@ -51,10 +52,13 @@ class Run:
         self._rounds = rounds
         self._troubles = rounds.troubles
         self._options = options
-        self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), self._launch, self._settle)
-        self._tester = Tester(group, rounds.width, self._test, self._settle)
-        self._updater = Updater(group, rounds.update_task, self._settle)
-        self._index = HintIndex(rounds.tasks)
+        self._remembers = options.launch_once or not all(task.metadata for task in rounds.tasks)
+        launch = self._launch_once if self._remembers else rounds.launch
+        self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self)
+        self._tester = Tester(group, rounds.width, self._test, self.idle)
+        self._updater = Updater(group, rounds.update_task, self.idle)
+        self._candidates = {task: Candidates(task, self._tester.schedule) for task in rounds.tasks}
+        self._taken: dict[Task, set[str]] = {task: set() for task in rounds.tasks}
         self._woken = asyncio.Event()
         self._settled = asyncio.Event()
         self._delay = options.poll_seconds[0]
@@ -63,29 +67,13 @@ class Run:
         self._first_look: dict[Task, AbstractSet[str]] = {}
         self._launched: dict[Task, set[str]] = {}
 
-    # Hints
+    # What the run is told
 
-    def changed(self, task: Task, repo: Repository, job: str) -> None:
-        """Take a hint that a job appeared in, or left, a repository: test whether it is ready for other tasks.
+    def listeners(self) -> dict[Task, TaskHints]:
+        """Give, for each task, who is to listen to its hints."""
+        return hint_listeners(self._candidates, self._woken.set, self._ask_for_update)
 
-        :param task: The task that gives the hint. What it does itself does not make its own jobs ready.
-        :param repo: Where something changed.
-        :param job: What changed.
-        """
-        self._hints += 1
-        if self._options.launch_once:
-            return
-        for other in self._index.concerned(repo):
-            if other is not task:
-                self._tester.add(other, job)
-        if self._index.is_seen_translated(repo):
-            self._woken.set()
-
-    def wants_update(self, task: Task) -> None:
-        """Take a hint that a task has something to look after.
-
-        :param task: The task.
-        """
+    def _ask_for_update(self, task: Task) -> None:
         self._hints += 1
         if self._troubles.is_due(Subject("update", task.name)):
             self._updater.ask(task)
@@ -95,22 +83,34 @@ class Run:
         self._hints += 1
         self._dispatcher.release()
 
-    def _settle(self) -> None:
+    @override
+    def taken(self, task: Task, job: str) -> None:
+        """Take note that a job is being launched: what was looked at before that says nothing about it any more.
+
+        :param task: The job's task.
+        :param job: The job.
+        """
+        self._taken[task].add(job)
+        self._candidates[task].spoil(job)
+
+    @override
+    def idle(self) -> None:
         """Take note that a part of this run has come to rest: if all have, it is time to look whether all is done."""
         if self._nothing_under_way():
             self._settled.set()
             self._woken.set()
 
-    async def _test(self, task: Task, job: str) -> None:
-        """Launch a job that a hint has named, if it is ready."""
-        subject = Subject("ready", task.name)
-        if self._troubles and not (
-            self._troubles.is_due(subject) and self._troubles.is_due(Subject("launch", task.name, job))
-        ):
-            return
-        is_ready = await self._troubles.contain(subject, lambda: task.ready.contains(job), otherwise=False)
-        if is_ready and job not in self._launched.get(task, ()):
-            self._dispatcher.add(task, job)
+    async def _test(self, candidates: Candidates) -> None:
+        """Launch the jobs that hints have named, if they are ready."""
+        task, subject = candidates.task, Subject("ready", candidates.task.name)
+        ready = await candidates.test(
+            lambda task, jobs: self._troubles.contain(
+                subject, lambda: task.ready.contained(jobs), otherwise=frozenset()
+            )
+        )
+        self._hints += 1
+        if ready and not self._options.launch_once:
+            self._dispatcher.add(task, self._due({task: self._mine(task, ready)})[task])
 
     # Rounds
 
@@ -144,11 +144,17 @@ class Run:
 
     async def _look(self) -> dict[Task, AbstractSet[str]]:
         """Find out what this run has to launch, apart from what it is launching."""
+        for taken in self._taken.values():
+            taken.clear()
         due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("ready", task.name))]
         answers = await self._rounds.ready(due)
         known = {task: jobs for task, jobs in answers.items() if jobs is not None}
         self._troubles.forget_launches(known)
-        found = {task: self._mine(task, jobs) - self._dispatcher.in_flight(task) for task, jobs in known.items()}
+        # What has been launched since the look began may have been seen as ready, and be done by now.
+        found = {
+            task: self._mine(task, jobs) - self._dispatcher.in_flight(task) - self._taken[task]
+            for task, jobs in known.items()
+        }
         return {task: jobs for task, jobs in found.items() if jobs}
 
     def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
@@ -165,7 +171,7 @@ class Run:
             return ready
         return {task: jobs - resting.get(task.name, set()) for task, jobs in ready.items()}
 
-    async def _launch(self, task: Task, job: str, offer: Offer | None) -> None:
+    async def _launch_once(self, task: Task, job: str, offer: Offer | None) -> None:
         await self._rounds.launch(task, job, offer)
         if self._options.launch_once or not task.metadata:
             self._remember(task, job, offer)
@@ -212,8 +218,8 @@ async def run(rounds: Rounds, options: RunOptions) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             this = Run(rounds, options, group)
-            for task in rounds.tasks:
-                task.listener = this
+            for task, hints in this.listeners().items():
+                task.listener = hints
             for manager in rounds.resources:
                 manager.on_relinquish = this.relinquished
             hopeless = await this.until_done()
