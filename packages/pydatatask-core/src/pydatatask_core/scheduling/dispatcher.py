@@ -113,6 +113,11 @@ class Dispatcher:
         if self._backlog.release():
             self._staff_all()
 
+    def stop(self) -> None:
+        """Launch nothing more. Workers whose jobs swallow a cancellation come to an end by that too."""
+        self._width = 0
+        self._backlog.replace({})
+
     def _staff_all(self) -> None:
         for task in self._backlog.waiting():
             self._staff(task)
@@ -188,7 +193,7 @@ class Dispatcher:
             current_offer.reset(token)
             offer.end()
             lane.in_flight.discard(job)
-            if offer.refused is not None and holds is self._holds:
+            if offer.refused is not None and holds is self._holds and self._width:
                 self._backlog.hold(lane.task, job, level)
             if self._backlog.offered(level):
                 self._staff_all()

@@ -7,13 +7,15 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
+from typing_extensions import override
+
 from pydatatask_core.algebra import listed
 from pydatatask_core.errors import QuotaImpossibleError
 from pydatatask_core.offers import Offer
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import ResourceType
 from pydatatask_core.scheduling.backlog import Backlog, Priority
-from pydatatask_core.scheduling.dispatcher import Dispatcher
+from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.scheduling.troubles import Subject, Troubles
 from pydatatask_core.tasks import Task
@@ -87,8 +89,15 @@ class Rounds:
         :param ready: For each task the jobs to launch.
         """
         await self.flush()
+        done = _Done()
         async with asyncio.TaskGroup() as group:
-            Dispatcher(group, self.width, Backlog(self.priority), self.launch).submit(ready)
+            dispatcher = Dispatcher(group, self.width, Backlog(self.priority), self.launch, done)
+            try:
+                dispatcher.submit(ready)
+                if not dispatcher.idle:
+                    await done.event.wait()
+            finally:
+                dispatcher.stop()
 
     async def launch(self, task: Task, job: str, offer: Offer | None) -> None:
         """Launch one job; a failure is noted and goes no further.
@@ -111,6 +120,17 @@ class Rounds:
         """Make the resource managers recompute what is in use."""
         for manager in self.resources:
             await manager.flush()
+
+
+class _Done(DispatchObserver):
+    """Waits until nothing is under way."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+
+    @override
+    def idle(self) -> None:
+        self.event.set()
 
 
 def _impossible(offer: Offer, limit: ResourceType) -> QuotaImpossibleError:

@@ -119,6 +119,12 @@ class Run(DispatchObserver):
 
         :returns: What stands in the way if the run gives up; nothing if all is done.
         """
+        try:
+            return await self._rounds_until_done()
+        finally:
+            self._dispatcher.stop()
+
+    async def _rounds_until_done(self) -> list[str]:
         while True:
             begin = time.monotonic()
             self._woken.clear()
