@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing_extensions import override
 
 __all__ = [
+    "BrokenRecordError",
     "ClosedSessionError",
     "DefinitionError",
     "DuplicateNameError",
@@ -19,12 +20,14 @@ __all__ = [
     "JobNotFoundError",
     "MissingExtraError",
     "MissingFunctionError",
+    "NotPicklableError",
     "PipelineStuckError",
     "PydatataskError",
     "QuotaImpossibleError",
     "RecordTypeError",
     "SessionStateError",
     "StoreError",
+    "StoreFailedError",
     "StoreRefusedError",
     "StoreUnreachableError",
     "TemplateError",
@@ -92,8 +95,32 @@ class RecordTypeError(PydatataskError, TypeError):
     """A value was dumped that the store's record format cannot hold."""
 
 
+class BrokenRecordError(PydatataskError, ValueError):
+    """What a store holds as a record cannot be parsed; the message names the job and the place."""
+
+
+class NotPicklableError(PydatataskError, TypeError):
+    """Something was to be sent to another process that means nothing there."""
+
+
 class StoreError(PydatataskError):
     """A store refused, failed or cannot be reached; the message names it."""
+
+
+class StoreFailedError(StoreError, OSError):
+    """The operating system failed an operation on a store: the disk is full, say, or a directory is gone.
+
+    :param number: The ``errno`` of the failure.
+    :param message: What was being done to which job of which store, and why it failed.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(number, message)
+        self.message = message
+
+    @override
+    def __str__(self) -> str:
+        return self.message
 
 
 class StoreRefusedError(StoreError, PermissionError):
