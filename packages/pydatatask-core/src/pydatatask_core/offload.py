@@ -28,6 +28,8 @@ class _Batchable(Protocol):
 
     def run(self) -> None: ...
 
+    def fail(self, error: BaseException) -> None: ...
+
     def settle(self) -> None: ...
 
 
@@ -36,26 +38,42 @@ class _Call(Generic[T]):
 
     def __init__(self, func: Callable[[], T], future: asyncio.Future[T]) -> None:
         self._func = func
-        self._future = future
-        self._settle: Callable[[], None] | None = None
+        self._future: asyncio.Future[T] | None = future
+        self._outcome: Callable[[asyncio.Future[T]], None] | None = None
 
     def run(self) -> None:
         """Make the call, on the worker thread; skip it if its caller has gone."""
-        if self._future.cancelled():
+        if self._future is None or self._future.done():
             return
-        future = self._future
         try:
             value = self._func()
         except BaseException as error:  # whatever it is, it belongs to the caller
-            failure = error
-            self._settle = lambda: future.set_exception(failure)
+            self.fail(error)
         else:
-            self._settle = lambda: future.set_result(value)
+            self._outcome = lambda future: future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Let the outcome be an error.
+
+        :param error: What to raise where the call is awaited.
+        """
+        presentable = _presentable(error)
+        self._outcome = lambda future: future.set_exception(presentable)
 
     def settle(self) -> None:
-        """Hand over the outcome, on the loop's thread."""
-        if self._settle is not None and not self._future.done():
-            self._settle()
+        """Hand over the outcome, on the loop's thread, and let go of it: else an error would keep itself alive."""
+        (future, self._future), (outcome, self._outcome) = (self._future, None), (self._outcome, None)
+        if future is not None and outcome is not None and not future.done():
+            outcome(future)
+
+
+def _presentable(error: BaseException) -> BaseException:
+    """Give what a future can hold in place of an error: it refuses ``StopIteration``, which would end coroutines."""
+    if not isinstance(error, StopIteration):
+        return error
+    presentable = RuntimeError("a blocking call raised StopIteration")
+    presentable.__cause__ = error
+    return presentable
 
 
 class _Batcher:
@@ -69,19 +87,28 @@ class _Batcher:
         self._busy = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pydatatask-offload")
 
-    def add(self, call: _Batchable) -> None:
+    def submit(self, func: Callable[[], T]) -> asyncio.Future[T]:
         """Queue a call; the batch starts when this turn of the loop is over.
 
-        :param call: The call.
+        :param func: Makes the call.
+        :returns: Where its outcome will be.
         """
-        self._waiting.append(call)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Call(func, future))
         if not self._busy:
             self._busy = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop.call_soon(self._flush)
+        return future
 
     def _flush(self) -> None:
         batch, self._waiting = self._waiting, []
-        self._thread.submit(self._run, batch, asyncio.get_running_loop())
+        try:
+            self._thread.submit(self._run, batch, asyncio.get_running_loop())
+        except RuntimeError as error:  # there can be no more threads, or Python is about to end
+            for call in batch:
+                call.fail(error)
+            self._settle(batch)
 
     def _run(self, batch: list[_Batchable], loop: asyncio.AbstractEventLoop) -> None:
         for call in batch:
@@ -100,19 +127,22 @@ class _Batcher:
 _batchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Batcher] = weakref.WeakKeyDictionary()
 
 
+def _batcher() -> _Batcher:
+    loop = asyncio.get_running_loop()
+    batcher = _batchers.get(loop)
+    if batcher is None:
+        batcher = _batchers[loop] = _Batcher()
+    return batcher
+
+
 async def offload(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a short blocking call on the worker thread and return what it returns.
 
-    Where the caller is cancelled, a call that has begun goes on to its end and its result is dropped.
+    Where the caller is cancelled, a call that has begun goes on to its end and its result is dropped. Context variables
+    of the caller are not seen by the call.
 
     :param func: A plain function.
     :param args: Its arguments.
     :param kwargs: Its keyword arguments.
     """
-    loop = asyncio.get_running_loop()
-    batcher = _batchers.get(loop)
-    if batcher is None:
-        batcher = _batchers[loop] = _Batcher()
-    future: asyncio.Future[T] = loop.create_future()
-    batcher.add(_Call(lambda: func(*args, **kwargs), future))
-    return await future
+    return await _batcher().submit(lambda: func(*args, **kwargs))
