@@ -1,0 +1,117 @@
+"""Errors of S3 clients, translated where they come in: by kind, and by what the server answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
+from pydatatask_storage.extras import needs_extra
+from pydatatask_storage.secrets import secret_free, without_secrets
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from types_aiobotocore_s3.type_defs import ErrorTypeDef
+
+__all__ = ["answer_code", "client_error", "failed_deletions", "s3_errors"]
+
+_REFUSALS = frozenset(
+    {"AccessDenied", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+)
+"""Codes that mean a refusal whatever their HTTP status is; 401 and 403 mean one whatever their code is."""
+
+
+def client_error() -> type[ClientError]:
+    """Give the class of the errors that are answers of the server, imported when there is one to catch.
+
+    :raises MissingExtraError: The libraries for S3 are not installed.
+    """
+    with needs_extra("s3", "aiobotocore", "botocore"):
+        import aiobotocore
+        from botocore.exceptions import ClientError
+
+        assert aiobotocore
+    return ClientError
+
+
+def answer_code(error: ClientError) -> str:
+    """Give the code that the server answered with, ``NoSuchKey`` say.
+
+    :param error: What the client raised.
+    """
+    return error.response.get("Error", {}).get("Code", "")
+
+
+@contextmanager
+def s3_errors(place: str) -> Iterator[None]:
+    """Raise errors of the S3 client as errors that name the store.
+
+    :param place: What to call the store in messages: ``s3://bucket/key``, never with credentials.
+    :raises StoreRefusedError: Credentials are missing, or do not suffice.
+    :raises StoreUnreachableError: The server cannot be reached, did not answer in time, or was cut off.
+    :raises StoreError: It failed otherwise.
+    """
+    try:
+        yield
+    except PydatataskError:
+        raise
+    except Exception as error:
+        failure = _translate(error, place)
+        if failure is None:
+            raise
+        raise failure from secret_free(error)
+
+
+def _translate(error: Exception, place: str) -> StoreError | None:
+    """Look the error up in the table; None means that it is none of the client's."""
+    if isinstance(error, client_error()):
+        return _answered(error, place)
+    from aiohttp import ClientError as TransportError
+    from botocore import exceptions
+
+    table: list[tuple[tuple[type[Exception], ...], type[StoreError], str]] = [
+        (
+            (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError),
+            StoreRefusedError,
+            "cannot be asked without credentials",
+        ),
+        (
+            (exceptions.ConnectionError, exceptions.HTTPClientError, TransportError, TimeoutError, OSError),
+            StoreUnreachableError,
+            "cannot be reached, or did not answer in time",
+        ),
+        ((exceptions.IncompleteReadError,), StoreUnreachableError, "was cut off in the middle"),
+        ((exceptions.BotoCoreError,), StoreError, "could not be asked"),
+    ]
+    for kinds, failure, what in table:
+        if isinstance(error, kinds):
+            return failure(f"{place} {what}: {without_secrets(error)}")
+    return None
+
+
+def _answered(error: ClientError, place: str) -> StoreError:
+    """Make an error of a server's answer."""
+    code = answer_code(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = error.response.get("Error", {}).get("Message", "")
+    said = f"{error.operation_name} was answered {status} {code}: {message}"
+    if code == "NoSuchBucket":
+        return StoreError(
+            f"{place}: the bucket does not exist (opening the pipeline, or validate(), creates it); {said}"
+        )
+    if status in (401, 403) or code in _REFUSALS:
+        return StoreRefusedError(f"{place}: access was refused; look at the credentials and their rights; {said}")
+    return StoreError(f"{place}: {said}")
+
+
+def failed_deletions(place: str, failures: Sequence[ErrorTypeDef]) -> StoreError:
+    """Make an error of the objects that a bulk deletion did not delete.
+
+    :param place: What to call the store.
+    :param failures: What the server said of each of them.
+    """
+    first = failures[0]
+    code = first.get("Code", "")
+    said = f"{place}: {len(failures)} objects could not be deleted; {first.get('Key')}: {code} {first.get('Message')}"
+    return StoreRefusedError(said) if code in _REFUSALS else StoreError(said)
