@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
 from pydatatask_storage.extras import needs_extra
-from pydatatask_storage.secrets import secret_free, without_secrets
+from pydatatask_storage.redaction import secret_free, without_secrets
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
