@@ -1,0 +1,64 @@
+"""An event loop in a thread of its own, for a console that occupies the main thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+__all__ = ["BackgroundLoop"]
+
+T = TypeVar("T")
+
+
+class BackgroundLoop:
+    """While it is entered, coroutines can be run in its event loop, inside an asynchronous context.
+
+    :param context: Makes the context, which is entered and left by one and the same asyncio task.
+    """
+
+    def __init__(self, context: Callable[[], AbstractAsyncContextManager[object]]) -> None:
+        self._context = context
+        self._ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._ended: Future[None] = Future()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._main, name="pydatatask: event loop", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._loop = self._ready.result()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._ended.result()
+        self._thread.join()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin to run a coroutine in the loop; cancelling the future cancels it.
+
+        :param coroutine: What to run. It must not raise SystemExit or KeyboardInterrupt, which would end the loop.
+        """
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._hold())
+        except BaseException as error:
+            for future in (self._ready, self._ended):
+                if not future.done():
+                    future.set_exception(error)
+        else:
+            self._ended.set_result(None)
+
+    async def _hold(self) -> None:
+        """Stay inside the context until it is time to leave it."""
+        async with self._context():
+            self._ready.set_result(asyncio.get_running_loop())
+            await self._stop.wait()

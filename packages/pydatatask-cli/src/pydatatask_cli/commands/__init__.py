@@ -1,0 +1,1 @@
+"""The commands, one a module: each adds its own parser and has the function that it stands for."""

@@ -1,0 +1,70 @@
+"""``inject``: a value for a job, from standard input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydatatask_cli.arguments import add_command
+from pydatatask_cli.error_handler import CommandFailedError, returns_status
+from pydatatask_cli.names import find_data
+from pydatatask_cli.records import parse_record
+from pydatatask_cli.standard_input import read_all, standard_input
+from pydatatask_core.access import Access
+from pydatatask_core.blobs import BlobRepository
+from pydatatask_core.errors import UnknownRelationError, UsageError
+from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.streams import async_copyfile
+from pydatatask_core.translation import Resolved, resolve
+
+if TYPE_CHECKING:
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["add_parser", "inject_data"]
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Put the command on the menu.
+
+    :param commands: The menu.
+    """
+    parser = add_command(commands, "inject", inject_data, "Dump data into a repository", Access.OBSERVE)
+    parser.add_argument("data", metavar="DATA", help="which repository: task.link")
+    parser.add_argument("job", metavar="JOB", help="the job that gets what standard input has as its value")
+
+
+@returns_status
+async def inject_data(pipeline: Pipeline, data: str, job: str) -> int:
+    """Read standard input to its end and make it the value of a job: a blob as it is, a record from YAML.
+
+    A repository that is both, of YAML files say, takes only valid YAML. The value appears whole or not at all.
+
+    :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
+    :param data: Which repository: ``task.link``.
+    :param job: The job.
+    :returns: The exit status.
+    """
+    named = find_data(pipeline, data)
+    repository = named.repository
+    if not isinstance(repository, BlobRepository | MetadataRepository):
+        raise UsageError(
+            f"{named} is a {repository.describe()}, which holds neither blobs nor records, so that nothing can be "
+            "written to it"
+        )
+    try:
+        target = await resolve(repository, job)
+    except UnknownRelationError as error:
+        raise CommandFailedError(f"{named}: {error}") from error
+    target.repository.require_valid(target.job)
+    await target.repository.validate()  # for writing: the pipeline was opened for looking only, and may just read it
+    await _write(target)
+    return 0
+
+
+async def _write(target: Resolved) -> None:
+    if isinstance(target.repository, MetadataRepository):
+        await target.repository.dump(target.job, parse_record(await read_all()))
+        return
+    assert isinstance(target.repository, BlobRepository)
+    async with standard_input() as source, await target.repository.open(target.job, "wb") as writer:
+        await async_copyfile(source, writer)

@@ -1,0 +1,59 @@
+"""``ls``: the jobs that a set expression describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydatatask_cli import output
+from pydatatask_cli.arguments import add_command, add_json_option
+from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.expressions import parse
+from pydatatask_cli.gathering import gather
+from pydatatask_cli.names import find_data
+from pydatatask_core.access import Access
+from pydatatask_core.algebra import listed
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.scheduling.listing import Listing
+
+if TYPE_CHECKING:
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["add_parser", "list_data"]
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Put the command on the menu.
+
+    :param commands: The menu.
+    """
+    parser = add_command(commands, "ls", list_data, "List jobs in a repository", Access.OBSERVE)
+    add_json_option(parser, '["JOB", ...]')
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="+",
+        help="task.link, or an expression of such names with | & - ^ and parentheses, as one argument or several",
+    )
+
+
+@returns_status
+async def list_data(pipeline: Pipeline, data: list[str], as_json: bool = False) -> int:
+    """Print the jobs that an expression describes, sorted, one a line.
+
+    :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
+    :param data: The expression, perhaps in pieces: names ``task.link`` with ``|``, ``&``, ``-``, ``^`` and parentheses,
+        which mean and bind what they do in Python. A ``-`` in a name may be written ``_``.
+    :param as_json: Whether to print a JSON list instead.
+    :returns: The exit status.
+    """
+    expression = parse(" ".join(data), lambda name: find_data(pipeline, name))
+    listing = Listing()
+    repositories = {id(operand.repository): operand.repository for operand in expression.operands.values()}
+    answers = await gather(listed(listing, repository) for repository in repositories.values())
+    contents = dict(zip(repositories, answers, strict=True))
+    jobs = sorted(expression.evaluate(lambda operand: contents[id(operand.repository)]))
+    if as_json:
+        output.write_json(jobs)
+    else:
+        output.write_lines(jobs)
+    return 0

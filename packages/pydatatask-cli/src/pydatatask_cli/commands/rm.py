@@ -1,0 +1,138 @@
+"""``rm``: jobs from a repository, from what a task makes, or from everything downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pydatatask_cli import output
+from pydatatask_cli.arguments import add_command
+from pydatatask_cli.deletion import Doomed, plan, refuses_deletes
+from pydatatask_cli.error_handler import FAILURE, CommandFailedError, returns_status
+from pydatatask_cli.gathering import gather
+from pydatatask_cli.names import Data, all_data, find_data, find_task
+from pydatatask_core.access import Access
+from pydatatask_core.dependencies import Node
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repository import MapRepository, Repository
+from pydatatask_core.translation import Resolved, TranslatedRepository
+
+if TYPE_CHECKING:
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["EVERY_JOB", "add_parser", "delete_data"]
+
+EVERY_JOB = "__all__"
+"""Stands for every job there is."""
+
+_AT_A_TIME = 16
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Put the command on the menu.
+
+    :param commands: The menu.
+    """
+    parser = add_command(commands, "rm", delete_data, "Delete data from the pipeline", Access.OBSERVE)
+    parser.add_argument("-r", "--recursive", action="store_true", help="delete also everything downstream")
+    parser.add_argument(
+        "data", metavar="DATA", help="task.link for that repository, task for the task's status and output repositories"
+    )
+    parser.add_argument("job", metavar="JOB", nargs="+", help=f"a job to delete; {EVERY_JOB} means every one")
+
+
+@returns_status
+async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[str]) -> int:
+    """Delete jobs, and print each job and repository, as ``JOB task.link``.
+
+    It may be used while the pipeline is running: :mod:`pydatatask_cli.deletion` tells the order. What a job stands
+    for, a process or pod, is ended.
+
+    :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
+    :param data: ``task.link`` means that repository, ``task`` the task's status and output repositories.
+    :param recursive: Whether to delete also from everything downstream, where the ids are followed through translators.
+    :param job: The jobs; ``__all__`` means every job of every repository concerned.
+    :returns: The exit status, 1 if a job is in none of the repositories; with ``recursive``, if none is.
+    """
+    start = _start(pipeline, data)
+    every = EVERY_JOB in job
+    doomed = await plan(pipeline, start, None if every else set(job), recursive)
+    for item in doomed:
+        for jobs in _chunks(item.jobs):
+            await gather(_forget(pipeline, item.repository, name) for name in jobs)
+    names = _names(pipeline, data)
+    for item in doomed:
+        await _delete(item, names.get(id(item.repository)) or item.repository.describe())
+    if every or (recursive and any(item.jobs for item in doomed)):
+        return 0
+    return _tell_missing(data, job, doomed)
+
+
+def _start(pipeline: Pipeline, data: str) -> Node:
+    """Find what the user means.
+
+    :raises CommandFailedError: It is a view that nothing can be deleted from.
+    """
+    if "." not in data:
+        return find_task(pipeline, data)
+    named = find_data(pipeline, data)
+    if refuses_deletes(named.repository):
+        raise CommandFailedError(
+            f"{named} is a {named.repository.describe()} that does not allow deletes: delete from what it shows, or "
+            "make it with allow_deletes=True"
+        )
+    return named.repository
+
+
+def _links(pipeline: Pipeline) -> Iterator[Data]:
+    for task in pipeline.tasks.values():
+        yield from all_data(task)
+
+
+def _names(pipeline: Pipeline, data: str) -> dict[int, str]:
+    """Name each repository as the user has, or by the link of the task that populates it, or by another."""
+    names: dict[int, str] = {}
+    links = sorted(_links(pipeline), key=lambda link: not (link.link.is_output or link.link.is_status))
+    for link in links:
+        names.setdefault(id(link.repository), str(link))
+    if "." in data:
+        named = find_data(pipeline, data)
+        names[id(named.repository)] = str(named)
+    return names
+
+
+async def _forget(pipeline: Pipeline, repository: Repository, job: str) -> None:
+    """Let the tasks end what a job of one of their links stands for."""
+    really = await _behind(repository, job)
+    for data in _links(pipeline):
+        if data.repository is really.repository:
+            await data.task.forget(data.name, really.job)
+
+
+async def _behind(repository: Repository, job: str) -> Resolved:
+    """Find out from where a view deletes."""
+    while isinstance(repository, MapRepository | TranslatedRepository):
+        job = await repository.translate(job) if isinstance(repository, TranslatedRepository) else job
+        repository = repository.base
+    return Resolved(repository, job)
+
+
+async def _delete(item: Doomed, name: str) -> None:
+    """Delete jobs from a repository, several at a time, and print each."""
+    for jobs in _chunks(item.jobs):
+        await gather(item.repository.delete(job) for job in jobs)
+        output.write_lines(f"{job} {name}" for job in jobs)
+
+
+def _chunks(jobs: Sequence[str]) -> Iterator[Sequence[str]]:
+    for at in range(0, len(jobs), _AT_A_TIME):
+        yield jobs[at : at + _AT_A_TIME]
+
+
+def _tell_missing(data: str, jobs: Sequence[str], doomed: Sequence[Doomed]) -> int:
+    """Say which jobs were nowhere to be found under the ids that the user gave."""
+    found = {job for item in doomed for job in item.jobs}
+    missing = [job for job in dict.fromkeys(jobs) if job not in found]
+    if missing:
+        output.write_error(f"nothing to delete for {data}: no repository concerned has job {', '.join(missing)}")
+    return FAILURE if missing else 0

@@ -1,0 +1,57 @@
+"""``shell``: an interactive shell with the pipeline open."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pydatatask_cli.arguments import add_command
+from pydatatask_cli.background_loop import BackgroundLoop
+from pydatatask_cli.opening import opened
+from pydatatask_core.errors import SessionStateError
+from pydatatask_core.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["add_parser", "shell"]
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Put the command on the menu.
+
+    :param commands: The menu.
+    """
+    add_command(commands, "shell", shell, "Launch an interactive shell to interrogate the pipeline")
+
+
+def shell(pipeline: Pipeline) -> int:
+    """Open the pipeline and read Python from standard input, where ``await`` works, until its end or ``exit()``.
+
+    The names at hand are ``pipeline``, ``asyncio``, and each task under its own, a ``-`` written ``_``. Code runs in an
+    event loop, in which the pipeline is open. Ctrl-C interrupts what is being awaited.
+
+    :param pipeline: The pipeline, which must not be open, as the shell needs an event loop of its own.
+    :returns: The exit status: 0, or what ``exit`` was called with.
+    :raises SessionStateError: It is called while an event loop is running.
+    """
+    _require_no_loop()
+    with BackgroundLoop(lambda: opened(pipeline)) as loop:
+        from pydatatask_cli.python_console import interact
+
+        return interact(loop, _names(pipeline))
+
+
+def _require_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SessionStateError(
+        "shell() runs an event loop of its own: call it outside of coroutines, with the pipeline closed"
+    )
+
+
+def _names(pipeline: Pipeline) -> dict[str, object]:
+    tasks = {name.replace("-", "_"): task for name, task in pipeline.tasks.items()}
+    return {"__name__": "__console__", "__doc__": None, **tasks, "pipeline": pipeline, "asyncio": asyncio}

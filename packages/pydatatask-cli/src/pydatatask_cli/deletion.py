@@ -1,0 +1,136 @@
+"""What ``rm`` deletes: which jobs from which repositories, in which order.
+
+A pipeline may be running meanwhile. So that it launches nothing on half of what is being deleted:
+
+- everything is looked up first, while translations can still be followed;
+- then whatever the jobs stand for is ended, processes and pods say;
+- then repositories are gone through from upstream to downstream, so that no task finds its input and misses only its
+  completion, and of each task the outputs before the status, so that the task can be launched again only when what it
+  had left is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from pydatatask_core.algebra import listed
+from pydatatask_core.dependencies import Edge, Node, edges
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repository import MapRepository, Repository
+from pydatatask_core.scheduling.listing import Listing
+from pydatatask_core.tasks import Task
+from pydatatask_core.translation import TranslatedRepository
+
+__all__ = ["Doomed", "plan", "refuses_deletes"]
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """Jobs that are to be deleted from a repository."""
+
+    repository: Repository
+    """The repository."""
+
+    jobs: Sequence[str]
+    """The jobs that are there, sorted."""
+
+
+def refuses_deletes(repository: Repository) -> bool:
+    """Tell whether deleting from a repository does nothing, as it is a view that does not allow it.
+
+    :param repository: The repository.
+    """
+    return isinstance(repository, MapRepository | TranslatedRepository) and not repository.allow_deletes
+
+
+async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, recursive: bool) -> list[Doomed]:
+    """Find out what is to be deleted, and in which order.
+
+    :param pipeline: The pipeline.
+    :param start: A repository, or a task, which stands for its status and output repositories.
+    :param jobs: The jobs as they are called at the start, or None for every job of every repository.
+    :param recursive: Whether to delete also from everything downstream.
+    """
+    known = list(edges(pipeline.tasks.values()))
+    reached = [edge for edge in known if edge.carries_data]
+    if not recursive:
+        reached = [edge for edge in reached if edge.source is start and isinstance(start, Task)]
+    ids = await _ids(start, jobs, reached)
+    populated = {id(edge.target) for edge in reached if isinstance(edge.source, Task) and id(edge.source) in ids}
+    listing = Listing()
+    found = []
+    for node in _upstream_first([node for node, _ in ids.values()], reached):
+        if isinstance(node, Repository) and _is_target(node, node is start or id(node) in populated):
+            wanted = ids[id(node)][1]
+            there = await (listed(listing, node) if jobs is None else listing.members(node, wanted))
+            found.append(Doomed(node, sorted(there)))
+    return found
+
+
+def _is_target(repository: Repository, named: bool) -> bool:
+    """Tell whether to delete from a repository that has been reached.
+
+    What views show goes when it goes from what they are views of; a combinator that is merely reached would take along
+    what is not downstream.
+
+    :param repository: The repository.
+    :param named: Whether the user named it, or a task that populates it has been reached.
+    """
+    if isinstance(repository, MapRepository | TranslatedRepository):
+        return repository.allow_deletes
+    return named or not repository.sources()
+
+
+async def _ids(start: Node, jobs: AbstractSet[str] | None, reached: Iterable[Edge]) -> dict[int, tuple[Node, set[str]]]:
+    """Find what is reached from the start, and what the jobs are called there."""
+    following: dict[int, list[Node]] = {}
+    for edge in reached:
+        following.setdefault(id(edge.source), []).append(edge.target)
+    ids: dict[int, tuple[Node, set[str]]] = {id(start): (start, set(jobs or ()))}
+    waiting = [start]
+    while waiting:
+        source = waiting.pop()
+        for target in following.get(id(source), ()):
+            arriving = await _translated(source, target, ids[id(source)][1])
+            if id(target) not in ids or not arriving <= ids[id(target)][1]:
+                ids.setdefault(id(target), (target, set()))[1].update(arriving)
+                waiting.append(target)
+    return ids
+
+
+async def _translated(source: Node, target: Node, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    if not (isinstance(source, Repository) and isinstance(target, Repository)):
+        return jobs
+    names: set[str] = set()
+    for job in jobs:
+        names |= await target.jobs_from(source, job)
+    return names
+
+
+def _upstream_first(nodes: Sequence[Node], reached: Sequence[Edge]) -> Iterator[Node]:
+    """Give nodes in the order of the flow of data, and of each task the outputs before the status.
+
+    Where that cannot be, as tasks depend on each other in a circle, the order is that in which they were reached.
+    """
+    from graphlib import CycleError, TopologicalSorter
+
+    by_id = {id(node): node for node in nodes}
+    flow = [(id(edge.source), id(edge.target)) for edge in reached if id(edge.source) in by_id]
+    within = [(id(output), id(status)) for node in nodes if isinstance(node, Task) for output, status in _steps(node)]
+    for constraints in (flow + [(a, b) for a, b in within if a in by_id and b in by_id], flow):
+        sorter = TopologicalSorter(dict.fromkeys(by_id, ()))
+        for before, after in constraints:
+            sorter.add(after, before)
+        try:
+            return iter([by_id[key] for key in sorter.static_order()])
+        except CycleError:
+            continue
+    return iter(nodes)
+
+
+def _steps(task: Task) -> Iterator[tuple[Repository, Repository]]:
+    statuses = list(task.status.values())
+    for output in task.output.values():
+        yield from ((output, status) for status in statuses if status is not output)

@@ -1,0 +1,146 @@
+"""Turns errors into exit statuses, and into one line each that says what to do.
+
+- 2: what the user typed, or the definition of the pipeline, is wrong;
+- 1: the command ran, and failed or found nothing;
+- 128 + N: the command was ended by signal N, a reader of its output that went away included.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from functools import wraps
+from typing import ParamSpec
+
+from pydatatask_cli import output
+from pydatatask_core.errors import (
+    DefinitionError,
+    FunctionBindingError,
+    InvalidJobIdError,
+    MissingExtraError,
+    PydatataskError,
+    TemplateNameError,
+    UsageError,
+)
+
+__all__ = ["FAILURE", "USAGE", "CommandFailedError", "report", "returns_status", "signal_status", "status_of"]
+
+FAILURE = 1
+"""The command ran, and failed or found nothing."""
+
+USAGE = 2
+"""What the user typed, or the definition of the pipeline, is wrong."""
+
+_USER_ERRORS = (
+    UsageError,
+    DefinitionError,
+    FunctionBindingError,
+    InvalidJobIdError,
+    MissingExtraError,
+    TemplateNameError,
+)
+
+_log = logging.getLogger("pydatatask.cli")
+
+P = ParamSpec("P")
+
+
+class CommandFailedError(PydatataskError):
+    """The command ran, and found nothing or could not do what was asked."""
+
+
+def signal_status(number: int) -> int:
+    """Give the exit status of a command that was ended by a signal.
+
+    :param number: The signal's number.
+    """
+    return 128 + number
+
+
+def returns_status(function: Callable[P, Awaitable[int]]) -> Callable[P, Awaitable[int]]:
+    """Decorate a documented function: what the user got wrong is reported and becomes the status it returns.
+
+    Other errors, of stores and tasks, pass through to the caller.
+
+    :param function: A coroutine function that returns an exit status.
+    """
+
+    @wraps(function)
+    async def reporting(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return await function(*args, **kwargs)
+        except (CommandFailedError, InvalidJobIdError, UsageError) as error:
+            return report(error)
+
+    return reporting
+
+
+def report(error: Exception) -> int:
+    """Write what an error says to standard error, a line for each error of a group.
+
+    :param error: What was raised.
+    :returns: The exit status that it amounts to.
+    """
+    leaves = list(_leaves(error))
+    for line in dict.fromkeys(map(_describe, leaves)):
+        output.write_error(line)
+    _log.info("where it came from:", exc_info=error)
+    return USAGE if all(isinstance(leaf, _USER_ERRORS) for leaf in leaves) else FAILURE
+
+
+def status_of(action: Callable[[], int]) -> int:
+    """Carry out a command and see that all it printed gets out.
+
+    :param action: The command, which returns its exit status.
+    :returns: The exit status, whatever was raised.
+    """
+    status = _attempt(action)
+    try:
+        output.flush()
+    except output.OutputClosedError:
+        output.discard()
+        return status or signal_status(signal.SIGPIPE)
+    return status
+
+
+def _attempt(action: Callable[[], int]) -> int:
+    try:
+        return action()
+    except SystemExit as request:
+        return _requested(request)
+    except KeyboardInterrupt:
+        return signal_status(signal.SIGINT)
+    except output.OutputClosedError:
+        return signal_status(signal.SIGPIPE)
+    except Exception as error:
+        return report(error)
+
+
+def _requested(request: SystemExit) -> int:
+    """Give the status that whoever raised SystemExit wants, as the interpreter understands it."""
+    if request.code is None or isinstance(request.code, int):
+        return request.code or 0
+    output.write_error(str(request.code))
+    return FAILURE
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error
+
+
+def _describe(error: Exception) -> str:
+    notes = " ".join(getattr(error, "__notes__", ()))
+    return f"{_message(error)} {notes}".rstrip()
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, PydatataskError) and str(error):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    return f"{type(error).__name__}: {error} (-v shows where it came from)"

@@ -1,0 +1,74 @@
+"""Where log records go: to standard error, unless whoever runs the pipeline has decided that."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from typing_extensions import override
+
+from pydatatask_core.errors import PydatataskError
+
+__all__ = ["configure"]
+
+_LEVELS = {
+    -2: (logging.CRITICAL, logging.CRITICAL),
+    -1: (logging.ERROR, logging.ERROR),
+    0: (logging.WARNING, logging.WARNING),
+    1: (logging.INFO, logging.INFO),
+    2: (logging.DEBUG, logging.INFO),
+    3: (logging.DEBUG, logging.DEBUG),
+}
+"""For each number of ``-v`` (less that of ``-q``) the levels of our loggers, and of all others."""
+
+
+def configure(verbosity: int) -> None:
+    """Set up logging where the root logger has no handler; else only set our level, and that only if asked for.
+
+    :param verbosity: How much more to log than warnings; negative means less.
+    """
+    ours, others = _LEVELS[max(min(_LEVELS), min(max(_LEVELS), verbosity))]
+    root = logging.getLogger()
+    if root.handlers:
+        if verbosity:
+            logging.getLogger("pydatatask").setLevel(ours)
+        return
+    handler = StandardErrorHandler()
+    handler.setFormatter(BriefFormatter(tracebacks=verbosity > 0))
+    root.addHandler(handler)
+    root.setLevel(others)
+    logging.getLogger("pydatatask").setLevel(ours)
+
+
+class StandardErrorHandler(logging.Handler):
+    """Writes to ``sys.stderr`` as it is at the time, so that a display of progress can keep log lines above itself."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if sys.stderr is not None:
+                sys.stderr.write(self.format(record) + "\n")
+                sys.stderr.flush()
+        except RecursionError:
+            raise
+        except Exception:
+            self.handleError(record)
+
+
+class BriefFormatter(logging.Formatter):
+    """Leaves out the traceback of an error whose message says it all, unless tracebacks are wanted.
+
+    :param tracebacks: Whether they are.
+    """
+
+    def __init__(self, tracebacks: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._tracebacks = tracebacks
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        if self._tracebacks or not isinstance(error, PydatataskError | OSError):
+            return super().format(record)
+        brief = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
+        return super().format(brief)

@@ -1,0 +1,91 @@
+"""The menu: the parser of the command line, with all commands."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from typing_extensions import override
+
+from pydatatask_cli import output
+from pydatatask_cli.arguments import PIPELINE, add_verbosity
+from pydatatask_cli.commands import cat, inject, launch, ls, rm, run, shell, status, trace, update
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Callable
+
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["build_parser"]
+
+_COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell)
+
+
+def build_parser(
+    instrument: Callable[[SubParsers], None] | None = None, finds_pipeline: bool = False
+) -> ArgumentParser:
+    """Make the parser of the command line; what is wrong with a line is one line on standard error.
+
+    :param instrument: Adds commands to the menu.
+    :param finds_pipeline: Whether there is ``-p``, to say where the pipeline is.
+    """
+    import argparse
+
+    class OneLineParser(argparse.ArgumentParser):
+        """Says in one line what is wrong, without the usage, which would be longer."""
+
+        @override
+        def error(self, message: str) -> NoReturn:
+            # Of an unknown command argparse lists the commands twice, in place of the argument's name and as choices.
+            output.write_error(f"{re.sub('^argument {[^}]*}: ', '', message)} (see {self.prog} --help)")
+            sys.exit(2)
+
+    parser: ArgumentParser = OneLineParser(prog=output.program())
+    parser.add_argument(
+        "--version",
+        action=_version_action(),
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        default=argparse.SUPPRESS,
+        help="show the version and exit",
+    )
+    add_verbosity(parser)
+    if finds_pipeline:
+        parser.add_argument(
+            "-p",
+            "--pipeline",
+            dest=PIPELINE,
+            metavar="FILE_OR_MODULE[:NAME]",
+            required=True,
+            help="where the pipeline is: a script or a module, and the name it has there if there are several",
+        )
+    commands = parser.add_subparsers(required=True)
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    if instrument is not None:
+        instrument(commands)
+    return parser
+
+
+def _version_action() -> Any:
+    """Give an action that looks up the version only when it is asked for, as that takes longer than the rest."""
+    import argparse
+
+    class ShowVersion(argparse.Action):
+        @override
+        def __call__(
+            self,
+            parser: ArgumentParser,
+            namespace: argparse.Namespace,
+            values: str | Sequence[Any] | None,
+            option_string: str | None = None,
+        ) -> NoReturn:
+            from importlib.metadata import version
+
+            output.write_lines([f"pydatatask {version('pydatatask-cli')}"])
+            sys.exit(0)
+
+    return ShowVersion
