@@ -132,8 +132,8 @@ async def test_the_loop_goes_on_while_a_call_blocks() -> None:
 async def test_a_failing_call_raises_in_its_caller_only() -> None:
     error = OSError("no such thing")
     calls = (offload(add, 1), offload(boom, error), offload(add, 2))
-    outcomes: list[object] = await asyncio.gather(*calls, return_exceptions=True)
-    assert outcomes == [1, error, 2]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert list(outcomes) == [1, error, 2]
 
 
 @pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration, GeneratorExit, asyncio.CancelledError])

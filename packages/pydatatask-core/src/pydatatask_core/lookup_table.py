@@ -10,6 +10,7 @@ from typing import Any
 from pydatatask_core.algebra import listed
 from pydatatask_core.errors import UnknownRelationError
 from pydatatask_core.repository import KeyLookup, Repository
+from pydatatask_core.single_flight import SingleFlight
 
 __all__ = ["LookupTable", "related_id"]
 
@@ -45,6 +46,7 @@ class LookupTable:
         self._table: dict[str, str] | None = None
         self._stale_at = 0.0
         self._warned: set[str] = set()
+        self._loading: SingleFlight[Mapping[str, str]] = SingleFlight()
 
     async def load(self, lookup: KeyLookup) -> Mapping[str, str]:
         """Load all translations anew, in as few requests as the translator can.
@@ -52,7 +54,7 @@ class LookupTable:
         :param lookup: Tells what the translator contains, where that is not what its ``info_all`` says.
         """
         begin = time.monotonic()
-        infos = await self.translator.info_all()
+        infos = await lookup.infos(self.translator)
         jobs = await lookup.members(self.translator, infos.keys())
         table = {job: target for job in jobs if (target := self._target(job, infos[job])) is not None}
         now = time.monotonic()
@@ -75,7 +77,7 @@ class LookupTable:
         :param lookup: Tells what the translator contains.
         """
         if self._table is None or time.monotonic() > self._stale_at:
-            return await self.load(lookup)
+            return await self._loading.share("table", lambda: self.load(lookup))
         return self._table
 
     def _target(self, job: str, info: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from pydatatask_core.algebra import difference, in_all, in_any, intersection, joint_revision
-from pydatatask_core.overriding import MEMBERSHIP, overrides
+from pydatatask_core.overriding import LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repository import DIRECT, KeyLookup, Repository
 
 __all__ = ["ReadyRepository"]
@@ -52,7 +52,7 @@ class ReadyRepository(Repository):
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self.keys():
+        for job in await self._listed(DIRECT):
             yield job
 
     @override
@@ -61,11 +61,14 @@ class ReadyRepository(Repository):
 
     @override
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
+        return await (super().keys() if overrides(self, ReadyRepository, LISTING) else self._listed(lookup))
+
+    async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
         return await difference(lookup, await intersection(lookup, self.required), self.inhibiting)
 
     @override
     async def revision(self) -> Hashable | None:
-        return await joint_revision(self.parts())
+        return None if overrides(self, ReadyRepository, MEMBERSHIP) else await joint_revision(self.parts())
 
     @override
     async def info(self, job: str) -> Any:

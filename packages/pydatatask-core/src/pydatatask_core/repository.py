@@ -17,6 +17,7 @@ from collections.abc import (
     Callable,
     Hashable,
     Iterable,
+    Mapping,
     Sequence,
 )
 from collections.abc import Set as AbstractSet
@@ -46,6 +47,10 @@ class KeyLookup(Protocol):
         """Give those of ``jobs`` that are in ``repository``; the set must not be changed."""
         ...
 
+    async def infos(self, repository: Repository) -> Mapping[str, Any]:
+        """Give the infos of all jobs of ``repository``; the mapping must not be changed."""
+        ...
+
 
 class Repository(ABC):
     """A key-value store where the keys are names of jobs.
@@ -60,6 +65,9 @@ class Repository(ABC):
 
     CHARSET_START_END = CHARSET
     """The characters that a job id may start and end with."""
+
+    asked_every: float = 0.0
+    """Seconds that must lie between two listings by the scheduler; stores behind a network ask for a second."""
 
     @classmethod
     def is_valid_job_id(cls, job: str) -> bool:
@@ -283,6 +291,13 @@ class DirectLookup:
             return await repository.contained(jobs)
         return jobs & await self.keys(repository)
 
+    async def infos(self, repository: Repository) -> Mapping[str, Any]:
+        """Give the infos of all jobs of ``repository``.
+
+        :param repository: Whom to ask.
+        """
+        return await repository.info_all()
+
 
 DIRECT: KeyLookup = DirectLookup()
 """Asks the repositories themselves, every time."""
@@ -373,11 +388,15 @@ class MapRepository(Repository):
         if overrides(self, MapRepository, LISTING):
             return await super().keys()
         jobs = await lookup.keys(self.base)
+        if answers_by_contains(type(self.base)):
+            jobs = await lookup.members(self.base, jobs)
         return jobs if self.filter is None else {job for job in jobs if await self._sees(job)}
 
     @override
     async def revision(self) -> Hashable | None:
-        if self.filter is not None or overrides(self, MapRepository, LISTING):
+        if self.filter is not None or overrides(self, MapRepository, MEMBERSHIP):
+            return None
+        if answers_by_contains(type(self.base)):
             return None
         return await self.base.revision()
 

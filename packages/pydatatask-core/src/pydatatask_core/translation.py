@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cache, wraps
+from functools import cache
+from types import MethodType
 from typing import Any, Literal, NamedTuple, Self, overload
 
 from typing_extensions import override
@@ -14,6 +15,7 @@ from pydatatask_core.blobs import BlobRepository, OpenMode
 from pydatatask_core.errors import UnknownRelationError
 from pydatatask_core.lookup_table import LookupTable, related_id
 from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.overriding import LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repository import DIRECT, KeyLookup, Repository
 from pydatatask_core.streams import AReadStream, AWriteStream
 from pydatatask_core.text_streams import AReadText, AWriteText
@@ -71,20 +73,29 @@ class TranslatedRepository(Repository):
                 f"{name}() of {self.base.describe()} cannot be used through a translation, as looking up the related "
                 "item has to be awaited; await info(job) instead"
             )
-        return self._translating(member)
+        return self._translating(name, member)
 
-    def _translating(self, member: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        @wraps(member)
-        async def translated(job: str, *args: Any, **kwargs: Any) -> Any:
-            return await member(await self.translate(job), *args, **kwargs)
+    def _translating(self, name: str, member: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def translated(view: TranslatedRepository, job: str, *args: Any, **kwargs: Any) -> Any:
+            return await member(await view.translate(job), *args, **kwargs)
 
-        return translated
+        translated.__name__, translated.__doc__ = name, member.__doc__
+        return MethodType(translated, self)  # a method, so that a view of this view sees that it takes a job
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as a call of the class that was named, since the object's own class is made at run time."""
-        declared = next(cls for cls in type(self).__mro__ if not vars(cls).get("_made_at_run_time", False))
-        return declared, (self.base, self.translator, self.allow_deletes, self.prefetch_lookup)
+        """Pickle by the class that was named, as the object's own is made at run time; what was looked up is left."""
+        state = {name: value for name, value in vars(self).items() if name != "_table"}
+        return (
+            _blank,
+            (_declared(type(self)), isinstance(self, BlobRepository), isinstance(self, MetadataRepository)),
+            state,
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was pickled."""
+        vars(self).update(state)
+        self._table = LookupTable(self.translator)
 
     @override
     def describe(self) -> str:
@@ -131,8 +142,21 @@ class TranslatedRepository(Repository):
         await self.base.delete(target)
 
     @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, TranslatedRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        targets: dict[str, str] = {}
+        for job in jobs:
+            try:
+                targets[job] = await self.translate(job)
+            except UnknownRelationError:
+                continue
+        there = await self.base.contained(set(targets.values()))
+        return {job for job, target in targets.items() if target in there}
+
+    @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self.keys():
+        for job in await self._listed(DIRECT):
             yield job
 
     @override
@@ -141,6 +165,9 @@ class TranslatedRepository(Repository):
 
     @override
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
+        return await (super().keys() if overrides(self, TranslatedRepository, LISTING) else self._listed(lookup))
+
+    async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
         table = await (self._table.load(lookup) if self.prefetch_lookup else self._table.load_singly(lookup))
         there = await lookup.members(self.base, set(table.values()))
         return {job for job, target in table.items() if target in there}
@@ -153,7 +180,7 @@ class TranslatedRepository(Repository):
     async def jobs_from(self, source: Repository, job: str) -> AbstractSet[str]:
         if source is not self.base:
             return {job}
-        return {here for here, target in (await self._table.load(DIRECT)).items() if target == job}
+        return {here for here, target in (await self._table.recent(DIRECT)).items() if target == job}
 
 
 class _TranslatedBlobs(TranslatedRepository, BlobRepository):
@@ -188,10 +215,24 @@ class _TranslatedRecords(TranslatedRepository, MetadataRepository):
 @cache
 def _variant(cls: type, blobs: bool, records: bool) -> type:
     """Give the class for a view: the one that was named, plus the sides that its base has."""
+    cls = _declared(cls)
     sides = [side for side, wanted in ((_TranslatedBlobs, blobs), (_TranslatedRecords, records)) if wanted]
     if not sides:
         return cls
-    return type(cls.__name__, (cls, *sides), {"__module__": cls.__module__, "_made_at_run_time": True})
+    bases = sides if cls is TranslatedRepository else [cls, *sides]  # a class cannot stand before its own subclasses
+    return type(cls.__name__, tuple(bases), {"__module__": cls.__module__, "_declared": cls})
+
+
+def _declared(cls: type) -> type:
+    """Give the class that was named, for one that was made of it."""
+    declared: type = vars(cls).get("_declared", cls)
+    return declared
+
+
+def _blank(cls: type[TranslatedRepository], blobs: bool, records: bool) -> TranslatedRepository:
+    """Make a view that has no state yet; unpickling begins with it."""
+    view: TranslatedRepository = object.__new__(_variant(cls, blobs, records))
+    return view
 
 
 def _takes_job(member: object) -> bool:
