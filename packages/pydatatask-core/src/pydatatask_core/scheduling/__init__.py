@@ -6,5 +6,6 @@
 - :mod:`.troubles`: what failed, how often, and when it is tried again;
 - :mod:`.rounds`: the two halves of a round, which is all that ``Pipeline.update`` does;
 - :mod:`.hints`, :mod:`.tester`, :mod:`.updater`: what a hint concerns, and acting upon it;
+- :mod:`.pacing`: when it is time to look around again;
 - :mod:`.running`: a run, which puts all of these together.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -11,9 +12,11 @@ from typing_extensions import override
 
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.offers import Offer
+from pydatatask_core.opening import all_repositories
 from pydatatask_core.scheduling.backlog import Backlog
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.hints import TaskHints, hint_listeners
+from pydatatask_core.scheduling.pacing import Pace
 from pydatatask_core.scheduling.rounds import Rounds
 from pydatatask_core.scheduling.tester import Candidates, Tester
 from pydatatask_core.scheduling.troubles import Subject
@@ -21,9 +24,6 @@ from pydatatask_core.scheduling.updater import Updater
 from pydatatask_core.tasks import Task
 
 __all__ = ["Run", "RunOptions"]
-
-_REST_FACTOR = 20
-"""While anything is going on, looking around takes at most this fraction of the time (one part in so many)."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,19 @@ class Run(DispatchObserver):
         launch = self._launch_once if self._remembers else rounds.launch
         self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self)
         self._tester = Tester(group, rounds.width, self._test, self.idle)
-        self._updater = Updater(group, rounds.update_task, self.idle)
+        self._updater = Updater(group, self._update_one, self.idle)
         self._candidates = {task: Candidates(task, self._tester.schedule) for task in rounds.tasks}
         self._taken: dict[Task, set[str]] = {task: set() for task in rounds.tasks}
+        self._looking = False
+        self._found: dict[Task, set[str]] = {}
+        self._live: dict[Task, bool] = {}
         self._woken = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._delay = options.poll_seconds[0]
-        self._live = False
-        self._hints = 0
+        self._look_hinted = False
+        self._happened = 0
+        self._seen = -1
+        self._updated = -1
+        self._updates = Pace(*options.poll_seconds)
+        self._looks = Pace(*options.poll_seconds, courtesy=_courtesy(rounds.tasks))
         self._first_look: dict[Task, AbstractSet[str]] = {}
         self._launched: dict[Task, set[str]] = {}
 
@@ -71,16 +76,20 @@ class Run(DispatchObserver):
 
     def listeners(self) -> dict[Task, TaskHints]:
         """Give, for each task, who is to listen to its hints."""
-        return hint_listeners(self._candidates, self._woken.set, self._ask_for_update)
+        return hint_listeners(self._candidates, self._ask_for_look, self._ask_for_update)
+
+    def _ask_for_look(self) -> None:
+        self._look_hinted = True
+        self._woken.set()
 
     def _ask_for_update(self, task: Task) -> None:
-        self._hints += 1
+        self._happened += 1
         if self._troubles.is_due(Subject("update", task.name)):
             self._updater.ask(task)
 
     def relinquished(self) -> None:
         """Take a hint that resources have been given back, so that what was refused may fit now."""
-        self._hints += 1
+        self._happened += 1
         self._dispatcher.release()
 
     @override
@@ -97,7 +106,6 @@ class Run(DispatchObserver):
     def idle(self) -> None:
         """Take note that a part of this run has come to rest: if all have, it is time to look whether all is done."""
         if self._nothing_under_way():
-            self._settled.set()
             self._woken.set()
 
     async def _test(self, candidates: Candidates) -> None:
@@ -108,9 +116,12 @@ class Run(DispatchObserver):
                 subject, lambda: task.ready.contained(jobs), otherwise=frozenset()
             )
         )
-        self._hints += 1
+        self._happened += 1
         if ready and not self._options.launch_once:
-            self._dispatcher.add(task, self._due({task: self._mine(task, ready)})[task])
+            jobs = self._due({task: self._mine(task, ready)})[task]
+            self._dispatcher.add(task, jobs)
+            if self._looking:
+                self._found.setdefault(task, set()).update(jobs)
 
     # Rounds
 
@@ -126,27 +137,69 @@ class Run(DispatchObserver):
 
     async def _rounds_until_done(self) -> list[str]:
         while True:
-            begin = time.monotonic()
+            if time.monotonic() >= self._next_update():
+                await self._update()
+            if time.monotonic() >= self._next_look():
+                if self._updated != self._activity:
+                    await self._update()  # what has been launched since the last update is live now, or done
+                ready = await self._look_around()
+                if self._at_rest() and self._seen == self._activity and not self._options.forever:
+                    wanted = {Subject("launch", task.name, job) for task, jobs in ready.items() for job in jobs}
+                    hopeless = self._troubles.hopeless(wanted)
+                    if hopeless or not (wanted or self._troubles):
+                        return hopeless
             self._woken.clear()
-            before = self._activity()
-            due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("update", task.name))]
-            self._live = await self._rounds.update_tasks(due, self._updater.update)
-            ready = await self._look()
-            self._dispatcher.submit(self._due(ready))
-            quiet = not self._live and self._nothing_under_way() and before == self._activity()
-            if quiet and not self._options.forever:
-                wanted = {Subject("launch", task.name, job) for task, jobs in ready.items() for job in jobs}
-                hopeless = self._troubles.hopeless(wanted)
-                if hopeless or not (wanted or self._troubles):
-                    return hopeless
-            await self._pause(time.monotonic() - begin, before)
+            await _wait(self._woken, min(self._next_update(), self._next_look()) - time.monotonic())
 
-    def _activity(self) -> tuple[int, int]:
-        """Give a token that changes whenever anything happens."""
-        return self._dispatcher.launches, self._hints
+    @property
+    def _activity(self) -> int:
+        """A number that grows whenever anything happens."""
+        return self._dispatcher.launches + self._happened
+
+    def _at_rest(self) -> bool:
+        """Tell whether nothing is under way nor live, so that only a look can tell whether there is anything to do."""
+        return self._nothing_under_way() and not any(self._live.values())
 
     def _nothing_under_way(self) -> bool:
         return self._dispatcher.idle and self._tester.idle and self._updater.idle
+
+    def _next_look(self) -> float:
+        at_rest = self._seen != self._activity and self._at_rest()
+        return self._looks.next(self._troubles.next_retry(), self._look_hinted, at_rest)
+
+    def _next_update(self) -> float:
+        return self._updates.next(self._troubles.next_retry())
+
+    async def _update(self) -> None:
+        """Let tasks look after their live jobs."""
+        begun, before = time.monotonic(), self._updated
+        self._updated = self._activity
+        due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("update", task.name))]
+        await self._rounds.update_tasks(due, self._updater.update)
+        self._updates.done(begun, time.monotonic(), before != self._updated)
+
+    async def _update_one(self, task: Task) -> bool:
+        live = await self._rounds.update_task(task)
+        if live is not self._live.get(task, False):
+            self._live[task] = live
+            self._happened += 1
+        return live
+
+    async def _look_around(self) -> dict[Task, AbstractSet[str]]:
+        """Find out what is ready and let it be launched; what hints have found meanwhile is launched as well."""
+        begun, before = time.monotonic(), self._seen
+        self._seen = self._activity
+        self._look_hinted, self._looking = False, True
+        try:
+            ready = await self._look()
+        finally:
+            self._looking = False
+        for task, jobs in self._found.items():
+            ready[task] = (ready.get(task, frozenset()) | jobs) - self._taken[task]
+        self._found.clear()
+        self._dispatcher.submit(self._due(ready))
+        self._looks.done(begun, time.monotonic(), before != self._seen)
+        return ready
 
     async def _look(self) -> dict[Task, AbstractSet[str]]:
         """Find out what this run has to launch, apart from what it is launching."""
@@ -188,28 +241,19 @@ class Run(DispatchObserver):
         if not refused and self._troubles.get(Subject("launch", task.name, job)) is None:
             self._launched.setdefault(task, set()).add(job)
 
-    async def _pause(self, took: float, before: tuple[int, int]) -> None:
-        """Wait until it is time to look around again: soon if anything happens, else after a delay that grows."""
-        rest = took * _REST_FACTOR
-        if self._live:
-            await asyncio.sleep(rest)
-        elif not self._nothing_under_way():
-            self._settled.clear()
-            await _wait(self._settled, rest)
-        if not self._woken.is_set():
-            retry = self._troubles.next_retry()
-            await _wait(self._woken, self._delay if retry is None else min(self._delay, retry))
-        shortest, longest = self._options.poll_seconds
-        self._delay = shortest if before != self._activity() else min(self._delay * 2, longest)
-
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, but no longer than so many seconds."""
+    """Wait for an event, but no longer than so many seconds; let others have their turn in any case."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(max(seconds, 0.0)):
             await event.wait()
     except TimeoutError:
         return
+
+
+def _courtesy(tasks: Sequence[Task]) -> float:
+    """Give the seconds that must lie between two looks, for the sake of the repository that asks for most."""
+    return max((repository.asked_every for repository in all_repositories(tasks)), default=0.0)
 
 
 async def run(rounds: Rounds, options: RunOptions) -> None:

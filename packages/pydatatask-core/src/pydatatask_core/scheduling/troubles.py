@@ -109,10 +109,8 @@ class Troubles:
         return trouble is None or time.monotonic() >= trouble.retry_at
 
     def next_retry(self) -> float | None:
-        """Give the seconds until something is due that has failed, or None."""
-        if not self._present:
-            return None
-        return max(0.0, min(trouble.retry_at for trouble in self._present.values()) - time.monotonic())
+        """Give the time, by :func:`time.monotonic`, when the first of what has failed is due again, or None."""
+        return min((trouble.retry_at for trouble in self._present.values()), default=None)
 
     def clear(self, subject: Subject) -> None:
         """Take note that a subject has succeeded, or exists no longer.
