@@ -18,6 +18,7 @@ __all__ = [
     "InvalidJobIdError",
     "InvalidNameError",
     "JobNotFoundError",
+    "ManifestError",
     "MissingExtraError",
     "MissingFunctionError",
     "NotPicklableError",
@@ -171,6 +172,40 @@ class TemplateError(DefinitionError):
 
 class TemplateNameError(TemplateError, NameError):
     """A template uses a name that nobody defines."""
+
+
+class ManifestError(DefinitionError):
+    """What a template has been rendered to is no manifest of a pod that can be launched."""
+
+
+class ClusterError(PydatataskError):
+    """A Kubernetes cluster refused or failed a request.
+
+    :param message: What was asked for, what the cluster said, and what to do.
+    :param status: The HTTP status of the answer, or None.
+    :param reason: The machine-readable reason, ``"AlreadyExists"`` say, or an empty string.
+    """
+
+    def __init__(self, message: str, status: int | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class ClusterAccessError(ClusterError, PermissionError):
+    """A Kubernetes cluster does not accept the credentials, or they lack a right."""
+
+    @override
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ClusterUnreachableError(ClusterError, ConnectionError):
+    """A Kubernetes cluster cannot be reached, or the connection broke; it is not known what has been done."""
+
+    @override
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class QuotaImpossibleError(PydatataskError):
