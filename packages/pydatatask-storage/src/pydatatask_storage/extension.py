@@ -1,0 +1,76 @@
+"""The extension of a file repository: what is put behind a job's id to name its file, and taken off again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import product
+
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError
+
+__all__ = ["Extension"]
+
+_ENUMERABLE_LETTERS = 8
+
+
+class Extension:
+    """What stands between a job's id and the name of its file.
+
+    :param text: The extension, with its dot; it may be empty.
+    :param case_insensitive: Whether files whose extension differs in case are the job's as well.
+    :raises DefinitionError: The extension has a slash or NUL in it, so that no file could have such a name.
+    """
+
+    def __init__(self, text: str, case_insensitive: bool) -> None:
+        if "/" in text or "\0" in text:
+            raise DefinitionError(f"{text!r} cannot be the extension of files: it must have no slash and no NUL")
+        self.text = text
+        self.case_insensitive = case_insensitive
+        self._spellings = _spellings(text) if case_insensitive else [text]
+
+    @override
+    def __str__(self) -> str:
+        return self.text
+
+    def job_of(self, name: str) -> str | None:
+        """Take the extension off the name of a file: what is left may be a job's id.
+
+        :param name: The name of a file, without its directory.
+        :returns: None if the name has another extension.
+        """
+        cut = len(name) - len(self.text)
+        if cut < 0:
+            return None
+        end = name[cut:]
+        return name[:cut] if end == self.text or (self.case_insensitive and self._is_spelling(end)) else None
+
+    def _is_spelling(self, end: str) -> bool:
+        return end.lower() == self.text.lower() if self._spellings is None else end in self._spellings
+
+    def names_of(self, job: str, directory: str) -> Sequence[str]:
+        """List the names that the file of a job may have, the exact one first.
+
+        :param job: The job.
+        :param directory: Where to look, if the extension has too many spellings to try each.
+        :raises OSError: The directory had to be looked at, and is there, but cannot be listed.
+        """
+        if self._spellings is not None:
+            return [job + end for end in self._spellings]
+        exact = job + self.text
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:
+            return [exact]
+        return [exact, *sorted(name for name in names if name != exact and self.job_of(name) == job)]
+
+
+def _spellings(text: str) -> list[str] | None:
+    """List all spellings of an extension, the exact one first; None where they are too many or no plain ASCII."""
+    letters = sum(character.isalpha() for character in text)
+    if not text.isascii() or letters > _ENUMERABLE_LETTERS:
+        return None
+    spelled = product(*({character.lower(), character.upper()} for character in text))
+    likely = [text, text.lower(), text.upper()]
+    return list(dict.fromkeys([*likely, *sorted("".join(characters) for characters in spelled)]))

@@ -1,0 +1,157 @@
+"""Staged files: a value on its way to a file, under another name until it is whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+import time
+
+from typing_extensions import override
+
+__all__ = ["StagedFile", "is_staged_name", "staged_name", "sweep"]
+
+_log = logging.getLogger("pydatatask.repository")
+_PATTERN = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_SECONDS_TO_SWEEP = 24 * 60 * 60
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def staged_name(name: str) -> str:
+    """Make up a name under which a value is staged: ``.NAME.RANDOM.tmp``.
+
+    :param name: The name that the value is to have in the end.
+    """
+    return f".{name}.{os.urandom(8).hex()}.tmp"
+
+
+def is_staged_name(name: str) -> bool:
+    """Tell whether a file is a staged one, which repositories never list.
+
+    :param name: The name of a file, without its directory.
+    """
+    return name.startswith(".") and _PATTERN.fullmatch(name) is not None
+
+
+class StagedFile:
+    """Bytes that become a file in one step. All methods block, and are called from a worker thread.
+
+    :param target: The path of the file.
+    :param fsync: Whether the bytes are on the disk, and survive a power failure, once :meth:`commit` returns.
+    """
+
+    def __init__(self, target: str, fsync: bool = False) -> None:
+        self.target = target
+        self.fsync = fsync
+        self._descriptor: int | None = None
+        self._path: str | None = None
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.target}>"
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes to what is staged.
+
+        :param data: The bytes that come next.
+        :raises OSError: They cannot be written, all of them.
+        """
+        rest = memoryview(data)
+        descriptor = self._open()
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+    def commit(self, data: bytes = b"") -> None:
+        """Append the last bytes, and let what was staged take the place of the target.
+
+        :param data: The last bytes.
+        :raises OSError: This cannot be done; the target is as it was, and :meth:`discard` is to follow.
+        """
+        self.write(data)
+        descriptor = self._open()
+        self._keep_mode(descriptor)
+        if self.fsync:
+            os.fsync(descriptor)
+        self._descriptor = None
+        os.close(descriptor)
+        assert self._path is not None
+        os.rename(self._path, self.target)
+        self._path = None
+        if self.fsync:
+            _sync_directory(os.path.dirname(self.target))
+
+    def discard(self) -> None:
+        """Remove what was staged, if there is anything.
+
+        :raises OSError: It cannot be removed.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        path, self._path = self._path, None
+        try:
+            if descriptor is not None:
+                os.close(descriptor)
+        finally:
+            if path is not None:
+                _unlink_if_there(path)
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            directory, name = os.path.split(self.target)
+            path = os.path.join(directory, staged_name(name))
+            self._descriptor = os.open(path, _NEW_FILE, 0o666)
+            self._path = path
+        return self._descriptor
+
+    def _keep_mode(self, descriptor: int) -> None:
+        try:
+            replaced = os.stat(self.target)
+        except OSError:
+            return  # nothing is replaced but, at most, a broken link
+        os.fchmod(descriptor, stat.S_IMODE(replaced.st_mode))
+
+
+def _unlink_if_there(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(directory: str) -> None:
+    """Remove staged files and directories that have not been touched for a day: whoever made them has died.
+
+    What cannot be removed is logged and stays.
+
+    :param directory: Where to look.
+    :raises OSError: The directory cannot be listed.
+    """
+    oldest = time.time() - _SECONDS_TO_SWEEP
+    with os.scandir(directory) as entries:
+        staged = [entry for entry in entries if is_staged_name(entry.name)]
+    for entry in staged:
+        try:
+            if entry.stat(follow_symlinks=False).st_mtime < oldest:
+                _remove(entry)
+        except FileNotFoundError:
+            continue  # its owner, or another sweeper, was faster
+        except OSError as error:
+            _log.warning("a file left behind by a writer that died cannot be removed: %s", error)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        import shutil
+
+        shutil.rmtree(entry.path)
+    else:
+        os.unlink(entry.path)
+    _log.info("removed %s, left behind by a writer that died", entry.path)

@@ -1,0 +1,77 @@
+"""Records as YAML text, by the safe loader and the safe dumper only, written in C where those are there."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydatatask_core.errors import BrokenRecordError, RecordTypeError
+
+if TYPE_CHECKING:
+    from yaml import SafeDumper, SafeLoader
+    from yaml.cyaml import CSafeDumper, CSafeLoader
+
+__all__ = ["dump_record", "load_record"]
+
+_DOUBTFUL = ("? ", "!!timestamp")
+"""What the dumper writes where the loader may not read it: keys that are no scalars, times whose offset has seconds."""
+
+
+@cache
+def _loader() -> type[SafeLoader | CSafeLoader]:
+    import yaml
+
+    return yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+@cache
+def _dumper() -> type[SafeDumper | CSafeDumper]:
+    import yaml
+
+    return yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+
+
+def load_record(data: bytes | str, name: str) -> Any:
+    """Parse a record.
+
+    :param data: The text, as bytes in UTF-8 or decoded.
+    :param name: What to call it in an error.
+    :raises BrokenRecordError: It is no YAML, or needs more than the safe loader.
+    """
+    import yaml
+
+    try:
+        return yaml.load(data, Loader=_loader())
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise BrokenRecordError(f"{name} is no valid YAML: {reason}; mend it or delete it") from error
+
+
+def dump_record(record: Any, name: str) -> bytes:
+    """Turn a record into text in UTF-8, keeping the order of its keys and all characters readable.
+
+    :param record: What the safe dumper takes.
+    :param name: What to call it in an error.
+    :raises RecordTypeError: The record has something in it that YAML's safe dumper does not take, or that could not be
+        read back.
+    """
+    import yaml
+
+    try:
+        text = yaml.dump(record, Dumper=_dumper(), sort_keys=False, allow_unicode=True)
+        data = text.encode("utf-8")
+        if any(sign in text for sign in _DOUBTFUL):
+            yaml.load(data, Loader=_loader())
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RecordTypeError(
+            f"{name} cannot be written as YAML: {_reason(error)}; records are made of mappings, lists, strings, "
+            "numbers, booleans, times and None"
+        ) from error
+    return data
+
+
+def _reason(error: Exception) -> str:
+    match error.args:
+        case (str(), culprit):  # the dumper's own error; the object may be large, or hold a secret
+            return f"it has an object of type {type(culprit).__qualname__} in it"
+    return " ".join(str(error).split()) or type(error).__name__
