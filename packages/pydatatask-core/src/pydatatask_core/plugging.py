@@ -39,13 +39,15 @@ def plugged_links(
     :param meta: Whether inhibit- and required-for- dispositions are transferred.
     :param translator: The repository that translates job ids, or None.
     :param options: Whether a translated view allows deletes, and whether it loads its table at once.
-    :raises DefinitionError: One of ``output_links`` is no output link.
+    :raises DefinitionError: One of ``output_links`` names no link.
     """
     wanted = None if output_links is None else set(output_links)
-    outputs = {name for name, link in links.items() if link.is_output}
-    if wanted is not None and not wanted <= outputs:
-        unknown = ", ".join(sorted(wanted - outputs))
-        raise DefinitionError(f"no output links to plug: {unknown}; there are: {', '.join(sorted(outputs)) or 'none'}")
+    if wanted is not None and not wanted <= links.keys():
+        unknown, outputs = sorted(wanted - links.keys()), [name for name, link in links.items() if link.is_output]
+        raise DefinitionError(
+            f"there are no links to plug that are named {', '.join(unknown)}; the output links are: "
+            f"{', '.join(outputs) or 'none'}"
+        )
     for name, link in links.items():
         is_input = link.is_output and (wanted is None or name in wanted)
         inhibits = meta and link.inhibits_output

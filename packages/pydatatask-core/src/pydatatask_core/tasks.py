@@ -6,14 +6,15 @@ repositories by links, made by ``task.link("name", repository, is_input=True)`` 
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from typing_extensions import override
 
-from pydatatask_core.errors import DuplicateNameError
+from pydatatask_core.errors import DefinitionError, DuplicateNameError
 from pydatatask_core.links import Link, check_name
 from pydatatask_core.plugging import plugged_links, same_repository
 from pydatatask_core.ready import ReadyRepository
@@ -82,10 +83,12 @@ class Task(ABC):
         """
         if self._ready is not None:
             return self._ready
-        if self._default_ready is None:
-            required = list(self.required_for_start.values())
-            self._default_ready = ReadyRepository(required, list(self.inhibits_start.values()))
-        return self._default_ready
+        ready = self._default_ready
+        required, inhibiting = tuple(self.required_for_start.values()), tuple(self.inhibits_start.values())
+        # Kept while it is true, as the scheduler remembers what it said; `links` may have been altered by hand.
+        if ready is None or not (_same(ready.required, required) and _same(ready.inhibiting, inhibiting)):
+            ready = self._default_ready = ReadyRepository(required, inhibiting)
+        return ready
 
     @property
     def never_ready(self) -> bool:
@@ -125,18 +128,15 @@ class Task(ABC):
         check_name("link", name)
         if name in self.links:
             raise DuplicateNameError(f"task {self.name} has a link named {name!r} already; choose another name")
-        self._add(
-            name,
-            Link(
-                repo,
-                is_input=is_input,
-                is_output=is_output,
-                is_status=is_status,
-                inhibits_start=inhibits_start,
-                required_for_start=is_input if required_for_start is None else required_for_start,
-                inhibits_output=inhibits_output,
-                required_for_output=is_output if required_for_output is None else required_for_output,
-            ),
+        self.links[name] = Link(
+            repo,
+            is_input=is_input,
+            is_output=is_output,
+            is_status=is_status,
+            inhibits_start=inhibits_start,
+            required_for_start=is_input if required_for_start is None else required_for_start,
+            inhibits_output=inhibits_output,
+            required_for_output=is_output if required_for_output is None else required_for_output,
         )
 
     def plug(
@@ -151,7 +151,7 @@ class Task(ABC):
         """Link the output repositories of ``output`` as inputs of this task.
 
         An output link keeps its name if that is free, any other one is named ``<task>_<link>``. Plugging a task again
-        adds to the links that are there.
+        adds to the links that are there. If it fails, no link has been added.
 
         :param output: The task to plug into this one.
         :param output_links: Optional: names of the output links that become inputs, if not all.
@@ -161,27 +161,28 @@ class Task(ABC):
         :param translate_allow_deletes: Whether attempts to delete from a translated repository do anything.
         :param translate_prefetch_lookup: Whether a translated repository loads and keeps the list of translations.
         :raises DuplicateNameError: Neither name of a link is free.
+        :raises DefinitionError: ``output`` is this task, or has no link of a name that ``output_links`` names.
         """
+        if output is self:
+            raise DefinitionError(f"task {self.name} cannot be plugged into itself: its jobs would wait for themselves")
         options = (translate_allow_deletes, translate_prefetch_lookup)
+        links = dict(self.links)
         for name, link in plugged_links(output.links, output_links, meta, translator, options):
-            chosen = self._plug_name(output, name, link)
-            present = self.links.get(chosen)
-            self._add(chosen, link if present is None else _merged(present, link))
+            chosen = self._plug_name(links, output, name, link)
+            present = links.get(chosen)
+            links[chosen] = link if present is None else _merged(present, link)
+        self.links.update(links)
 
-    def _plug_name(self, output: Task, name: str, link: Link) -> str:
+    def _plug_name(self, links: Mapping[str, Link], output: Task, name: str, link: Link) -> str:
         qualified = f"{output.name}_{name}"
         for candidate in (name, qualified) if output.links[name].is_output else (qualified,):
-            present = self.links.get(candidate)
+            present = links.get(candidate)
             if present is None or same_repository(present.repo, link.repo):
                 return candidate
         raise DuplicateNameError(
             f"plugging {output.name} into {self.name}: link {name!r} finds no free name, as {self.name} has links of "
             f"that name and of {qualified!r} to other repositories; link it yourself under another name"
         )
-
-    def _add(self, name: str, link: Link) -> None:
-        self.links[name] = link
-        self._default_ready = None
 
     def _marked(self, disposition: str) -> dict[str, Repository]:
         return {name: link.repo for name, link in self.links.items() if getattr(link, disposition)}
@@ -277,6 +278,11 @@ class Task(ABC):
         """
         if self.failure_listener is not None:
             self.failure_listener(job, error)
+
+
+def _same(some: Sequence[Repository], others: Sequence[Repository]) -> bool:
+    """Tell whether these are the same objects; they may compare as they like."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _merged(present: Link, more: Link) -> Link:
