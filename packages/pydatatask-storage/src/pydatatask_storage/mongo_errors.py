@@ -1,0 +1,63 @@
+"""Errors of MongoDB clients, translated where they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
+from pydatatask_storage.extras import needs_extra
+from pydatatask_storage.redaction import secret_free, without_secrets
+
+__all__ = ["mongo_errors", "require_mongo"]
+
+_REFUSALS = frozenset({11, 13, 18, 33, 334, 391, 8000})
+"""Codes that mean missing or wrong credentials, or rights that do not suffice."""
+
+
+def require_mongo() -> None:
+    """Make sure that the library for MongoDB is installed.
+
+    :raises MissingExtraError: It is not.
+    """
+    with needs_extra("mongo", "bson", "pymongo"):
+        import bson
+        import pymongo.errors
+
+        assert bson
+        assert pymongo
+
+
+@contextmanager
+def mongo_errors(place: str) -> Iterator[None]:
+    """Raise errors of the MongoDB client as errors that name the store.
+
+    :param place: What to call the store in messages, never with credentials.
+    :raises StoreRefusedError: Credentials are missing, or do not suffice.
+    :raises StoreUnreachableError: The server cannot be reached, did not answer in time, or was cut off.
+    :raises StoreError: It failed otherwise.
+    """
+    try:
+        yield
+    except PydatataskError:
+        raise
+    except Exception as error:
+        failure = _translate(error, place)
+        if failure is None:
+            raise
+        raise failure from secret_free(error)
+
+
+def _translate(error: Exception, place: str) -> StoreError | None:
+    """Look the error up in the table; None means that it is none of the client's."""
+    require_mongo()
+    from pymongo import errors
+
+    said = without_secrets(error)
+    if isinstance(error, errors.OperationFailure) and error.code in _REFUSALS:
+        return StoreRefusedError(f"{place}: access was refused; look at the credentials and their rights; {said}")
+    if isinstance(error, (errors.ConnectionFailure, OSError)):
+        return StoreUnreachableError(f"{place} cannot be reached, or did not answer in time: {said}")
+    if isinstance(error, errors.PyMongoError):
+        return StoreError(f"{place}: {said}")
+    return None

@@ -1,0 +1,64 @@
+"""What a record in MongoDB may hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydatatask_core.errors import PydatataskError, RecordTypeError
+
+__all__ = ["RecordIdError", "as_document"]
+
+_SCALARS = (str, int, float, bool, bytes, datetime, type(None))
+
+
+class RecordIdError(PydatataskError, ValueError):
+    """A record was dumped whose ``_id`` is not the job that it was dumped for."""
+
+
+def as_document(job: str, record: object) -> dict[str, Any]:
+    """Give the document that holds a record.
+
+    :param job: The job, which becomes the document's ``_id``.
+    :param record: The record: a mapping of what YAML's safe dumper takes, so far as MongoDB has it as well.
+    :raises RecordTypeError: It is no mapping, or holds something that would not come back as it was.
+    :raises RecordIdError: It has an ``_id`` of its own.
+    """
+    if not isinstance(record, dict):
+        raise RecordTypeError(
+            f"the record of job {job!r} is a {type(record).__name__}, but a MongoDB document is a mapping (a dict)"
+        )
+    if record.get("_id", job) != job:
+        raise RecordIdError(
+            f"the record of job {job!r} has the _id {record['_id']!r}; leave it out, the job is the _id"
+        )
+    _require_plain(job, record)
+    return {**record, "_id": job}
+
+
+def _require_plain(job: str, value: object) -> None:
+    kind = type(value)
+    if kind in _SCALARS:
+        return
+    if isinstance(value, dict) and kind is dict:
+        for key, item in value.items():
+            _require_key(job, key)
+            _require_plain(job, item)
+    elif isinstance(value, (list, tuple)) and kind in (list, tuple):
+        for item in value:
+            _require_plain(job, item)
+    else:
+        raise _not_plain(job, value)
+
+
+def _require_key(job: str, key: object) -> None:
+    if type(key) is not str:
+        raise _not_plain(job, key, "as a key ")
+
+
+def _not_plain(job: str, value: object, where: str = "") -> RecordTypeError:
+    return RecordTypeError(
+        f"the record of job {job!r} holds {where}{repr(value)[:80]}, a {type(value).__name__}, which a MongoDB "
+        "document cannot hold as it is; it takes mappings with strings as keys, lists, strings, numbers, booleans, bytes, "
+        "datetimes and None"
+    )
