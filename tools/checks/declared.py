@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS: Final = {
     "aiobotocore": "aiobotocore",
+    "aiohttp": "aiohttp",
     "asyncssh": "asyncssh",
     "botocore": "aiobotocore",
     "bson": "motor",
@@ -43,6 +44,9 @@ TESTING_ONLY: Final = frozenset({"pytest", "hypothesis"})
 
 LIGHT: Final = frozenset({"typing_extensions"})
 """Libraries that may be imported when the package is."""
+
+LOADED_LATE: Final = ("pydatatask_storage.docker_client",)
+"""Packages that are imported only where they are used, and so may import heavy libraries themselves."""
 
 HEAVY_STANDARD: Final = frozenset({"argparse", "json", "importlib.metadata", "shutil", "tempfile", "multiprocessing"})
 """Modules of the standard library that cost too much at a start."""
@@ -74,6 +78,10 @@ def _is_test_suite(module: str) -> bool:
     return module.startswith("pydatatask_core.testing")
 
 
+def _is_loaded_late(module: str) -> bool:
+    return any(f"{module}.".startswith(f"{package}.") for package in LOADED_LATE)
+
+
 def _undeclared(imported: Import, declared: set[str], module: str) -> str | None:
     top = _top(imported)
     if top in sys.stdlib_module_names or (top in TESTING_ONLY and _is_test_suite(module)):
@@ -89,9 +97,10 @@ def _undeclared(imported: Import, declared: set[str], module: str) -> str | None
 
 
 def _heavy(imported: Import, module: str) -> str | None:
-    if imported.deferred or _is_test_suite(module):
+    if imported.deferred or _is_test_suite(module) or _is_loaded_late(module):
         return None
     top = _top(imported)
-    if (top in DISTRIBUTIONS and top not in LIGHT) or {imported.module, imported.bound} & HEAVY_STANDARD:
+    heavy = (top in DISTRIBUTIONS and top not in LIGHT) or _is_loaded_late(imported.bound)
+    if heavy or {imported.module, imported.bound} & HEAVY_STANDARD:
         return f"imports {imported.module} when it is imported: move that into the function that uses it"
     return None
