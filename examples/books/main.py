@@ -1,0 +1,124 @@
+"""Count the words of some books, then rank the books by the richness of their vocabulary.
+
+Everything is a directory beside this file: the books in ``texts``, what the pipeline makes of them in ``build``::
+
+    python main.py run
+    python main.py status
+    python main.py cat rank.rankings "$(python main.py ls rank.rankings)"
+
+Put another text into ``texts/`` and run it again: only the new book is counted, and a new ranking is made.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TypedDict
+
+import pydatatask
+
+HERE = Path(__file__).parent
+BUILD = HERE / "build"
+
+
+class Counts(TypedDict):
+    """What is counted in a book."""
+
+    paragraphs: int
+    lines: int
+    words: int
+    chars: int
+    richness: float
+
+
+class Shelf(pydatatask.Repository):
+    """The shelf as a whole: one job, which is there as soon as every book has been counted.
+
+    The job's id is made of the books' names, so that another book makes another job.
+    """
+
+    def __init__(self, books: pydatatask.Repository, counted: pydatatask.Repository) -> None:
+        self.books = books
+        self.counted = counted
+
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        books = {job async for job in self.books}
+        counted = {job async for job in self.counted}
+        if books and books <= counted:
+            yield f"shelf{zlib.crc32(','.join(sorted(books)).encode()):08x}"
+
+    async def info(self, job: str) -> list[str]:
+        return sorted([book async for book in self.books])
+
+    async def delete(self, job: str) -> None:
+        """Do nothing: a shelf follows from its books."""
+
+
+books_repo = pydatatask.FileRepository(HERE / "texts", ".txt")
+counts_repo = pydatatask.YamlMetadataFileRepository(BUILD / "counts")
+reports_repo = pydatatask.FileRepository(BUILD / "reports", ".txt")
+rankings_repo = pydatatask.FileRepository(BUILD / "rankings", ".txt")
+
+
+@pydatatask.InProcessSyncTask("count", pydatatask.YamlMetadataFileRepository(BUILD / "count-done"))
+async def count(
+    job: str,
+    books: pydatatask.FileRepository,
+    counts: pydatatask.YamlMetadataFileRepository,
+    reports: pydatatask.FileRepository,
+) -> None:
+    """Count what is in one book."""
+    async with await books.open(job, "r") as fp:
+        data = await fp.read()
+    words = re.findall(r"[a-z]+", data.lower())
+    found: Counts = {
+        "paragraphs": len(re.findall(r"\S.*?(?:\n\s*\n|\Z)", data, re.DOTALL)),
+        "lines": len(data.splitlines()),
+        "words": len(words),
+        "chars": len(data),
+        "richness": _richness(words),
+    }
+    async with await reports.open(job, "w") as fp:
+        await fp.write(
+            f'The book "{job}" has {found["paragraphs"]} paragraphs, {found["lines"]} lines, {found["words"]} words, '
+            f"and {found['chars']} characters.\n"
+        )
+    await counts.dump(job, dict(found))
+
+
+@pydatatask.InProcessSyncTask("rank", pydatatask.YamlMetadataFileRepository(BUILD / "rank-done"))
+async def rank(
+    job: str,
+    shelf: Shelf,
+    counts: pydatatask.YamlMetadataFileRepository,
+    rankings: pydatatask.FileRepository,
+) -> None:
+    """Rank all the books by how many different words they use."""
+    all_counts = {book: await counts.info(book) for book in await shelf.info(job)}
+    ranked = sorted(all_counts.items(), key=lambda item: item[1]["richness"], reverse=True)
+    async with await rankings.open(job, "w") as fp:
+        await fp.write("     book              different words per 1,000     words\n")
+        for place, (book, found) in enumerate(ranked, start=1):
+            await fp.write(f"{place:3}. {book:16} {found['richness']:25.0f} {found['words']:9,}\n")
+
+
+def _richness(words: list[str], sample: int = 1000) -> float:
+    """Give the number of different words in a thousand, on average, so that the length of a text does not matter."""
+    samples = [words[start : start + sample] for start in range(0, len(words), sample)]
+    full = [part for part in samples if len(part) == sample] or [words]
+    return round(sum(len(set(part)) * sample / max(len(part), 1) for part in full) / len(full), 1)
+
+
+count.link("books", books_repo, is_input=True)
+count.link("counts", counts_repo, is_output=True)
+count.link("reports", reports_repo, is_output=True)
+rank.link("shelf", Shelf(books_repo, counts_repo), is_input=True)
+rank.link("counts", counts_repo)
+rank.link("rankings", rankings_repo, is_output=True)
+
+pipeline = pydatatask.Pipeline([count, rank], pydatatask.Session())
+
+if __name__ == "__main__":
+    pydatatask.main(pipeline)

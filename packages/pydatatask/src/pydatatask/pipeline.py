@@ -1,0 +1,5 @@
+"""Pipelines, under the documented path."""
+
+from pydatatask_core import Pipeline as Pipeline
+
+__all__ = ["Pipeline"]

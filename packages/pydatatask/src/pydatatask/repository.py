@@ -1,0 +1,37 @@
+"""Repositories, under the documented path."""
+
+from pydatatask_core import BlobRepository as BlobRepository
+from pydatatask_core import MapRepository as MapRepository
+from pydatatask_core import MetadataRepository as MetadataRepository
+from pydatatask_core import Repository as Repository
+from pydatatask_storage import AggregateAndRepository as AggregateAndRepository
+from pydatatask_storage import AggregateOrRepository as AggregateOrRepository
+from pydatatask_storage import BlockingRepository as BlockingRepository
+from pydatatask_storage import DirectoryRepository as DirectoryRepository
+from pydatatask_storage import FileRepository as FileRepository
+from pydatatask_storage import FileRepositoryBase as FileRepositoryBase
+from pydatatask_storage import InProcessBlobRepository as InProcessBlobRepository
+from pydatatask_storage import InProcessBlobStream as InProcessBlobStream
+from pydatatask_storage import InProcessMetadataRepository as InProcessMetadataRepository
+from pydatatask_storage import RelatedItemRepository as RelatedItemRepository
+from pydatatask_storage import YamlMetadataFileRepository as YamlMetadataFileRepository
+from pydatatask_storage import YamlMetadataRepository as YamlMetadataRepository
+
+__all__ = [
+    "AggregateAndRepository",
+    "AggregateOrRepository",
+    "BlobRepository",
+    "BlockingRepository",
+    "DirectoryRepository",
+    "FileRepository",
+    "FileRepositoryBase",
+    "InProcessBlobRepository",
+    "InProcessBlobStream",
+    "InProcessMetadataRepository",
+    "MapRepository",
+    "MetadataRepository",
+    "RelatedItemRepository",
+    "Repository",
+    "YamlMetadataFileRepository",
+    "YamlMetadataRepository",
+]

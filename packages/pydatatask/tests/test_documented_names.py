@@ -1,0 +1,124 @@
+"""Every documented name is where the documentation says it is, whatever was imported first."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import pydatatask
+
+LOCAL = {
+    "repository": [
+        "AggregateAndRepository",
+        "AggregateOrRepository",
+        "BlobRepository",
+        "BlockingRepository",
+        "DirectoryRepository",
+        "FileRepository",
+        "FileRepositoryBase",
+        "InProcessBlobRepository",
+        "InProcessBlobStream",
+        "InProcessMetadataRepository",
+        "MetadataRepository",
+        "RelatedItemRepository",
+        "Repository",
+        "YamlMetadataFileRepository",
+        "YamlMetadataRepository",
+    ],
+    "task": ["InProcessSyncTask", "Link", "STDOUT", "Task"],
+    "pipeline": ["Pipeline"],
+    "session": ["Session"],
+    "resource_manager": ["ResourceManager", "ResourceType", "Resources", "parse_quantity"],
+    "utils": [
+        "AReadStream",
+        "AReadText",
+        "AWriteStream",
+        "AWriteText",
+        "async_copyfile",
+        "async_copyfile_str",
+        "roundrobin",
+    ],
+}
+COMMANDS = [
+    "cat_data",
+    "delete_data",
+    "inject_data",
+    "launch",
+    "list_data",
+    "print_status",
+    "print_trace",
+    "run",
+    "shell",
+    "update",
+]
+CLIENTS = ["aiobotocore", "motor", "pymongo", "kubernetes_asyncio", "asyncssh", "jinja2", "networkx", "IPython", "rich"]
+
+
+def python(code: str) -> str:
+    """Run code in an interpreter of its own and give what it prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.requirement("names.public-at-top", "names.module-paths")
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in LOCAL.items() for name in names])
+def test_documented_names_are_at_the_top_and_in_their_module(module: str, name: str) -> None:
+    documented = getattr(importlib.import_module(f"pydatatask.{module}"), name)
+    assert getattr(pydatatask, name) is documented
+    assert name == "STDOUT" or documented.__name__ == name
+
+
+@pytest.mark.requirement("names.public-at-top")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_are_functions_at_the_top_and_in_main(name: str) -> None:
+    assert getattr(pydatatask, name) is getattr(importlib.import_module("pydatatask.main"), name)
+
+
+@pytest.mark.requirement("names.map-repository-public")
+def test_map_repository_is_public() -> None:
+    assert pydatatask.MapRepository is importlib.import_module("pydatatask.repository").MapRepository
+
+
+CALL = "pydatatask.main(pydatatask.Pipeline([], pydatatask.Session()))"
+
+
+@pytest.mark.requirement("names.main-callable-first", "names.main-callable-after-import")
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import pydatatask",
+        "import pydatatask.main; import pydatatask",
+        "from pydatatask.main import main; import pydatatask; assert callable(main)",
+        "import pydatatask; from pydatatask.main import main; assert callable(main)",
+        "from pydatatask.main import update; import pydatatask.utils; import pydatatask",
+    ],
+)
+@pytest.mark.parametrize("call", [CALL, CALL.replace(".main(", ".main.main(")])
+def test_main_is_a_function_and_a_module_in_any_order(imports: str, call: str) -> None:
+    printed = python(f"import sys; sys.argv = ['main.py', 'status']\n{imports}\nassert {call} is None\nprint('done')")
+    assert printed.splitlines()[-1] == "done"
+
+
+@pytest.mark.requirement("names.no-clients-at-import")
+def test_import_loads_no_client_library() -> None:
+    loaded = python("import sys, pydatatask; print(*sorted(sys.modules))").split()
+    assert "pydatatask_core.pipeline" in loaded
+    assert not set(CLIENTS) & set(loaded)
+
+
+@pytest.mark.requirement("names.loggers")
+def test_all_loggers_are_below_pydatatask() -> None:
+    printed = python(
+        "import logging, importlib, pkgutil\n"
+        "import pydatatask_core, pydatatask_storage, pydatatask_exec, pydatatask_cli\n"
+        "for package in (pydatatask_core, pydatatask_storage, pydatatask_exec, pydatatask_cli):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        if 'testing' not in module.name and 'fuse' not in module.name:\n"
+        "            importlib.import_module(module.name)\n"
+        "print(*(name for name in logging.root.manager.loggerDict if name.startswith('pydatatask')))"
+    )
+    names = printed.split()
+    assert "pydatatask.repository" in names
+    assert [name for name in names if not (name == "pydatatask" or name.startswith("pydatatask."))] == []
