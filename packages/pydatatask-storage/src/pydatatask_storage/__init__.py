@@ -4,26 +4,36 @@ from pydatatask_storage.aggregate_and import AggregateAndRepository as Aggregate
 from pydatatask_storage.aggregate_or import AggregateOrRepository as AggregateOrRepository
 from pydatatask_storage.blocking import BlockingRepository as BlockingRepository
 from pydatatask_storage.directories import DirectoryRepository as DirectoryRepository
+from pydatatask_storage.docker_repository import DockerRepository as DockerRepository
 from pydatatask_storage.file_base import FileRepositoryBase as FileRepositoryBase
 from pydatatask_storage.files import FileRepository as FileRepository
 from pydatatask_storage.memory_blobs import InProcessBlobRepository as InProcessBlobRepository
 from pydatatask_storage.memory_blobs import InProcessBlobStream as InProcessBlobStream
 from pydatatask_storage.memory_metadata import InProcessMetadataRepository as InProcessMetadataRepository
+from pydatatask_storage.mongo_repository import MongoMetadataRepository as MongoMetadataRepository
 from pydatatask_storage.related import RelatedItemRepository as RelatedItemRepository
+from pydatatask_storage.s3_info import S3BucketInfo as S3BucketInfo
+from pydatatask_storage.s3_repository import S3BucketRepository as S3BucketRepository
 from pydatatask_storage.yaml_files import YamlMetadataFileRepository as YamlMetadataFileRepository
 from pydatatask_storage.yaml_metadata import YamlMetadataRepository as YamlMetadataRepository
+from pydatatask_storage.yaml_s3 import YamlMetadataS3Repository as YamlMetadataS3Repository
 
 __all__ = [
     "AggregateAndRepository",
     "AggregateOrRepository",
     "BlockingRepository",
     "DirectoryRepository",
+    "DockerRepository",
     "FileRepository",
     "FileRepositoryBase",
     "InProcessBlobRepository",
     "InProcessBlobStream",
     "InProcessMetadataRepository",
+    "MongoMetadataRepository",
     "RelatedItemRepository",
+    "S3BucketInfo",
+    "S3BucketRepository",
     "YamlMetadataFileRepository",
     "YamlMetadataRepository",
+    "YamlMetadataS3Repository",
 ]

@@ -58,7 +58,7 @@ def _require_key(job: str, key: object) -> None:
 
 def _not_plain(job: str, value: object, where: str = "") -> RecordTypeError:
     return RecordTypeError(
-        f"the record of job {job!r} holds {where}{repr(value)[:80]}, a {type(value).__name__}, which a MongoDB "
-        "document cannot hold as it is; it takes mappings with strings as keys, lists, strings, numbers, booleans, bytes, "
-        "datetimes and None"
+        f"the record of job {job!r} has an object of type {type(value).__qualname__} {where}in it, which a MongoDB "
+        "document cannot hold as it is; it takes mappings with strings as keys, lists, strings, numbers, booleans, "
+        "bytes, datetimes and None"
     )

@@ -181,7 +181,8 @@ class S3BucketRepository(StreamBlobRepository):
 
     @override
     async def open_writer(self, job: str) -> AWriteStream:
-        return S3Writer(S3Target(self.client, self.bucket, self.object_name(job), self.mimetype), self.PARTS)
+        target = S3Target(self.client, self.bucket, self.object_name(job), self.mimetype)
+        return S3Writer(job, target, self.PARTS)
 
     @override
     async def info(self, job: str) -> Any:

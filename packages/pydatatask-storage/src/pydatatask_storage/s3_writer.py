@@ -7,6 +7,7 @@ import io
 from typing_extensions import override
 
 from pydatatask_core.stream_bases import WriteStreamBase
+from pydatatask_storage.binary_data import as_bytes
 from pydatatask_storage.s3_errors import s3_errors
 from pydatatask_storage.s3_parts import PartPlan
 from pydatatask_storage.s3_upload import MultipartUpload, S3Target
@@ -19,11 +20,13 @@ class S3Writer(WriteStreamBase):
 
     What fits into one part is put in one request; for what is larger, a multipart upload is begun.
 
+    :param job: The job whose value is written.
     :param target: The object to write.
     :param plan: How it is cut into parts.
     """
 
-    def __init__(self, target: S3Target, plan: PartPlan) -> None:
+    def __init__(self, job: str, target: S3Target, plan: PartPlan) -> None:
+        self._job = job
         self._target = target
         self._plan = plan
         self._upload: MultipartUpload | None = None
@@ -36,7 +39,7 @@ class S3Writer(WriteStreamBase):
 
     @override
     async def _stage(self, data: bytes) -> None:
-        rest = memoryview(data).cast("B")
+        rest = memoryview(as_bytes(data, self._job))
         while rest:
             room = self._plan.size(self._number) - self._part.tell()
             if not room:
