@@ -20,6 +20,8 @@ from pydatatask_core.single_flight import SingleFlight
 __all__ = ["ResourceManager"]
 
 _NOTHING = Resources(Decimal(0), Decimal(0), 0)
+_RECALCULATIONS = 2
+"""How often the usage is calculated anew if it was flushed, or something was given back, while that went on."""
 
 
 class ResourceManager:
@@ -116,6 +118,9 @@ class ResourceManager:
         A completed job gives back its processors and memory, not its launch, which the task's callback counts for as
         long as it lies in the window; so a task gives back ``Resources(cpu, mem, launches=0)``.
 
+        After a flush there is nothing to be marked, as the live jobs tell what is in use. So the job has to be among
+        them no longer: take it from what the callback counts, and then call this, with no ``await`` in between.
+
         :param request: What was reserved, or part of it.
         """
         offer = offer_under_way()
@@ -136,15 +141,22 @@ class ResourceManager:
         self._under_way.pop(offer, None)
 
     async def _load(self) -> None:
-        flushes = self._flushes
-        under_way = dict(self._under_way)
+        flushes, usage = self._flushes, await self._calculate()
+        for _ in range(_RECALCULATIONS):
+            if flushes == self._flushes:
+                break
+            flushes, usage = self._flushes, await self._calculate()
+        # What has been given back during the last one may be counted still: too much is safe, and the next flush
+        # puts it right. To go on until nothing happens meanwhile could be to go on for ever.
+        self._usage = usage
+
+    async def _calculate(self) -> Resources:
         usage = _NOTHING
+        for reserved in self._under_way.values():
+            usage += reserved
         for callback in self._callbacks:
             usage += await callback()
-        for reserved in under_way.values():
-            usage += reserved
-        if flushes == self._flushes:
-            self._usage = usage
+        return usage
 
 
 def _less(usage: Resources, request: Resources) -> Resources:
