@@ -38,14 +38,19 @@ from pydatatask_storage import AggregateAndRepository as AggregateAndRepository
 from pydatatask_storage import AggregateOrRepository as AggregateOrRepository
 from pydatatask_storage import BlockingRepository as BlockingRepository
 from pydatatask_storage import DirectoryRepository as DirectoryRepository
+from pydatatask_storage import DockerRepository as DockerRepository
 from pydatatask_storage import FileRepository as FileRepository
 from pydatatask_storage import FileRepositoryBase as FileRepositoryBase
 from pydatatask_storage import InProcessBlobRepository as InProcessBlobRepository
 from pydatatask_storage import InProcessBlobStream as InProcessBlobStream
 from pydatatask_storage import InProcessMetadataRepository as InProcessMetadataRepository
+from pydatatask_storage import MongoMetadataRepository as MongoMetadataRepository
 from pydatatask_storage import RelatedItemRepository as RelatedItemRepository
+from pydatatask_storage import S3BucketInfo as S3BucketInfo
+from pydatatask_storage import S3BucketRepository as S3BucketRepository
 from pydatatask_storage import YamlMetadataFileRepository as YamlMetadataFileRepository
 from pydatatask_storage import YamlMetadataRepository as YamlMetadataRepository
+from pydatatask_storage import YamlMetadataS3Repository as YamlMetadataS3Repository
 
 if TYPE_CHECKING:
     from pydatatask_cli import main as main
@@ -63,6 +68,7 @@ __all__ = [
     "BlobRepository",
     "BlockingRepository",
     "DirectoryRepository",
+    "DockerRepository",
     "FileRepository",
     "FileRepositoryBase",
     "FunctionTaskProtocol",
@@ -73,16 +79,20 @@ __all__ = [
     "Link",
     "MapRepository",
     "MetadataRepository",
+    "MongoMetadataRepository",
     "Pipeline",
     "RelatedItemRepository",
     "Repository",
     "ResourceManager",
     "ResourceType",
     "Resources",
+    "S3BucketInfo",
+    "S3BucketRepository",
     "Session",
     "Task",
     "YamlMetadataFileRepository",
     "YamlMetadataRepository",
+    "YamlMetadataS3Repository",
     "async_copyfile",
     "async_copyfile_str",
     "cat_data",
