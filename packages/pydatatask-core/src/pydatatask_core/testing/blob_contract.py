@@ -1,0 +1,13 @@
+"""What holds for every store of blobs."""
+
+from __future__ import annotations
+
+from pydatatask_core.testing.blob_tests import B, BlobTests
+from pydatatask_core.testing.repository_contract import RepositoryContract
+from pydatatask_core.testing.unfinished_writer_tests import UnfinishedWriterTests
+
+__all__ = ["BlobContract"]
+
+
+class BlobContract(BlobTests[B], UnfinishedWriterTests[B], RepositoryContract[B]):
+    """The tests for a blob repository: those for any store, and those for its values."""
