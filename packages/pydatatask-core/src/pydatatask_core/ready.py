@@ -72,7 +72,12 @@ class ReadyRepository(Repository):
 
     @override
     async def info(self, job: str) -> Any:
-        """Return None: being ready has no value."""
+        """Return None: being ready has no value.
+
+        :param job: Any job.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        self.require_valid(job)
         return None
 
     @override

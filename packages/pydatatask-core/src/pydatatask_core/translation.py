@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Self, overload
 from typing_extensions import override
 
 from pydatatask_core.blobs import BlobRepository, OpenMode
-from pydatatask_core.errors import UnknownRelationError
+from pydatatask_core.errors import InvalidJobIdError, UnknownRelationError
 from pydatatask_core.lookup_table import LookupTable, related_id
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.overriding import LISTING, MEMBERSHIP, overrides
@@ -109,8 +109,10 @@ class TranslatedRepository(Repository):
         """Look up which job of the base repository ``job`` stands for.
 
         :param job: A job of the translator.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
         :raises UnknownRelationError: The translator does not contain it.
         """
+        self.require_valid(job)
         if self.prefetch_lookup:
             target = (await self._table.recent(DIRECT)).get(job)
             if target is not None:
@@ -123,7 +125,7 @@ class TranslatedRepository(Repository):
     async def contains(self, item: str) -> bool:
         try:
             target = await self.translate(item)
-        except UnknownRelationError:
+        except (InvalidJobIdError, UnknownRelationError):
             return False
         return await self.base.contains(target)
 
@@ -137,7 +139,7 @@ class TranslatedRepository(Repository):
             return
         try:
             target = await self.translate(job)
-        except UnknownRelationError:
+        except (InvalidJobIdError, UnknownRelationError):
             return
         await self.base.delete(target)
 
@@ -149,7 +151,7 @@ class TranslatedRepository(Repository):
         for job in jobs:
             try:
                 targets[job] = await self.translate(job)
-            except UnknownRelationError:
+            except (InvalidJobIdError, UnknownRelationError):
                 continue
         there = await self.base.contained(set(targets.values()))
         return {job for job, target in targets.items() if target in there}
