@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 
@@ -15,7 +16,7 @@ __all__ = ["FileSideDoor"]
 class FileSideDoor:
     """The hooks of the contract suites, for repositories over a directory of files."""
 
-    counts_revisions = True
+    counts_revisions: ClassVar[bool] = True
 
     async def put_raw(self, repository: FileRepositoryBase, job: str, data: bytes) -> None:
         """Write a file, half of which can be seen meanwhile."""

@@ -10,7 +10,7 @@ from pydatatask_storage import InProcessBlobRepository, InProcessMetadataReposit
 
 
 class TestInProcessMetadataRepository(MetadataContract[InProcessMetadataRepository]):
-    counts_revisions = True
+    counts_revisions: ClassVar[bool] = True
     info_of_absent: ClassVar[object] = None
     refused_records: ClassVar[Sequence[Any]] = ()
 
@@ -32,7 +32,7 @@ class TestInProcessMetadataRepository(MetadataContract[InProcessMetadataReposito
 
 
 class TestInProcessMetadataRepositoryOverAnotherDict(TestInProcessMetadataRepository):
-    counts_revisions = False
+    counts_revisions: ClassVar[bool] = False
 
     @override
     async def make_repository(self) -> InProcessMetadataRepository:
@@ -40,7 +40,7 @@ class TestInProcessMetadataRepositoryOverAnotherDict(TestInProcessMetadataReposi
 
 
 class TestInProcessBlobRepository(BlobContract[InProcessBlobRepository]):
-    counts_revisions = True
+    counts_revisions: ClassVar[bool] = True
 
     @override
     async def make_repository(self) -> InProcessBlobRepository:
@@ -60,7 +60,7 @@ class TestInProcessBlobRepository(BlobContract[InProcessBlobRepository]):
 
 
 class TestInProcessBlobRepositoryOverAnotherDict(TestInProcessBlobRepository):
-    counts_revisions = False
+    counts_revisions: ClassVar[bool] = False
 
     @override
     async def make_repository(self) -> InProcessBlobRepository:
