@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from pydatatask_core.offers import Holds, Offer, current_offer, offer_under_way
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import UNLIMITED_LAUNCHES, Resources, ResourceType
 
+TURNS = st.integers(0, 12)
 CPU, MEM, RATE = ResourceType.CPU, ResourceType.MEM, ResourceType.RATE
 
 
@@ -421,69 +423,78 @@ def test_offers_do_not_hold_on_to_those_before_them() -> None:
 # Whatever happens at the same time
 
 
-class Cluster:
-    """Runs jobs, and checks at every moment that the quota is kept."""
+async def turns(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
 
-    def __init__(self, manager: ResourceManager) -> None:
+
+class Job(NamedTuple):
+    """What a job needs and, in turns of the event loop, how long its stages take."""
+
+    cpu: int
+    waits: int
+    launches: int
+    fails: bool
+    runs: int
+
+
+class Cluster:
+    """Runs jobs, and checks whenever one is admitted that the quota is kept."""
+
+    def __init__(self, manager: ResourceManager, slowness: tuple[int, int]) -> None:
         self.manager = manager
+        self.slowness = slowness
         self.live: dict[str, Resources] = {}
         self.launching: dict[str, Resources] = {}
-        self.peak = Decimal(0)
-        self.delays: Iterator[int] = iter(())
         manager.register(self.usage)
 
-    async def pause(self) -> None:
-        for _ in range(next(self.delays, 0)):
-            await asyncio.sleep(0)
-
     async def usage(self) -> Resources:
-        await self.pause()
+        await turns(self.slowness[0])
         usage = sum(self.live.values(), Resources(launches=0))
-        await self.pause()
+        await turns(self.slowness[1])
         return usage
 
     def check(self) -> None:
         in_use = sum((r.cpu for r in (*self.live.values(), *self.launching.values())), Decimal(0))
-        self.peak = max(self.peak, in_use)
         assert in_use <= self.manager.quota.cpu
 
-    async def job(self, name: str, request: Resources, fails: bool) -> bool:
+    async def run(self, name: str, job: Job) -> None:
+        await turns(job.waits)
+        request = cpus(job.cpu)
         with under(offer(name)):
-            await self.pause()
             if await self.manager.reserve(request) is not None:
-                return False
+                return
             self.launching[name] = request
             self.check()
-            await self.pause()
+            await turns(job.launches)
             del self.launching[name]
-            if fails:
+            if job.fails:
                 await self.manager.relinquish(request)
-                return True
+                return
             self.live[name] = request
-        await self.pause()
+        await turns(job.runs)
         del self.live[name]
         await self.manager.relinquish(request)
-        return True
 
-    async def flushes(self, times: int) -> None:
-        for _ in range(times):
-            await self.pause()
+    async def flush(self, pauses: list[int]) -> None:
+        for pause in pauses:
+            await turns(pause)
             await self.manager.flush()
 
 
 @pytest.mark.requirement("quota.atomic", "quota.flush-keeps-reservations")
 @given(
-    jobs=st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=12),
-    delays=st.lists(st.integers(0, 5), max_size=80),
-    flushes=st.integers(0, 10),
+    jobs=st.lists(st.builds(Job, *[st.integers(1, 4), TURNS, TURNS, st.booleans(), TURNS]), min_size=2, max_size=12),
+    slowness=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    flushes=st.lists(st.integers(1, 6), max_size=8),
 )
 async def test_the_quota_is_never_exceeded_whatever_happens_at_the_same_time(
-    jobs: list[tuple[int, bool]], delays: list[int], flushes: int
+    jobs: list[Job], slowness: tuple[int, int], flushes: list[int]
 ) -> None:
-    cluster = Cluster(quota(4))
-    cluster.delays = iter(delays)
+    cluster = Cluster(quota(5), slowness)
     async with asyncio.TaskGroup() as group:
-        group.create_task(cluster.flushes(flushes))
-        launched = [group.create_task(cluster.job(f"j{i}", cpus(c), fails)) for i, (c, fails) in enumerate(jobs)]
-    assert not jobs or any(task.result() for task in launched)
-    assert await cluster.manager.reserve(cpus(4)) is None, "all has been given back"
+        group.create_task(cluster.flush(flushes))
+        for i, job in enumerate(jobs):
+            group.create_task(cluster.run(f"j{i}", job))
+    await cluster.manager.flush()
+    assert await cluster.manager.reserve(cpus(5)) is None, "all has been given back"
