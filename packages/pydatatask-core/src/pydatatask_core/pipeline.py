@@ -74,11 +74,17 @@ class Pipeline:
         self._poll_seconds = poll_seconds
         self._validated = False
         self._turn: asyncio.Lock | None = None
+        self._access: Access | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the pipeline is open for rounds."""
         return self._turn is not None
+
+    @property
+    def access(self) -> Access | None:
+        """What the pipeline is open for: rounds (:attr:`Access.WRITE`), or looking only; None while it is closed."""
+        return self._access
 
     def settings(self, synchronous: bool = False, metadata: bool = True) -> None:
         """Set properties of the current run.
@@ -100,26 +106,27 @@ class Pipeline:
         :param access: :attr:`Access.OBSERVE` opens it for looking only: nothing is created, and no rounds can be run.
         :raises SessionStateError: The pipeline is open already.
         """
-        if self.is_open:
+        if self._access is not None:
             raise SessionStateError("the pipeline is open already; close it before it is opened again")
         await self.session.open()
         try:
             await validate_repositories(list(self.tasks.values()), access)
-            if access is Access.OBSERVE:
-                return
-            await prepare_tasks(self.tasks.values(), first_time=not self._validated)
+            if access is not Access.OBSERVE:
+                await prepare_tasks(self.tasks.values(), first_time=not self._validated)
         except BaseException:
             await self.session.close()
             raise
-        self._validated = True
-        self._turn = asyncio.Lock()
+        self._access = access
+        if access is not Access.OBSERVE:
+            self._validated = True
+            self._turn = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the pipeline and its associated resource session.
 
         This is done automatically when exiting an ``async with pipeline:`` block.
         """
-        self._turn = None
+        self._turn = self._access = None
         await self.session.close()
 
     async def __aenter__(self) -> Self:
@@ -131,7 +138,7 @@ class Pipeline:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the pipeline; resources of the session see the exception."""
-        self._turn = None
+        self._turn = self._access = None
         await self.session.__aexit__(exc_type, exc, traceback)
 
     def _round_turn(self) -> asyncio.Lock:
