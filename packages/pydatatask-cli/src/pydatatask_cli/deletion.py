@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from pydatatask_cli.opening import look_at
 from pydatatask_core.algebra import listed
 from pydatatask_core.dependencies import Edge, Node, edges
 from pydatatask_core.pipeline import Pipeline
@@ -57,6 +58,8 @@ async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, r
     reached = [edge for edge in known if edge.carries_data]
     if not recursive:
         reached = [edge for edge in reached if edge.source is start and isinstance(start, Task)]
+    nodes = [start, *(node for edge in reached for node in (edge.source, edge.target))]
+    await look_at(pipeline, [node for node in nodes if isinstance(node, Repository)])
     ids = await _ids(start, jobs, reached)
     populated = {id(edge.target) for edge in reached if isinstance(edge.source, Task) and id(edge.source) in ids}
     listing = Listing()

@@ -22,6 +22,7 @@ T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NO_HYPHEN_IN_LINK = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
+_DEEPEST = 300
 _OPERATORS = "|&-^()"
 _HELP = "combine names like task.link with |, &, -, ^ and parentheses"
 
@@ -74,9 +75,10 @@ def parse(text: str, find: Callable[[str], T]) -> Expression[T]:
     try:
         tree = ast.parse(masked[indent:], mode="eval").body
         shifted = {column - indent: operand for column, operand in operands.items()}
-        _check(tree, text, indent)
+        _check(tree, text, indent, _DEEPEST)
     except SyntaxError as error:
-        raise _malformed(text, indent + (error.offset or 1) - 1) from None
+        at = error.offset - 1 if error.offset else len(text)  # Python tells no place where something is missing
+        raise _malformed(text, indent + at) from None
     except (RecursionError, MemoryError):
         raise UsageError("the expression is nested too deeply, or too long") from None
     return Expression(tree, shifted)
@@ -118,14 +120,16 @@ def _name_at(text: str, at: int, find: Callable[[str], T]) -> tuple[str, T]:
     return plain.group(), find(plain.group())
 
 
-def _check(node: ast.expr, text: str, indent: int) -> None:
-    """Refuse what Python takes for an expression and is none here: a call, a sign, a tuple."""
+def _check(node: ast.expr, text: str, indent: int, depth: int) -> None:
+    """Refuse what Python takes for an expression and is none here: a call, a sign, a tuple; and more than is sane."""
+    if depth == 0:
+        raise RecursionError
     match node:
         case ast.Name():
             return
         case ast.BinOp(op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor()):
-            _check(node.left, text, indent)
-            _check(node.right, text, indent)
+            _check(node.left, text, indent, depth - 1)
+            _check(node.right, text, indent, depth - 1)
         case ast.Call(func=function):
             raise _malformed(text, indent + (function.end_col_offset or 0))
         case _:

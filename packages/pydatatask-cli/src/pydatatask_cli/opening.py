@@ -1,14 +1,15 @@
-"""Opening a pipeline for the duration of a command, unless the caller has done so."""
+"""Opening a pipeline, or just the repositories of a closed one, for the duration of a command."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
-from pydatatask_core.access import Access
+from pydatatask_core.access import Access, validation_access
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repository import Repository
 
-__all__ = ["opened"]
+__all__ = ["look_at", "opened"]
 
 
 @asynccontextmanager
@@ -28,3 +29,26 @@ async def opened(pipeline: Pipeline, access: Access = Access.WRITE) -> AsyncGene
         await pipeline.__aexit__(type(error), error, error.__traceback__)
         raise
     await pipeline.close()
+
+
+async def look_at(pipeline: Pipeline, repositories: Iterable[Repository]) -> None:
+    """Make repositories ready to be looked at where the pipeline is closed, and so has not done that.
+
+    The pipeline stays closed, as the caller may want nothing that needs its session.
+
+    :param pipeline: The pipeline.
+    :param repositories: Repositories of the pipeline; those that they are made of are seen to as well.
+    """
+    if pipeline.access is not None:
+        return
+    waiting, seen = list(repositories), set[int]()
+    token = validation_access.set(Access.OBSERVE)
+    try:
+        while waiting:
+            repository = waiting.pop()
+            if id(repository) not in seen:
+                seen.add(id(repository))
+                await repository.validate()
+                waiting.extend(repository.parts())
+    finally:
+        validation_access.reset(token)

@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 
+_PIECE = 1 << 16
+"""Characters to write at a time: where Python does not buffer, a write that is cut short raises nothing, but the next
+one does."""
+
+
 class OutputClosedError(Exception):
     """Whoever read standard output has gone, as ``head`` does once it has seen enough."""
 
@@ -48,7 +53,8 @@ def write(text: str) -> None:
     if sys.stdout is None:
         return
     try:
-        sys.stdout.write(text)
+        for at in range(0, len(text), _PIECE):
+            sys.stdout.write(text[at : at + _PIECE])
     except BrokenPipeError:
         raise OutputClosedError from None
 
@@ -84,8 +90,10 @@ def write_bytes(data: bytes) -> None:
     binary = binary_output()
     if binary is None:
         raise TypeError("standard output takes no bytes")
+    rest = memoryview(data)
     try:
-        binary.write(data)
+        while rest:
+            rest = rest[binary.write(rest) :]
         binary.flush()
     except BrokenPipeError:
         raise OutputClosedError from None

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.names import Data, all_data
+from pydatatask_cli.opening import look_at
 from pydatatask_core.links import Link
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repository import Repository
@@ -54,15 +55,17 @@ def _shown(task: Task, all_repos: bool) -> list[Data]:
 
 
 async def ask_each_once(
-    rows: list[TaskRows], ask: Callable[[Repository], Awaitable[AbstractSet[str]]]
+    pipeline: Pipeline, rows: list[TaskRows], ask: Callable[[Repository], Awaitable[AbstractSet[str]]]
 ) -> dict[int, AbstractSet[str]]:
     """Ask each repository once, however many links share it, all at the same time.
 
+    :param pipeline: The pipeline.
     :param rows: The links.
     :param ask: Asks a repository.
     :returns: The answers by the identity of the repository.
     """
     repositories = {id(data.repository): data.repository for data in _flat(rows)}
+    await look_at(pipeline, repositories.values())
     answers = await gather(ask(repository) for repository in repositories.values())
     return dict(zip(repositories, answers, strict=True))
 

@@ -10,6 +10,7 @@ from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import CommandFailedError, returns_status
 from pydatatask_cli.names import Data, find_data
+from pydatatask_cli.opening import look_at
 from pydatatask_cli.records import record_text
 from pydatatask_core.access import Access
 from pydatatask_core.blobs import BlobRepository
@@ -54,6 +55,7 @@ async def cat_data(pipeline: Pipeline, data: str, job: str) -> int:
             f"{named} is a {named.repository.describe()}, which holds neither blobs nor records, so that there is "
             f"nothing to print; `ls {named}` lists its jobs"
         )
+    await look_at(pipeline, [named.repository])
     there = await _locate(named, job)
     if isinstance(there.repository, BlobRepository):
         async with await there.repository.open(there.job, "rb") as stream:

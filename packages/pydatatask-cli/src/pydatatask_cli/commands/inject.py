@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import CommandFailedError, returns_status
 from pydatatask_cli.names import find_data
+from pydatatask_cli.opening import look_at
 from pydatatask_cli.records import parse_record
 from pydatatask_cli.standard_input import read_all, standard_input
 from pydatatask_core.access import Access
@@ -51,6 +52,7 @@ async def inject_data(pipeline: Pipeline, data: str, job: str) -> int:
             f"{named} is a {repository.describe()}, which holds neither blobs nor records, so that nothing can be "
             "written to it"
         )
+    await look_at(pipeline, [repository])
     try:
         target = await resolve(repository, job)
     except UnknownRelationError as error:

@@ -10,6 +10,7 @@ from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.expressions import parse
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.names import find_data
+from pydatatask_cli.opening import look_at
 from pydatatask_core.access import Access
 from pydatatask_core.algebra import listed
 from pydatatask_core.pipeline import Pipeline
@@ -49,6 +50,7 @@ async def list_data(pipeline: Pipeline, data: list[str], as_json: bool = False) 
     expression = parse(" ".join(data), lambda name: find_data(pipeline, name))
     listing = Listing()
     repositories = {id(operand.repository): operand.repository for operand in expression.operands.values()}
+    await look_at(pipeline, repositories.values())
     answers = await gather(listed(listing, repository) for repository in repositories.values())
     contents = dict(zip(repositories, answers, strict=True))
     jobs = sorted(expression.evaluate(lambda operand: contents[id(operand.repository)]))

@@ -25,7 +25,7 @@ __all__ = ["EVERY_JOB", "add_parser", "delete_data"]
 EVERY_JOB = "__all__"
 """Stands for every job there is."""
 
-_AT_A_TIME = 16
+_AT_A_TIME = 200
 
 
 def add_parser(commands: SubParsers) -> None:
@@ -54,7 +54,7 @@ async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[
     :param job: The jobs; ``__all__`` means every job of every repository concerned.
     :returns: The exit status, 1 if a job is in none of the repositories; with ``recursive``, if none is.
     """
-    start = _start(pipeline, data)
+    start = _start(pipeline, data, recursive)
     every = EVERY_JOB in job
     doomed = await plan(pipeline, start, None if every else set(job), recursive)
     for item in doomed:
@@ -68,15 +68,15 @@ async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[
     return _tell_missing(data, job, doomed)
 
 
-def _start(pipeline: Pipeline, data: str) -> Node:
+def _start(pipeline: Pipeline, data: str, recursive: bool) -> Node:
     """Find what the user means.
 
-    :raises CommandFailedError: It is a view that nothing can be deleted from.
+    :raises CommandFailedError: It is just a view that nothing can be deleted from.
     """
     if "." not in data:
         return find_task(pipeline, data)
     named = find_data(pipeline, data)
-    if refuses_deletes(named.repository):
+    if refuses_deletes(named.repository) and not recursive:
         raise CommandFailedError(
             f"{named} is a {named.repository.describe()} that does not allow deletes: delete from what it shows, or "
             "make it with allow_deletes=True"
@@ -118,9 +118,9 @@ async def _behind(repository: Repository, job: str) -> Resolved:
 
 
 async def _delete(item: Doomed, name: str) -> None:
-    """Delete jobs from a repository, several at a time, and print each."""
+    """Delete jobs from a repository, many at a time, and print each."""
     for jobs in _chunks(item.jobs):
-        await gather(item.repository.delete(job) for job in jobs)
+        await item.repository.delete_many(jobs)
         output.write_lines(f"{job} {name}" for job in jobs)
 
 

@@ -46,7 +46,7 @@ async def print_status(pipeline: Pipeline, all_repos: bool, as_json: bool = Fals
     """
     rows = task_rows(pipeline, all_repos)
     listing = Listing()
-    jobs = await ask_each_once(rows, lambda repository: listed(listing, repository))
+    jobs = await ask_each_once(pipeline, rows, lambda repository: listed(listing, repository))
     counts = [[len(jobs[id(data.repository)]) for data in row.data] for row in rows]
     if as_json:
         names = [[data.name for data in row.data] for row in rows]

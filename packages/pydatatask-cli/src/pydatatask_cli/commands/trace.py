@@ -47,7 +47,7 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], as_js
     """
     rows = task_rows(pipeline, all_repos)
     wanted, listing = list(dict.fromkeys(job)), Listing()
-    found = await ask_each_once(rows, lambda repository: listing.members(repository, set(wanted)))
+    found = await ask_each_once(pipeline, rows, lambda repository: listing.members(repository, set(wanted)))
     jobs = [[[name for name in wanted if name in found[id(data.repository)]] for data in row.data] for row in rows]
     if as_json:
         names = [[data.name for data in row.data] for row in rows]
