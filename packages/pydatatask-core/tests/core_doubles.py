@@ -16,7 +16,7 @@ from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.repository import Repository
 
-__all__ = ["Blobs", "Plain", "Records"]
+__all__ = ["Blobs", "Equal", "Plain", "Records"]
 
 
 class Plain(Repository):
@@ -38,6 +38,18 @@ class Plain(Repository):
     async def delete(self, job: str) -> None:
         if job in self.jobs:
             self.jobs.remove(job)
+
+
+class Equal(Plain):
+    """Compares equal to every other of its kind."""
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal)
+
+    @override
+    def __hash__(self) -> int:
+        return 1
 
 
 class Records(MetadataRepository):

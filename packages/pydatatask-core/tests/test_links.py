@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from core_doubles import Plain, Records
+from core_doubles import Equal, Plain, Records
 from core_tasks import Idle
 from hypothesis import given
 from hypothesis import strategies as st
-from typing_extensions import override
 
 from pydatatask_core.errors import DuplicateNameError, InvalidNameError
 from pydatatask_core.links import Link
@@ -160,15 +159,6 @@ def test_ready_follows_the_links_but_is_the_same_object_while_they_are_the_same(
 
 
 def test_repositories_that_compare_equal_are_not_taken_for_one_another() -> None:
-    class Equal(Plain):
-        @override
-        def __eq__(self, other: object) -> bool:
-            return isinstance(other, Equal)
-
-        @override
-        def __hash__(self) -> int:
-            return 1
-
     task, a, b = Idle("task"), Equal(), Equal()
     task.link("a", a, is_input=True)
     assert parts(task)[0] is a

@@ -94,6 +94,8 @@ def dependants(tasks: Iterable[Task], node: Node, recursive: bool) -> Iterator[N
 def digraph(tasks: Iterable[Task]) -> networkx.DiGraph[Node]:
     """Give the graph as networkx knows it; an edge of a link has its attributes and its name as ``link_name``.
 
+    Where several links relate two nodes in the same way, the edge has the dispositions of all, and the first name.
+
     :param tasks: The tasks of the pipeline.
     """
     import networkx
@@ -102,8 +104,12 @@ def digraph(tasks: Iterable[Task]) -> networkx.DiGraph[Node]:
     tasks = list(tasks)
     graph.add_nodes_from(tasks)
     for edge in edges(tasks):
-        attributes = {} if edge.link is None else {k: v for k, v in vars(edge.link).items() if k != "repo"}
-        if edge.name is not None:
-            attributes["link_name"] = edge.name
-        graph.add_edge(edge.source, edge.target, **attributes)
+        known = graph.get_edge_data(edge.source, edge.target, {})
+        graph.add_edge(edge.source, edge.target, **{k: known.get(k) or v for k, v in _attributes(edge).items()})
     return graph
+
+
+def _attributes(edge: Edge) -> dict[str, object]:
+    if edge.link is None:
+        return {}
+    return {"link_name": edge.name, **{k: v for k, v in vars(edge.link).items() if k != "repo"}}

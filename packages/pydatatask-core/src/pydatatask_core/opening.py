@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from pydatatask_core.access import Access, validation_access
 from pydatatask_core.repository import Repository
 from pydatatask_core.tasks import Task
+from pydatatask_core.translation import TranslatedRepository
 
 __all__ = ["all_repositories", "prepare_tasks", "validate_repositories"]
 
@@ -16,11 +18,11 @@ _log = logging.getLogger("pydatatask.pipeline")
 
 
 def _with_parts(repositories: Iterable[Repository]) -> dict[int, Repository]:
-    """Give repositories by identity, with all that they are made of."""
+    """Give repositories by identity, with all that they are made of, in order."""
     found: dict[int, Repository] = {}
-    waiting = list(repositories)
+    waiting = deque(repositories)
     while waiting:
-        repository = waiting.pop()
+        repository = waiting.popleft()
         if id(repository) not in found:
             found[id(repository)] = repository
             waiting.extend(repository.parts())
@@ -35,8 +37,13 @@ def _written(tasks: Iterable[Task]) -> set[int]:
         repository = waiting.pop()
         if id(repository) not in written:
             written.add(id(repository))
-            waiting.extend(repository.sources())
+            waiting.extend(_values_of(repository))
     return written
+
+
+def _values_of(repository: Repository) -> Sequence[Repository]:
+    """Give the repositories where what is written to this one ends up; a translator is only read."""
+    return (repository.base,) if isinstance(repository, TranslatedRepository) else repository.sources()
 
 
 def all_repositories(tasks: Sequence[Task]) -> list[Repository]:

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+from core_doubles import Records
+from core_tasks import Idle
+from typing_extensions import override
+
+from pydatatask_core.access import Access, validation_access
+from pydatatask_core.opening import all_repositories, validate_repositories
+from pydatatask_core.repository import Repository
+from pydatatask_core.tasks import Task
+from pydatatask_core.translation import TranslatedRepository
+
+READ, WRITE, OBSERVE = Access.READ, Access.WRITE, Access.OBSERVE
+
+
+class Validated(Records):
+    """Notes what it was validated for."""
+
+    def __init__(self, name: str = "validated", made_of: Sequence[Repository] = ()) -> None:
+        super().__init__(name=name)
+        self.accesses: list[Access] = []
+        self.made_of = made_of
+
+    @override
+    async def validate(self) -> None:
+        await self.ask("validate")
+        self.accesses.append(validation_access.get())
+
+    @override
+    def parts(self) -> Sequence[Repository]:
+        return self.made_of
+
+
+async def test_outside_a_pipeline_a_repository_is_validated_for_writing() -> None:
+    repository = Validated()
+    await repository.validate()
+    assert repository.accesses == [WRITE]
+
+
+@pytest.mark.requirement("repo.validate-on-open", "validate.inner")
+async def test_each_repository_is_validated_once_for_what_is_done_with_it() -> None:
+    source, out, status, lock, both = (Validated(name) for name in ("source", "out", "status", "lock", "both"))
+    one, two = Idle("one"), Idle("two")
+    one.link("source", source, is_input=True)
+    one.link("out", out, is_output=True)
+    one.link("status", status, is_status=True)
+    one.link("lock", lock, inhibits_start=True)
+    one.link("both", both, is_input=True)
+    two.link("out", out, is_input=True)
+    two.link("both", both, is_output=True)
+    await validate_repositories([one, two], WRITE)
+    accesses = {repository.name: repository.accesses for repository in (source, out, status, lock, both)}
+    assert accesses == {"source": [READ], "out": [WRITE], "status": [WRITE], "lock": [READ], "both": [WRITE]}
+
+
+@pytest.mark.requirement("repo.validate-on-open")
+async def test_to_observe_nothing_is_validated_for_more_than_that() -> None:
+    source, out, task = Validated(), Validated(), Idle("task")
+    task.link("source", source, is_input=True)
+    task.link("out", out, is_output=True)
+    await validate_repositories([task], OBSERVE)
+    assert source.accesses == out.accesses == [OBSERVE]
+
+
+@pytest.mark.requirement("validate.inner")
+@pytest.mark.parametrize(("written", "expected"), [(False, READ), (True, WRITE)])
+async def test_repositories_inside_combinators_and_views_are_validated_too(written: bool, expected: Access) -> None:
+    one, two, three, task = Validated(), Validated(), Validated(), Idle("task")
+    combined = Validated(made_of=[one, two.map(str)])
+    task.link("x", combined, is_input=not written, is_output=written)
+    task.link("y", three.map(str), is_input=not written, is_status=written)
+    await validate_repositories([task], WRITE)
+    assert [repository.accesses for repository in (combined, one, two, three)] == [[expected]] * 4
+
+
+@pytest.mark.requirement("validate.inner")
+async def test_of_a_translated_view_that_is_written_only_the_base_is() -> None:
+    base, translator, task = Validated(), Validated(), Idle("task")
+    task.link("out", TranslatedRepository(base, translator), is_output=True)
+    await validate_repositories([task], WRITE)
+    assert (base.accesses, translator.accesses) == ([WRITE], [READ])
+
+
+@pytest.mark.requirement("validate.inner")
+async def test_what_a_plugged_task_only_reads_is_validated_for_reading() -> None:
+    out, done, translator, up, down = Validated(), Validated(), Validated(), Idle("up"), Idle("down")
+    up.link("out", out, is_output=True)
+    up.link("done", done, is_status=True, required_for_output=True)
+    down.plug(up, translator=translator)
+    await validate_repositories([down], WRITE)
+    assert [repository.accesses for repository in (out, done, translator)] == [[READ]] * 3
+
+
+@pytest.mark.requirement("validate.inner", "ready.override")
+async def test_a_ready_repository_that_was_given_is_validated_with_its_parts() -> None:
+    inner = Validated()
+    ready = Validated(made_of=[inner])
+    await validate_repositories([Idle("task", ready=ready)], WRITE)
+    assert (ready.accesses, inner.accesses) == ([READ], [READ])
+
+
+async def test_what_a_repository_is_validated_for_is_not_seen_outside() -> None:
+    task = Idle("task")
+    task.link("x", Validated(), is_input=True)
+    await validate_repositories([task], OBSERVE)
+    assert validation_access.get() is WRITE
+
+
+async def test_repositories_are_validated_at_the_same_time() -> None:
+    repositories = [Validated() for _ in range(5)]
+    task, gate = Idle("task"), asyncio.Event()
+    for i, repository in enumerate(repositories):
+        repository.waiting["validate"] = gate
+        task.link(f"x{i}", repository, is_input=True)
+    validating = asyncio.create_task(validate_repositories([task], WRITE))
+    for repository in repositories:
+        await repository.waits.wait()
+    gate.set()
+    await validating
+
+
+@pytest.mark.requirement("repo.validate-on-open")
+async def test_the_first_failure_is_raised_and_the_others_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    good, first, second, task = Validated(), Validated(), Validated(), Idle("task")
+    first.failing["validate"] = PermissionError("the first is not writable")
+    second.failing["validate"] = PermissionError("the second is not writable")
+    for name, repository in (("a", good), ("b", first), ("c", second)):
+        task.link(name, repository, is_input=True)
+    with caplog.at_level(logging.ERROR, "pydatatask.pipeline"), pytest.raises(PermissionError, match="the first"):
+        await validate_repositories([task], WRITE)
+    assert good.accesses == [READ]
+    (record,) = caplog.records
+    assert "the second is not writable" in record.getMessage()
+
+
+def tasks_of(*repositories: Repository) -> list[Task]:
+    task = Idle("task")
+    for i, repository in enumerate(repositories):
+        task.link(f"x{i}", repository)
+    return [task]
+
+
+def test_all_repositories_are_told_once_in_order_whatever_they_are_part_of() -> None:
+    one, two = Records(), Records()
+    view = one.map(str)
+    tasks = tasks_of(view, two, one, TranslatedRepository(one, two))
+    assert all_repositories(tasks)[:2] == [view, two]
+    assert sum(repository is one for repository in all_repositories(tasks)) == 1
+    assert sum(repository is two for repository in all_repositories(tasks)) == 1
