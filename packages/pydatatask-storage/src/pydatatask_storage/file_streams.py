@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable
 
 from typing_extensions import override
@@ -70,15 +71,15 @@ class FileReader(ReadStreamBase):
     async def read(self, n: int | None = None) -> bytes:
         if self._closed:
             raise ValueError(f"{self!r} is closed: nothing more can be read")
-        if n is None or n < 0:
-            return await self._read_rest()
-        if self._file is None or len(self._buffer) - self._at >= n:
-            return self._take(n)
-        pieces = [self._take(n)]
-        missing = n - len(pieces[0])
-        while missing and await self._fill(missing):
-            pieces.append(self._take(missing))
-            missing -= len(pieces[-1])
+        wanted = sys.maxsize if n is None or n < 0 else n
+        if self._file is None or len(self._buffer) - self._at >= wanted:
+            return self._take(wanted)
+        pieces: list[bytes] = []
+        try:
+            await self._collect(pieces, wanted)
+        except BaseException:
+            self._buffer, self._at = b"".join([*pieces, self._take(sys.maxsize)]), 0  # who reads on, misses nothing
+            raise
         return b"".join(pieces)
 
     @override
@@ -93,14 +94,12 @@ class FileReader(ReadStreamBase):
         self._at += len(piece)
         return piece
 
-    async def _read_rest(self) -> bytes:
-        if self._file is None and self._at == 0:
-            self._at = len(self._buffer)
-            return self._buffer
-        pieces = [self._take(len(self._buffer))]
-        while await self._fill(_PIECE):
-            pieces.append(self._take(_PIECE))
-        return b"".join(pieces)
+    async def _collect(self, pieces: list[bytes], wanted: int) -> None:
+        pieces.append(self._take(wanted))
+        missing = wanted - len(pieces[0])
+        while missing and await self._fill(missing):
+            pieces.append(self._take(missing))
+            missing -= len(pieces[-1])
 
     async def _fill(self, wanted: int) -> bool:
         """Fill the buffer, which has been handed out, with the next piece, and tell whether there was one."""

@@ -6,7 +6,10 @@ import os
 import re
 from functools import lru_cache
 
-__all__ = ["keeps_exact_times"]
+__all__ = ["MOUNTS", "keeps_exact_times"]
+
+MOUNTS = "/proc/self/mountinfo"
+"""Where the kernel lists what is mounted where."""
 
 _EXACT = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"})
 """File systems of this machine that note every change of a directory in its times, as soon as it happens."""
@@ -24,7 +27,7 @@ def keeps_exact_times(path: str, device: int) -> bool:
 
 def _kind_of(path: str) -> str | None:
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as lines:
             mounts = [_mount(line) for line in lines]
     except OSError:
         return None  # no Linux: trust nothing

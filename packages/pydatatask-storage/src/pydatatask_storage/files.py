@@ -100,7 +100,7 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
 
 def _remove_file(path: str) -> None:
     try:
-        if not os.path.isdir(path):
+        if os.path.lexists(path) and not os.path.isdir(path):  # of an absent file, some systems refuse the removal
             os.unlink(path)
     except OSError as error:
         if error.errno not in NO_SUCH_FILE:
