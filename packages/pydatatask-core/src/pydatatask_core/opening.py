@@ -80,15 +80,16 @@ async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
         raise failures[0]
 
 
-async def prepare_tasks(tasks: Iterable[Task], first_time: bool) -> None:
-    """Validate the tasks if the pipeline has not done so yet, and let them get ready to launch.
+async def prepare_tasks(tasks: Iterable[Task], validated: set[Task]) -> None:
+    """Validate the tasks that the pipeline has not validated yet, and let all get ready to launch.
 
     :param tasks: The tasks of the pipeline.
-    :param first_time: Whether to validate them.
+    :param validated: Those that have been validated, to which the others are added.
     """
     for task in tasks:
-        if first_time:
+        if task not in validated:
             await task.validate()
+            validated.add(task)
             if task.never_ready and not task.disabled:
                 _log.warning(
                     "task %s will never be launched: no link is required for its start; link an input, or pass ready=",

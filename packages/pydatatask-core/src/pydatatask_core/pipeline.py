@@ -6,9 +6,10 @@ Relationships between the tasks are implicit, defined by which repositories they
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydatatask_core.access import Access
 from pydatatask_core.algebra import listed
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
     import networkx
 
 __all__ = ["Pipeline"]
+
+
+class _Opened(NamedTuple):
+    """What a pipeline has while it is open."""
+
+    rounds: Rounds
+    turn: asyncio.Lock
 
 
 class Pipeline:
@@ -70,16 +78,17 @@ class Pipeline:
         self.session = session
         self.resources = list(resources)
         self.priority = priority
-        self._rounds = Rounds(list(self.tasks.values()), self.resources, priority, concurrency, retry_seconds)
+        self._concurrency = concurrency
         self._poll_seconds = poll_seconds
-        self._validated = False
-        self._turn: asyncio.Lock | None = None
+        self._retry_seconds = retry_seconds
+        self._validated: set[Task] = set()
+        self._opened: _Opened | None = None
         self._access: Access | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the pipeline is open for rounds."""
-        return self._turn is not None
+        return self._opened is not None
 
     @property
     def access(self) -> Access | None:
@@ -105,6 +114,7 @@ class Pipeline:
 
         :param access: :attr:`Access.OBSERVE` opens it for looking only: nothing is created, and no rounds can be run.
         :raises SessionStateError: The pipeline is open already.
+        :raises Exception: A resource, a task or a repository is not usable; what had been opened has been closed.
         """
         if self._access is not None:
             raise SessionStateError("the pipeline is open already; close it before it is opened again")
@@ -112,21 +122,25 @@ class Pipeline:
         try:
             await validate_repositories(list(self.tasks.values()), access)
             if access is not Access.OBSERVE:
-                await prepare_tasks(self.tasks.values(), first_time=not self._validated)
-        except BaseException:
-            await self.session.close()
+                await prepare_tasks(self.tasks.values(), self._validated)
+        except BaseException as error:
+            await self.session.__aexit__(type(error), error, error.__traceback__)
             raise
         self._access = access
         if access is not Access.OBSERVE:
-            self._validated = True
-            self._turn = asyncio.Lock()
+            self._opened = _Opened(self._new_rounds(), asyncio.Lock())
+
+    def _new_rounds(self) -> Rounds:
+        """Begin afresh: the repositories are all that is remembered from one opening to the next."""
+        tasks = list(self.tasks.values())
+        return Rounds(tasks, self.resources, self.priority, self._concurrency, self._retry_seconds)
 
     async def close(self) -> None:
         """Close the pipeline and its associated resource session.
 
         This is done automatically when exiting an ``async with pipeline:`` block.
         """
-        self._turn = self._access = None
+        self._opened = self._access = None
         await self.session.close()
 
     async def __aenter__(self) -> Self:
@@ -138,14 +152,19 @@ class Pipeline:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the pipeline; resources of the session see the exception."""
-        self._turn = self._access = None
+        self._opened = self._access = None
         await self.session.__aexit__(exc_type, exc, traceback)
 
-    def _round_turn(self) -> asyncio.Lock:
-        """Give the lock that keeps two rounds from launching the same job."""
-        if self._turn is None:
-            raise SessionStateError("the pipeline is not open: use it inside `async with pipeline:`")
-        return self._turn
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[Rounds]:
+        """Give the rounds to one caller at a time, or two might launch the same job."""
+        opened = self._opened
+        if opened is None:
+            raise SessionStateError("the pipeline is not open for rounds: use it inside `async with pipeline:`")
+        async with opened.turn:
+            if self._opened is not opened:
+                raise SessionStateError("the pipeline was closed before this round could begin")
+            yield opened.rounds
 
     async def update(self) -> bool:
         """Perform one round of pipeline maintenance: the update phase and then the launch phase.
@@ -163,18 +182,18 @@ class Pipeline:
 
         :returns: Whether there were any live jobs.
         """
-        async with self._round_turn():
-            return await self._rounds.update_tasks(self._rounds.tasks, self._rounds.update_task)
+        async with self._turn() as rounds:
+            return await rounds.update_tasks(rounds.tasks, rounds.update_task)
 
     async def update_only_launch(self) -> bool:
         """Perform one round of the launch phase of pipeline maintenance. The pipeline must be opened.
 
         :returns: Whether there were any jobs launched or ready to launch, or this could not be found out.
         """
-        async with self._round_turn():
-            answers = await self._rounds.ready(self._rounds.tasks)
+        async with self._turn() as rounds:
+            answers = await rounds.ready(rounds.tasks)
             ready = {task: jobs for task, jobs in answers.items() if jobs}
-            await self._rounds.launch_all(ready)
+            await rounds.launch_all(ready)
             return bool(ready) or None in answers.values()
 
     async def run(self, forever: bool = False, launch_once: bool = False, timeout: float | None = None) -> None:
@@ -189,8 +208,8 @@ class Pipeline:
         :raises PipelineStuckError: Nothing is live, and all that is ready has failed to launch five times in a row, can
             never fit its quota, or hangs on a store that has failed for five minutes. Not with ``forever``.
         """
-        async with self._round_turn(), asyncio.timeout(timeout):
-            await run(self._rounds, RunOptions(forever, launch_once, self._poll_seconds))
+        async with asyncio.timeout(timeout), self._turn() as rounds:
+            await run(rounds, RunOptions(forever, launch_once, self._poll_seconds))
 
     async def gather_ready_jobs(self, task: Task) -> set[str]:
         """Collect all jobs that are ready to be launched for a given task.
