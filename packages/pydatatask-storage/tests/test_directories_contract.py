@@ -8,7 +8,7 @@ from file_side_door import FileSideDoor
 from typing_extensions import override
 
 from pydatatask_core.testing import RepositoryContract
-from pydatatask_storage import DirectoryRepository
+from pydatatask_storage import DirectoryRepository, FileRepositoryBase
 
 
 class TestDirectoryRepository(FileSideDoor, RepositoryContract[DirectoryRepository]):
@@ -35,5 +35,5 @@ class TestDirectoryRepositoryWithoutEmptyOnes(TestDirectoryRepository):
         return repository
 
     @override
-    async def settle(self, repository: DirectoryRepository) -> None:
+    async def settle(self, repository: FileRepositoryBase) -> None:
         """Not wait: there is no token to wait for."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Hashable
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,19 @@ from pydatatask_storage.directory_revision import directory_revision
 from pydatatask_storage.file_systems import keeps_exact_times
 
 
+def settled_revision(directory: Path) -> Hashable:
+    for _ in range(400):
+        if (token := directory_revision(str(directory))) is not None:
+            return token
+        time.sleep(0.005)
+    raise AssertionError("the directory never settled")
+
+
 @pytest.fixture
 def settled(tmp_path: Path) -> Path:
     """A directory that has not been changed for long enough."""
-    for _ in range(400):
-        if directory_revision(str(tmp_path)) is not None:
-            return tmp_path
-        time.sleep(0.005)
-    pytest.fail("the directory never settled")
+    settled_revision(tmp_path)
+    return tmp_path
 
 
 def test_a_directory_that_was_changed_just_now_has_no_revision(tmp_path: Path) -> None:
@@ -34,12 +40,7 @@ def test_every_change_of_the_entries_shows(settled: Path) -> None:
     for change in ((settled / "first").touch, (settled / "first").unlink, (settled / "second").mkdir):
         change()
         os.utime(settled, ns=(0, 0))  # even if somebody sets the clock back
-        for _ in range(400):
-            token = directory_revision(str(settled))
-            if token is not None:
-                break
-            time.sleep(0.005)
-        assert token is not None
+        token = settled_revision(settled)
         assert token not in seen
         seen.add(token)
 

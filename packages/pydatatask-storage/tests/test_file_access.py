@@ -14,7 +14,8 @@ from pydatatask_core.access import Access, validation_access
 from pydatatask_core.errors import StoreFailedError, UnwritableStoreError
 from pydatatask_storage import DirectoryRepository, FileRepository, FileRepositoryBase, YamlMetadataFileRepository
 
-KINDS = [FileRepository, DirectoryRepository, YamlMetadataFileRepository]
+Kind = type[FileRepository] | type[DirectoryRepository]
+KINDS: list[Kind] = [FileRepository, DirectoryRepository, YamlMetadataFileRepository]
 
 
 @contextmanager
@@ -66,9 +67,7 @@ async def validate(repository: FileRepositoryBase, access: Access) -> None:
 @pytest.mark.requirement("file.validate-creates")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("access", [None, Access.WRITE, Access.READ])
-async def test_validation_creates_the_directory(
-    tmp_path: Path, kind: type[FileRepository | DirectoryRepository], access: Access | None
-) -> None:
+async def test_validation_creates_the_directory(tmp_path: Path, kind: Kind, access: Access | None) -> None:
     repository = kind(tmp_path / "some" / "where")
     await (repository.validate() if access is None else validate(repository, access))
     assert (tmp_path / "some" / "where").is_dir()
@@ -76,9 +75,7 @@ async def test_validation_creates_the_directory(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_for_observation_nothing_is_created_and_what_is_absent_is_empty(
-    tmp_path: Path, kind: type[FileRepository | DirectoryRepository]
-) -> None:
+async def test_for_observation_nothing_is_created_and_what_is_absent_is_empty(tmp_path: Path, kind: Kind) -> None:
     repository = kind(tmp_path / "absent")
     await validate(repository, Access.OBSERVE)
     assert await repository.keys() == set()
@@ -100,9 +97,7 @@ async def test_what_was_absent_when_observed_is_seen_once_it_is_there(tmp_path: 
 
 @pytest.mark.requirement("file.validate-unwritable", "file.validate-read-only-input")
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_read_only_directory_is_refused_only_if_it_is_to_be_written(
-    read_only: Path, kind: type[FileRepository | DirectoryRepository]
-) -> None:
+async def test_a_read_only_directory_is_refused_only_if_it_is_to_be_written(read_only: Path, kind: Kind) -> None:
     repository = kind(read_only)
     await validate(repository, Access.OBSERVE)
     await validate(repository, Access.READ)
