@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,14 +23,22 @@ class BackgroundLoop:
 
     def __init__(self, context: Callable[[], AbstractAsyncContextManager[object]]) -> None:
         self._context = context
-        self._ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+        self._ready: Future[None] = Future()
         self._ended: Future[None] = Future()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name="pydatatask: event loop", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._loop = self._ready.result()
+        self._loop, holding = self._begun.result()
+        try:
+            self._ready.result()
+        except BaseException:  # it failed, or the main thread was interrupted while it was waiting
+            if not self._ended.done():
+                self._loop.call_soon_threadsafe(holding.cancel)
+            wait([self._ended])
+            raise
         return self
 
     def __exit__(
@@ -59,6 +67,9 @@ class BackgroundLoop:
 
     async def _hold(self) -> None:
         """Stay inside the context until it is time to leave it."""
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        assert task is not None
+        self._begun.set_result((asyncio.get_running_loop(), task))
         async with self._context():
-            self._ready.set_result(asyncio.get_running_loop())
+            self._ready.set_result(None)
             await self._stop.wait()

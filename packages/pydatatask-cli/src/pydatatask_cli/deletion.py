@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from pydatatask_cli.names import all_links
 from pydatatask_cli.opening import look_at
 from pydatatask_core.algebra import listed
 from pydatatask_core.dependencies import Edge, Node, edges
@@ -22,9 +23,9 @@ from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repository import MapRepository, Repository
 from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.tasks import Task
-from pydatatask_core.translation import TranslatedRepository
+from pydatatask_core.translation import Resolved, TranslatedRepository
 
-__all__ = ["Doomed", "plan", "refuses_deletes"]
+__all__ = ["Doomed", "forget", "plan", "refuses_deletes"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,27 @@ def refuses_deletes(repository: Repository) -> bool:
     :param repository: The repository.
     """
     return isinstance(repository, MapRepository | TranslatedRepository) and not repository.allow_deletes
+
+
+async def forget(pipeline: Pipeline, repository: Repository, job: str) -> None:
+    """Let the tasks end what a job stands for, a process say, before it is deleted.
+
+    :param pipeline: The pipeline.
+    :param repository: The repository from which the job is going to be deleted.
+    :param job: The job.
+    """
+    really = await _behind(repository, job)
+    for data in all_links(pipeline):
+        if data.repository is really.repository:
+            await data.task.forget(data.name, really.job)
+
+
+async def _behind(repository: Repository, job: str) -> Resolved:
+    """Find out from where a view deletes."""
+    while isinstance(repository, MapRepository | TranslatedRepository):
+        job = await repository.translate(job) if isinstance(repository, TranslatedRepository) else job
+        repository = repository.base
+    return Resolved(repository, job)
 
 
 async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, recursive: bool) -> list[Doomed]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from typing_extensions import override
@@ -13,7 +13,7 @@ from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repository import Repository
 from pydatatask_core.tasks import Task
 
-__all__ = ["Data", "all_data", "find_data", "find_task"]
+__all__ = ["Data", "all_data", "all_links", "find_data", "find_task"]
 
 
 class Data(NamedTuple):
@@ -44,6 +44,15 @@ def all_data(task: Task) -> list[Data]:
     :param task: The task.
     """
     return [Data(task, name, link) for name, link in task.links.items()]
+
+
+def all_links(pipeline: Pipeline) -> Iterator[Data]:
+    """Give all links of all tasks.
+
+    :param pipeline: The pipeline.
+    """
+    for task in pipeline.tasks.values():
+        yield from all_data(task)
 
 
 def find_task(pipeline: Pipeline, name: str) -> Task:

@@ -59,6 +59,7 @@ class _Console(InteractiveConsole):
         self.for_a_person = sys.stdin.isatty()
         self._loop = loop
         self._names = names
+        self._at_end = False
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
     @override
@@ -67,7 +68,9 @@ class _Console(InteractiveConsole):
             return super().raw_input(prompt)
         line = sys.stdin.readline()
         if not line:
-            raise EOFError
+            if self._at_end or not self.buffer:
+                raise SystemExit  # EOFError would print an empty line
+            self._at_end = True  # the empty line that ends a block may be missing
         return line.removesuffix("\n")
 
     @override
@@ -82,6 +85,9 @@ class _Console(InteractiveConsole):
         except CancelledError:
             self.write("asyncio.CancelledError\n")
             return
+        except SystemExit:  # by a signal
+            running.cancel()
+            raise
         if isinstance(error, SystemExit):
             raise error
         if error is not None:

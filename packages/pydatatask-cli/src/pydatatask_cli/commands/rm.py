@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
-from pydatatask_cli.deletion import Doomed, plan, refuses_deletes
+from pydatatask_cli.deletion import Doomed, forget, plan, refuses_deletes
 from pydatatask_cli.error_handler import FAILURE, CommandFailedError, returns_status
 from pydatatask_cli.gathering import gather
-from pydatatask_cli.names import Data, all_data, find_data, find_task
+from pydatatask_cli.names import all_links, find_data, find_task
 from pydatatask_core.access import Access
 from pydatatask_core.dependencies import Node
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.repository import MapRepository, Repository
-from pydatatask_core.translation import Resolved, TranslatedRepository
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers
@@ -59,7 +57,7 @@ async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[
     doomed = await plan(pipeline, start, None if every else set(job), recursive)
     for item in doomed:
         for jobs in _chunks(item.jobs):
-            await gather(_forget(pipeline, item.repository, name) for name in jobs)
+            await gather(forget(pipeline, item.repository, name) for name in jobs)
     names = _names(pipeline, data)
     for item in doomed:
         await _delete(item, names.get(id(item.repository)) or item.repository.describe())
@@ -84,37 +82,16 @@ def _start(pipeline: Pipeline, data: str, recursive: bool) -> Node:
     return named.repository
 
 
-def _links(pipeline: Pipeline) -> Iterator[Data]:
-    for task in pipeline.tasks.values():
-        yield from all_data(task)
-
-
 def _names(pipeline: Pipeline, data: str) -> dict[int, str]:
     """Name each repository as the user has, or by the link of the task that populates it, or by another."""
     names: dict[int, str] = {}
-    links = sorted(_links(pipeline), key=lambda link: not (link.link.is_output or link.link.is_status))
+    links = sorted(all_links(pipeline), key=lambda link: not (link.link.is_output or link.link.is_status))
     for link in links:
         names.setdefault(id(link.repository), str(link))
     if "." in data:
         named = find_data(pipeline, data)
         names[id(named.repository)] = str(named)
     return names
-
-
-async def _forget(pipeline: Pipeline, repository: Repository, job: str) -> None:
-    """Let the tasks end what a job of one of their links stands for."""
-    really = await _behind(repository, job)
-    for data in _links(pipeline):
-        if data.repository is really.repository:
-            await data.task.forget(data.name, really.job)
-
-
-async def _behind(repository: Repository, job: str) -> Resolved:
-    """Find out from where a view deletes."""
-    while isinstance(repository, MapRepository | TranslatedRepository):
-        job = await repository.translate(job) if isinstance(repository, TranslatedRepository) else job
-        repository = repository.base
-    return Resolved(repository, job)
 
 
 async def _delete(item: Doomed, name: str) -> None:

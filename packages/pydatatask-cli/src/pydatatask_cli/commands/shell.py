@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.background_loop import BackgroundLoop
+from pydatatask_cli.error_handler import signal_status
 from pydatatask_cli.opening import opened
 from pydatatask_core.errors import SessionStateError
 from pydatatask_core.pipeline import Pipeline
@@ -36,7 +42,7 @@ def shell(pipeline: Pipeline) -> int:
     :raises SessionStateError: It is called while an event loop is running.
     """
     _require_no_loop()
-    with BackgroundLoop(lambda: opened(pipeline)) as loop:
+    with _leaving_on_sigterm(), BackgroundLoop(lambda: opened(pipeline)) as loop:
         from pydatatask_cli.python_console import interact
 
         return interact(loop, _names(pipeline))
@@ -50,6 +56,23 @@ def _require_no_loop() -> None:
     raise SessionStateError(
         "shell() runs an event loop of its own: call it outside of coroutines, with the pipeline closed"
     )
+
+
+@contextmanager
+def _leaving_on_sigterm() -> Generator[None, None, None]:
+    """Have SIGTERM leave the shell as ``exit()`` does, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(signal_status(number))
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _names(pipeline: Pipeline) -> dict[str, object]:
