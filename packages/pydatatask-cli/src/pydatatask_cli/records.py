@@ -27,10 +27,11 @@ def record_text(record: object, name: str) -> str:
     return text.removesuffix(_END_OF_SCALAR) + "\n" if text.endswith(_END_OF_SCALAR) else text
 
 
-def parse_record(text: bytes) -> object:
+def parse_record(text: bytes, name: str = "standard input") -> object:
     """Read a record from YAML.
 
     :param text: The YAML, one document.
+    :param name: What to call it in messages.
     :raises UsageError: It is malformed, or asks for what the safe loader refuses.
     """
     import yaml
@@ -38,12 +39,12 @@ def parse_record(text: bytes) -> object:
     try:
         record: object = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        raise UsageError(f"standard input is not valid YAML: {error.problem}{_place(error.problem_mark)}") from error
+        raise UsageError(f"{name} is not valid YAML: {error.problem}{_place(error.problem_mark)}") from error
     except RecursionError:
-        raise UsageError("standard input is not valid YAML: it is nested too deeply") from None
+        raise UsageError(f"{name} is not valid YAML: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError) as error:
         # The constructors of numbers, dates and the like raise what Python does: 2001-99-99 is a ValueError.
-        raise UsageError(f"standard input is not valid YAML: {_first_line(error)}") from error
+        raise UsageError(f"{name} is not valid YAML: {_first_line(error)}") from error
     return record
 
 
