@@ -123,6 +123,13 @@ class ResourceManager:
 
         :param request: What was reserved, or part of it.
         """
+        self.give_back(request)
+
+    def give_back(self, request: Resources) -> None:
+        """Do what :meth:`relinquish` does, for callers that cannot await, say because they are told of an event.
+
+        :param request: What was reserved, or part of it.
+        """
         offer = offer_under_way()
         if offer is not None and offer in self._under_way:
             self._under_way[offer] = _less(self._under_way[offer], request)

@@ -114,13 +114,20 @@ class LaunchQuota:
 
         :param identity: As given to :meth:`enter`.
         """
+        self.leave_at_once(identity)
+
+    def leave_at_once(self, identity: str) -> None:
+        """Do what :meth:`leave` does, for callers that cannot await, say because they are told of an event.
+
+        :param identity: As given to :meth:`enter`.
+        """
         holding = self._live.pop(identity, None)
         if holding is None:
             return
         self._adopted.pop(identity, None)
         given_back = Resources(holding.request.cpu, holding.request.mem, launches=0)
         self._total -= given_back
-        await self.manager.relinquish(given_back)
+        self.manager.give_back(given_back)
 
     def forget(self) -> None:
         """Forget all live jobs, which are to be entered anew; launches stay counted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,7 @@ __all__ = ["YamlMetadataRepository"]
 _AT_A_TIME = 64
 _SMALL_TEXT = 16 * 1024
 _SMALL_RECORD = 32
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+_SCALARS = frozenset({str, int, float, bool, type(None), datetime})
 
 
 class YamlMetadataRepository(BlobRepository, MetadataRepository, ABC):

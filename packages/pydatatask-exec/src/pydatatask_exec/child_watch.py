@@ -1,0 +1,71 @@
+"""Noticing at once that a process has ended, without asking for it: the kernel tells by a descriptor of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable
+
+__all__ = ["ChildWatch", "child_watch", "wait_for_child"]
+
+
+class ChildWatch:
+    """The processes whose end one event loop waits for.
+
+    It must not keep a reference to its loop, or neither would ever be freed: the loop is the key it is found by.
+    """
+
+    def __init__(self) -> None:
+        self._descriptors: set[int] = set()
+        weakref.finalize(self, _close_all, self._descriptors)
+
+    def watch(self, pid: int, on_exit: Callable[[], None]) -> bool:
+        """Have a function called once a process has ended; if it is a child of this one, it is waited for.
+
+        :param pid: A process id. The caller sees to it that it is the right process, once this has returned.
+        :param on_exit: The function; it is called in the loop.
+        :returns: Whether the process can be watched: there may be too many open files, or it is gone already.
+        """
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return False
+        self._descriptors.add(descriptor)
+        asyncio.get_running_loop().add_reader(descriptor, self._ended, pid, descriptor, on_exit)
+        return True
+
+    def _ended(self, pid: int, descriptor: int, on_exit: Callable[[], None]) -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        self._descriptors.discard(descriptor)
+        os.close(descriptor)
+        wait_for_child(pid)
+        on_exit()
+
+
+def wait_for_child(pid: int) -> None:
+    """Let the kernel forget a child that has ended, if it is one of ours.
+
+    :param pid: Its process id.
+    """
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # somebody else's, or somebody else has waited for it
+
+
+def _close_all(descriptors: set[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+_watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ChildWatch] = weakref.WeakKeyDictionary()
+
+
+def child_watch() -> ChildWatch:
+    """Give the watch of the running event loop."""
+    loop = asyncio.get_running_loop()
+    watch = _watches.get(loop)
+    if watch is None:
+        watch = _watches[loop] = ChildWatch()
+    return watch

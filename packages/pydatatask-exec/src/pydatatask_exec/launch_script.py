@@ -1,0 +1,136 @@
+"""The shell script that runs a process and records how it ended: the same on this machine and over SSH.
+
+It is made of builtins of the shell, so that the process itself is all that has to be started besides the shell. In this
+order, it
+
+1. records its own identity in a file that it creates exclusively: who finds that file there already does not run the
+   process, as somebody else has taken the job back;
+2. makes room for the exit status, so that it can be recorded although the disk may be full by then;
+3. runs the process, and waits for its end;
+4. ends what the process has left behind in its process group;
+5. records the exit status, in place: a newline after it tells that it is complete.
+
+It is to be started as the leader of a session of its own. Signals that end a job are for the process; the script
+survives them to record what came of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+__all__ = ["IDENTITY", "Claim", "Launch", "command_for"]
+
+IDENTITY = "pid"
+"""The file, in the directory where the script is started, that holds its identity."""
+
+_GIVE_UP = "exit 125"
+_UPTIME = "read -r pydatatask_t _ </proc/uptime"
+_OWN_START = (
+    "read -r pydatatask_t </proc/self/stat; set -- ${pydatatask_t##*) }; shift 19; pydatatask_t=${1%??}.${1#${1%??}}"
+)
+_EXPORTABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OF_SHELLS = frozenset(
+    {"BASHOPTS", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "BASH_VERSINFO", "EUID", "GROUPS", "IFS"}
+    | {"LINENO", "OPTIND", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
+)
+"""Variables that shells make themselves, or that change what a script means: env(1) sets them instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How the script records who it is. It is started in a directory where it creates the file :data:`IDENTITY`."""
+
+    boot: str
+    """The id of the present start of the target machine."""
+
+    uptime: bool = True
+    """Whether ``/proc/uptime`` of the target can be trusted."""
+
+    ticket: str | None = None
+    """Optional: a word that is followed on descriptor 9 by what happens: ``TICKET started IDENTITY`` or
+    ``TICKET lost``, and ``TICKET ended``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A process to be run, and where its outcome goes. All paths are absolute."""
+
+    args: Sequence[str]
+    """The command line; the first is the executable."""
+
+    cwd: str
+    """The directory to run the process in."""
+
+    return_code: str
+    """The file for the exit status."""
+
+    environ: Mapping[str, str]
+    """What to add to the environment."""
+
+    stdin: str | None = None
+    """The file that is standard input, or None for nothing."""
+
+    stdout: str | None = None
+    """The file for standard output, or None to drop it."""
+
+    stderr: str | None = None
+    """The file for standard error, or None to drop it. The same as ``stdout`` interleaves both."""
+
+    def script(self, claim: Claim | None = None) -> str:
+        """Write the script.
+
+        :param claim: Optional: how to record who it is.
+        """
+        return_code = quote(self.return_code)
+        return "\n".join(
+            [
+                *(_identify(claim) if claim else ()),
+                f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
+                "trap : TERM INT HUP PIPE",
+                *self._exports(),
+                self._command() + (" 9>&-" if claim and claim.ticket else ""),
+                f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
+                *([f"echo {claim.ticket} ended >&9"] if claim and claim.ticket else ()),
+                "",
+            ]
+        )
+
+    def _exports(self) -> list[str]:
+        """Set those variables that the shell can."""
+        return [f"export {name}={quote(value)}" for name, value in self.environ.items() if _is_exportable(name)]
+
+    def _command(self) -> str:
+        others = [quote(f"{name}={value}") for name, value in self.environ.items() if not _is_exportable(name)]
+        words = [*(["env", *others] if others else []), *map(quote, self.args)]
+        streams = f"<{quote(self.stdin or '/dev/null')} >{quote(self.stdout or '/dev/null')}"
+        interleaved = self.stdout is not None and self.stderr == self.stdout
+        return f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}"
+
+
+def _identify(claim: Claim) -> list[str]:
+    """Create the file exclusively (``set -C``), or give up."""
+    lost = _GIVE_UP if claim.ticket is None else f"{{ echo {claim.ticket} lost >&9; {_GIVE_UP}; }}"
+    identity = f"$$:$pydatatask_t:{claim.boot}"
+    return [
+        _UPTIME if claim.uptime else _OWN_START,
+        "set -C",
+        f'echo "{identity}" >{IDENTITY} || {lost}',
+        "set +C",
+        *([f'echo "{claim.ticket} started {identity}" >&9'] if claim.ticket else ()),
+    ]
+
+
+def _is_exportable(name: str) -> bool:
+    return _EXPORTABLE.fullmatch(name) is not None and name not in _OF_SHELLS
+
+
+def command_for(script: str, path: str) -> list[str]:
+    """Give the command line that runs a script.
+
+    :param script: Its text. If that does not begin with a shebang, ``/bin/sh`` runs it.
+    :param path: The file that holds it.
+    """
+    return [path] if script.startswith("#!") else ["/bin/sh", path]

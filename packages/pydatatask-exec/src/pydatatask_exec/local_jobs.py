@@ -1,0 +1,210 @@
+"""What a local workspace does with the directory of a job. All of it blocks, and is run on a thread."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydatatask_exec.child_watch import wait_for_child
+from pydatatask_exec.job_findings import Evidence, Finding, JobState, judge, parse_return_code
+from pydatatask_exec.launch_script import IDENTITY, Claim
+from pydatatask_exec.local_processes import is_alive, start_script
+from pydatatask_exec.process_identity import ProcessIdentity, boot_id, uptime_is_genuine
+from pydatatask_exec.workspace import CWD, EXE, FORGOTTEN, RETURN_CODE, STDIN, TAKEN_BACK, Order, launch_of
+
+__all__ = ["claim_and_start", "find_out", "forget", "remove", "retire", "take_back"]
+
+_SMALL = 1 << 16
+"""Outputs up to this size, in bytes, are brought along with what is found out about a job."""
+
+
+def claim_and_start(root: Path, order: Order) -> ProcessIdentity | None:
+    """Claim a job by making its directory, fill that, and start its process.
+
+    :param root: Where the directories of the jobs are.
+    :param order: What to run.
+    :returns: The identity of the process, or None if the job has a directory already.
+    """
+    directory = root / order.job
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        return None
+    try:
+        return ProcessIdentity.now(_fill_and_start(directory, order))
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _fill_and_start(directory: Path, order: Order) -> int:
+    path = str(directory)
+    os.mkdir(f"{path}/{CWD}", 0o700)
+    _write(f"{path}/{EXE}", order.script.encode(), 0o755)
+    if isinstance(order.stdin, bytes):
+        _write(f"{path}/{STDIN}", order.stdin, 0o600)
+    elif order.stdin is not None:
+        os.rename(order.stdin, f"{path}/{STDIN}")
+    script = launch_of(order, directory).script(Claim(boot_id(), uptime_is_genuine()))
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return start_script(script, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: str, limit: int = 4096) -> tuple[str, float] | None:
+    """Give the text of a small file and the time at which it was changed, or None if it is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return os.read(descriptor, limit).decode("utf-8", "replace"), os.fstat(descriptor).st_mtime
+    finally:
+        os.close(descriptor)
+
+
+def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) -> Finding:
+    """Find out how it stands with a job.
+
+    :param root: Where the directories of the jobs are.
+    :param job: The job.
+    :param pid: The identifier of its process, if that is known from elsewhere.
+    :param outputs: Names of output files to bring along, where the job is over and they are small.
+    """
+    path = str(root / job)
+    identity = _read(f"{path}/{IDENTITY}")
+    return_code = _read(f"{path}/{RETURN_CODE}")
+    alive = False
+    if identity is None:
+        alive = pid is not None and is_alive(pid)
+    elif return_code is None or parse_return_code(return_code[0]) is None:
+        alive = is_alive(identity[0].strip())
+        return_code = None if alive else _read(f"{path}/{RETURN_CODE}")  # it may have ended in between
+        known = None if alive else ProcessIdentity.parse(identity[0])
+        if known is not None:
+            wait_for_child(known.pid)
+    evidence = Evidence(
+        exists=identity is not None or os.path.isdir(path),
+        identity=identity[0] if identity else None,
+        identity_age=time.time() - identity[1] if identity else 0.0,
+        alive=alive,
+        return_code=return_code[0] if return_code else None,
+    )
+    state = judge(evidence)
+    over = state in (JobState.FINISHED, JobState.VANISHED)
+    return Finding(
+        state,
+        pid=identity[0].strip() if identity and state is not JobState.ABANDONED else None,
+        return_code=parse_return_code(evidence.return_code),
+        start_time=_utc(identity[1]) if identity else None,
+        end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
+        forgotten=os.path.exists(f"{path}/{FORGOTTEN}"),
+        outputs=_small_files(path, outputs) if over else {},
+    )
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _small_files(path: str, names: Collection[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name in names:
+        try:
+            descriptor = os.open(f"{path}/{name}", os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            content = os.read(descriptor, _SMALL + 1)
+        finally:
+            os.close(descriptor)
+        if len(content) <= _SMALL:
+            found[name] = content
+    return found
+
+
+def take_back(root: Path, job: str) -> bool:
+    """Create the file that the launcher would have to create, so that it will not run the job.
+
+    :param root: Where the directories of the jobs are.
+    :param job: The job.
+    :returns: Whether the launcher was slower.
+    """
+    try:
+        _write(str(root / job / IDENTITY), TAKEN_BACK.encode(), 0o600)
+    except FileExistsError:
+        return False
+    return True
+
+
+def forget(root: Path, job: str) -> None:
+    """Mark a job as one whose end is not to be recorded.
+
+    :param root: Where the directories of the jobs are.
+    :param job: The job; nothing happens if it has no directory.
+    """
+    try:
+        (root / job / FORGOTTEN).touch()
+    except FileNotFoundError:
+        return
+
+
+def retire(root: Path, retired: Path, jobs: Collection[str]) -> list[str]:
+    """Move the directories of jobs out of the way.
+
+    :param root: Where the directories of the jobs are.
+    :param retired: Where those are that are to be removed.
+    :param jobs: The jobs; nothing happens to those that have no directory.
+    :returns: The names of the retired directories.
+    """
+    names: list[str] = []
+    for job in jobs:
+        name = f"{job}.{secrets.token_hex(4)}"
+        try:
+            os.rename(f"{root}/{job}", f"{retired}/{name}")
+        except FileNotFoundError:
+            if not retired.is_dir():
+                raise
+        else:
+            names.append(name)
+    return names
+
+
+def remove(directory: Path, names: Collection[str]) -> None:
+    """Remove directories of jobs; what cannot be removed stays, and is tried again when a pipeline is opened.
+
+    :param directory: Where they are.
+    :param names: What they are called.
+    """
+    for name in names:
+        path = f"{directory}/{name}"
+        try:
+            _remove_flat(path)
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_flat(path: str) -> None:
+    """Remove a directory that has nothing in it but files and empty directories; this is how most are."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+    os.rmdir(path)

@@ -1,0 +1,121 @@
+"""Which process is meant: a process id alone does not say, as ids are used again.
+
+An identity has three parts: the process id, the time since the machine was started at which the process was already
+there, and the id of that start of the machine. A process that holds the id now is the one meant if it is the same start
+of the machine and the process began no later than that time: whoever got the id afterwards began later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Self
+
+from typing_extensions import override
+
+__all__ = ["ProcessIdentity", "boot_id", "process_start", "stat_fields", "uptime_is_genuine"]
+
+_START_FIELD = 22 - 3  # counted from the first field after the command's name
+_STATE_FIELD = 3 - 3
+_TICKS = 100
+"""Units of time of a second in /proc, on every Linux that matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process, told apart from all others that the machine has had."""
+
+    pid: int
+    """The process id."""
+
+    seen: int
+    """A time at which the process existed, in hundredths of a second since the machine was started."""
+
+    boot: str
+    """The id of that start."""
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.pid}:{self.seen / _TICKS:.2f}:{self.boot}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read what ``str`` of an identity gives, or the launcher of a job has written.
+
+        :param text: The text.
+        :returns: The identity, or None for anything else.
+        """
+        pid, _, rest = text.strip().partition(":")
+        seen, _, boot = rest.partition(":")
+        whole, _, fraction = seen.partition(".")
+        if not (pid.isdecimal() and whole.isdecimal() and fraction.isdecimal() and boot):
+            return None
+        return cls(int(pid), int(whole) * _TICKS + int(fraction.ljust(2, "0")[:2]), boot)
+
+    @classmethod
+    def now(cls, pid: int) -> Self:
+        """Give the identity of a process of this machine that is there now.
+
+        :param pid: Its process id.
+        """
+        return cls(pid, int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS), boot_id())
+
+    def is_alive(self) -> bool:
+        """Tell whether the process exists on this machine and has not ended. This reads a file of ``/proc``."""
+        if self.boot != boot_id():
+            return False
+        start = process_start(self.pid)
+        return start is not None and start <= self.seen
+
+
+def process_start(pid: int) -> int | None:
+    """Give when a process began, in hundredths of a second since the start of the machine; None if it has ended.
+
+    :param pid: The process id.
+    """
+    fields = stat_fields(pid)
+    return None if fields is None or fields[_STATE_FIELD] in "ZX" else int(fields[_START_FIELD])
+
+
+def stat_fields(pid: int) -> list[str] | None:
+    """Give what ``/proc`` tells of a process, from its state on; None if there is no such process.
+
+    :param pid: The process id.
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    try:
+        line = os.read(fd, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)
+    return line.rpartition(b")")[2].decode("ascii").split()
+
+
+@cache
+def boot_id() -> str:
+    """Give the id of this start of the machine. It is read once."""
+    fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)
+    try:
+        return os.read(fd, 100).decode("ascii").strip()
+    finally:
+        os.close(fd)
+
+
+@cache
+def uptime_is_genuine() -> bool:
+    """Tell whether ``/proc/uptime`` tells the time by which ``/proc`` tells when processes began.
+
+    In some containers it tells how long the container has been up. It is looked at once.
+    """
+    fd = os.open("/proc/uptime", os.O_RDONLY)
+    try:
+        uptime = float(os.read(fd, 100).split()[0])
+    finally:
+        os.close(fd)
+    return abs(uptime - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1

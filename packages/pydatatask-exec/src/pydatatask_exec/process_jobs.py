@@ -1,0 +1,230 @@
+"""The jobs of one process task on its target: launched, taken over, reaped, forgotten.
+
+A pipeline that ends, however it ends, leaves its jobs running; the next one takes them up. What makes that safe is the
+order of the steps, each of which can be repeated. D is the directory of the job on the target.
+
+=====  ==========================================  ==========================================================
+step   what it does                                 what the next pipeline does if this was the last step
+=====  ==========================================  ==========================================================
+L1     an input that is large is staged             removes it, as whoever staged it is no more
+L2     D is made (atomically: the claim)            takes the claim back by creating D/pid, retires D; the job is
+                                                    launched anew
+L3     D is filled, the launcher is started         the same, and the launcher that comes late does not run the job
+L4     the launcher creates D/pid (exclusively)     finds the process alive, or gone; records the claim, watches it
+L5     the claim is recorded in ``pids``            the same
+L6     the process ends, D/return_code is complete  reaps the job
+R1     ``stdout`` and ``stderr`` are stored         stores them again: the same bytes replace each other as a whole
+R2     ``done`` is recorded                         the same
+R3     D is moved to the retired ones               removes the record from ``pids`` without recording anything else
+R4     the record is removed from ``pids``          removes the retired directory
+R5     the retired directory is removed             nothing
+K1     D/forgotten is made (``rm task.pids JOB``)   kills the process, and goes on with R3
+=====  ==========================================  ==========================================================
+
+A process that is gone before L6 without an exit code is reaped with none. The launcher works in the directory that was
+made at L2, whatever is at its path by the time it begins, so a launcher that comes too late finds either D/pid or no
+directory to create it in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Protocol
+
+from pydatatask_core.errors import LaunchError, PydatataskError
+from pydatatask_core.repository import Repository
+from pydatatask_core.resources import Resources
+from pydatatask_core.single_flight import SingleFlight
+from pydatatask_exec.launch_quota import Holding, LaunchQuota
+from pydatatask_exec.process_adoption import ProcessAdoption
+from pydatatask_exec.process_claims import ProcessClaim, ProcessClaims
+from pydatatask_exec.process_reaper import ProcessReaper, Results
+from pydatatask_exec.process_records import read_claim_record
+from pydatatask_exec.workspace import Order, Workspace
+
+__all__ = ["Account", "ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_SYNCHRONOUS_POLL_SECONDS = 0.05
+
+
+class JobOwner(Protocol):
+    """The task whose jobs they are."""
+
+    name: str
+    metadata: bool
+
+    def wants_update(self) -> None:
+        """Hint that there is something to reap."""
+        ...
+
+    def changed(self, repo: Repository, job: str) -> None:
+        """Hint that a job appeared in, or left, a repository."""
+        ...
+
+
+class ClaimedElsewhereError(PydatataskError):
+    """Another pipeline has claimed the job first; what becomes of it is seen later."""
+
+
+class Account:
+    """The account at the task's quota: live jobs are entered, those that have ended leave.
+
+    :param quota: The quota.
+    :param request: What each job uses.
+    """
+
+    def __init__(self, quota: LaunchQuota, request: Resources) -> None:
+        self._quota = quota
+        self._request = request
+
+    def enter(self, claim: ProcessClaim) -> None:
+        """Count a job.
+
+        :param claim: Its claim.
+        """
+        self._quota.enter(_run_of(claim), Holding(claim.job, self._request, claim.start_time))
+
+    def leave(self, claim: ProcessClaim) -> None:
+        """Count a job no longer; its launch goes on to count for the rest of the window.
+
+        :param claim: Its claim.
+        """
+        self._quota.leave_at_once(_run_of(claim))
+
+
+def _run_of(claim: ProcessClaim) -> str:
+    return f"{claim.job} {claim.pid}"
+
+
+class ProcessJobs:
+    """The jobs of one process task, from one opening of the pipeline to the next.
+
+    :param task: The task.
+    :param workspace: Where the jobs live.
+    :param results: Where results go.
+    :param account: Counts what they use.
+    """
+
+    def __init__(self, task: JobOwner, workspace: Workspace, results: Results, account: Account) -> None:
+        self.workspace = workspace
+        self._task = task
+        self._results = results
+        self._account = account
+        self._claims = ProcessClaims(self._ended)
+        self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
+        self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, account.enter, account.leave)
+        self._comparing: SingleFlight[None] = SingleFlight()
+
+    def _ended(self, claim: ProcessClaim) -> None:
+        self._account.leave(claim)  # at once: what has to be recorded now keeps no other job waiting
+        self._task.wants_update()
+
+    async def take_over(self) -> None:
+        """Take up the jobs that another pipeline has left, unless that has been done."""
+        await self._compare(only_first=True)
+
+    async def _compare(self, only_first: bool = False) -> None:
+        if self._adoption.is_due and not (only_first and self._adoption.has_begun):
+            await self._comparing.share("compare", self._adoption.compare)
+
+    async def is_live(self, job: str) -> bool:
+        """Tell whether a job is live or being launched; if its record is missing, write it.
+
+        :param job: The job.
+        """
+        claim = self._claims.get(job)
+        if claim is None:
+            return False
+        log.info("task %s, job %s: it is live already, and not started again", self._task.name, job)
+        if not claim.launching:
+            await self._adoption.record(claim, True)
+        return True
+
+    async def launch(self, job: str, order: Callable[[Workspace, str], Awaitable[Order]]) -> Exception | None:
+        """Claim a job, start its process, and record that.
+
+        :param job: The job.
+        :param order: Says what to run.
+        :returns: Why the process, which runs, could not be recorded; it will be tried again. None if all is well.
+        :raises ClaimedElsewhereError: It was not started, as it is live already.
+        """
+        await self._compare(only_first=True)
+        if self._claims.get(job) is not None:
+            raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: it is live already, and not started again")
+        claim = ProcessClaim(job, datetime.now(UTC), launching=True)
+        self._claims.add(claim)
+        try:
+            claim.pid = await self._start(job, await order(self.workspace, job))
+        finally:
+            if claim.pid is None:
+                self._claims.drop(claim)
+        return await self._record(claim, claim.pid)
+
+    async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:
+        watched = self.workspace.watch(pid, lambda: self._claims.end(claim))
+        self._account.enter(claim)
+        try:
+            await self._adoption.record(claim, True)
+        except Exception as error:
+            return error
+        finally:
+            self._claims.settle(claim, watched)
+        return None
+
+    async def _start(self, job: str, order: Order) -> str:
+        pid: str | None = None
+        try:
+            reason = self._reaper.start_failures.pop(job, None)
+            if reason is not None:
+                raise LaunchError(f"job {job} of task {self._task.name} was launched but has not begun: {reason}")
+            pid = await self.workspace.start(order)
+            if pid is None:
+                self._adoption.hurry()
+                raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another pipeline has claimed it")
+        finally:
+            if pid is None and isinstance(order.stdin, PurePath):
+                await self.workspace.unstage(order.stdin)
+        return pid
+
+    async def run_to_end(self, job: str) -> None:
+        """Wait until a job has been reaped, which nobody else does meanwhile.
+
+        :param job: The job.
+        """
+        while self._claims.get(job) is not None:
+            await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
+            await self.update()
+
+    async def update(self) -> bool:
+        """Reap the jobs that have ended, and take up those that others have left.
+
+        :returns: Whether there are live jobs, or there were.
+        """
+        live = len(self._claims)
+        await self._compare()
+        due = self._claims.due(self.workspace.poll_seconds)
+        reaped = await self._reaper.reap(due, self._task.metadata)
+        return reaped or live > 0 or len(self._claims) > 0
+
+    async def forget(self, job: str) -> None:
+        """Kill the process of a job, and give up its claim without recording a completion.
+
+        :param job: The job; nothing happens if it is not live.
+        """
+        claim = self._claims.get(job)
+        pid = claim.pid if claim is not None else read_claim_record(await self._results.pids.info(job))[0]
+        finding = (await self.workspace.look({job: pid}, ()))[job]
+        pid = finding.pid or pid
+        if pid is not None:
+            await self.workspace.kill(job, pid)
+        await self.workspace.retire([job])
+        await self.workspace.discard([job])
+        if claim is not None:
+            self._claims.drop(claim)
+            self._account.leave(claim)

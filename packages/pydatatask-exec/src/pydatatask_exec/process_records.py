@@ -1,0 +1,56 @@
+"""The records that a process task makes: that a job is claimed, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pydatatask_exec.job_findings import Finding, JobState
+
+__all__ = ["claim_record", "completion_record", "read_claim_record"]
+
+_REASONS = {
+    JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
+    "together with its launcher",
+    JobState.MISSING: "the job's directory is gone from the target, and with it whatever the process has recorded",
+}
+
+
+def claim_record(pid: str, start_time: datetime) -> dict[str, object]:
+    """Make the record of a job that is claimed.
+
+    :param pid: The process identifier.
+    :param start_time: When it was launched.
+    """
+    return {"pid": pid, "start_time": start_time}
+
+
+def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
+    """Read the record of a job that is claimed, wherever it has been kept.
+
+    :param record: What the repository gives.
+    :returns: The process identifier and the time of the launch, each None if it is not there.
+    """
+    if not isinstance(record, Mapping):
+        return None, None
+    pid, start = record.get("pid"), record.get("start_time")
+    if isinstance(start, datetime):
+        start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
+    return None if pid is None else str(pid), start if isinstance(start, datetime) else None
+
+
+def completion_record(start_time: datetime, finding: Finding) -> dict[str, object]:
+    """Make the record of a job that is over.
+
+    :param start_time: When it was launched.
+    :param finding: What is known about its end.
+    """
+    end_time = finding.end_time or datetime.now(UTC)
+    record: dict[str, object] = {
+        "return_code": finding.return_code,
+        "start_time": start_time,
+        "end_time": max(end_time, start_time),
+    }
+    if finding.return_code is None:
+        record["reason"] = _REASONS[finding.state]
+    return record

@@ -1,0 +1,244 @@
+"""The task that runs a script for each job, wherever a process manager can run processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from typing_extensions import override
+
+from pydatatask_core.blobs import BlobRepository
+from pydatatask_core.errors import DefinitionError
+from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.repository import Repository
+from pydatatask_core.resource_manager import ResourceManager
+from pydatatask_core.resources import Resources
+from pydatatask_core.single_flight import SingleFlight
+from pydatatask_core.tasks import Task
+from pydatatask_exec.launch_quota import LaunchQuota
+from pydatatask_exec.process_inputs import order_input
+from pydatatask_exec.process_jobs import Account, ClaimedElsewhereError, ProcessJobs
+from pydatatask_exec.process_manager import AbstractProcessManager
+from pydatatask_exec.process_reaper import Results
+from pydatatask_exec.stdout_marker import StderrIsStdout
+from pydatatask_exec.templates import Template
+from pydatatask_exec.workspace import STDERR, STDOUT, Order, Workspace
+
+__all__ = ["ProcessTask"]
+
+log = logging.getLogger("pydatatask.task")
+
+
+class ProcessTask(Task):
+    """A task that runs a script.
+
+    The interpreter is specified by the shebang, or is ``/bin/sh`` if none is present. The execution environment for the
+    task is defined by the process manager. The exit status of a process that a signal has ended is 128 plus the number
+    of the signal, as in a shell.
+
+    :param name: The name of this task.
+    :param manager: A callable returning the process manager with control over the target execution environment.
+    :param resource_manager: A ResourceManager instance. Tasks launched will contribute to its quota and be denied if
+        they would break the quota.
+    :param job_resources: The amount of resources an individual job should contribute to the quota. Note that this is
+        not enforced target-side, so jobs may actually take up more resources than assigned. A job counts as one
+        launch, whatever is said here.
+    :param pids: A metadata repository used to store the current live-status of processes. It is linked as ``pids``.
+    :param template: The template of a script to run, either as a string or a path to a file.
+    :param window: How recently a process must have been launched in order to contribute to the process rate-limiting.
+    :param environ: Additional environment variables to set on the target machine before running the task.
+    :param done: Optional: A metadata repository in which to dump some information about the process's lifetime and
+        termination on completion. It is linked as ``done``.
+    :param stdin: Optional: A blob repository from which to source the process' standard input. The content will be
+        transferred to the target environment, so the target does not need to be authenticated to this repository. It is
+        linked as ``stdin``.
+    :param stdout: Optional: A blob repository into which to dump the process' standard output. The content will be
+        transferred from the target environment on completion, so the target does not need to be authenticated to this
+        repository. It is linked as ``stdout``.
+    :param stderr: Optional: A blob repository into which to dump the process' standard error, or the constant
+        ``STDOUT`` to indicate that the stream should be interleaved with stdout. A repository is linked as ``stderr``.
+    :param ready: Optional: A repository from which to read task-ready status.
+    :raises DefinitionError: A variable of the environment cannot be one.
+
+    It is highly recommended to provide at least one of ``done``, ``stdout``, or ``stderr``, so that at least one link
+    is present that keeps a completed job from being launched again. Without ``done``, ``stdout`` and ``stderr`` do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        manager: Callable[[], AbstractProcessManager],
+        resource_manager: ResourceManager,
+        job_resources: Resources,
+        pids: MetadataRepository,
+        template: str | Path,
+        window: timedelta = timedelta(seconds=60),
+        environ: dict[str, str] | None = None,
+        done: MetadataRepository | None = None,
+        stdin: BlobRepository | None = None,
+        stdout: BlobRepository | None = None,
+        stderr: BlobRepository | StderrIsStdout | None = None,
+        ready: Repository | None = None,
+    ) -> None:
+        super().__init__(name, ready)
+        self.resource_manager = resource_manager
+        self.job_resources = job_resources
+        self.pids = pids
+        self.template = template
+        self.environ = dict(environ or {})
+        self.done = done
+        self.stdin = stdin
+        self.stdout = stdout
+        self._manager = manager
+        self._stderr = stderr
+        self._quota = LaunchQuota(name, resource_manager, window)
+        self._jobs: ProcessJobs | None = None
+        self._template: Template | None = None
+        self._opening: SingleFlight[ProcessJobs] = SingleFlight()
+        self._answers_hint = False
+        _check_environ(name, self.environ)
+        self._link_all()
+        resource_manager.register(self._usage)
+
+    def _link_all(self) -> None:
+        self.link("pids", self.pids, is_status=True, inhibits_start=True, inhibits_output=True)
+        if self.stdin is not None:
+            self.link("stdin", self.stdin, is_input=True)
+        inhibits = self.done is None
+        if self.stdout is not None:
+            self.link("stdout", self.stdout, is_output=True, inhibits_start=inhibits)
+        if self._stderr is not None and not isinstance(self._stderr, StderrIsStdout):
+            self.link("stderr", self._stderr, is_output=True, inhibits_start=inhibits)
+        if self.done is not None:
+            self.link("done", self.done, is_status=True, inhibits_start=True, required_for_output=True)
+
+    @property
+    def manager(self) -> AbstractProcessManager:
+        """The process manager for this task. Raises an error if the manager comes from a session which is closed."""
+        return self._manager()
+
+    @property
+    def stderr(self) -> BlobRepository | None:
+        """The repository into which stderr will be dumped, or None if it will go to the null device."""
+        return self.stdout if isinstance(self._stderr, StderrIsStdout) else self._stderr
+
+    @property
+    def basedir(self) -> Path:
+        """The path in the target environment that will be used to store information about this task."""
+        return self.manager.basedir / self.name
+
+    @property
+    def warned(self) -> bool:
+        """Whether a refusal by the quota has been logged in this round; set it to False to have it logged again."""
+        return self._quota.warned
+
+    @warned.setter
+    def warned(self, warned: bool) -> None:
+        self._quota.warned = warned
+
+    @override
+    async def validate(self) -> None:
+        self._template = await Template.load(self.template, self.name)
+
+    @override
+    async def prepare(self) -> None:
+        self._jobs = None
+        self._quota.forget()
+        try:
+            await self._open()
+        except ConnectionError as error:
+            log.warning("task %s: its target cannot be reached now, and will be tried again: %s", self.name, error)
+
+    async def _open(self) -> ProcessJobs:
+        """Give what knows the jobs on the target, which is set up at the first use after an opening of the pipeline."""
+        return self._jobs or await self._opening.share("jobs", self._set_up)
+
+    async def _set_up(self) -> ProcessJobs:
+        outputs = {STDOUT: self.stdout} if self.stdout is not None else {}
+        if self._stderr is not None and not isinstance(self._stderr, StderrIsStdout):
+            outputs[STDERR] = self._stderr
+        workspace = await self.manager.workspace(self.name)
+        self._jobs = ProcessJobs(
+            self, workspace, Results(self.pids, self.done, outputs), Account(self._quota, self.job_resources)
+        )
+        return self._jobs
+
+    async def _usage(self) -> Resources:
+        """Tell what the live jobs use."""
+        try:
+            await (await self._open()).take_over()
+        except ConnectionError as error:
+            log.warning(
+                "task %s: what its jobs use is not counted, as its target cannot be reached: %s", self.name, error
+            )
+        return self._quota.usage()
+
+    @override
+    async def launch(self, job: str) -> None:
+        """Start the process of a job, unless the quota refuses it or it is live already.
+
+        :param job: The job to launch.
+        """
+        if self._jobs is None or not await self._jobs.is_live(job):
+            await self._launch(job)
+        if self.synchronous and self._jobs is not None:
+            await self._jobs.run_to_end(job)
+
+    async def _launch(self, job: str) -> None:
+        problem: Exception | None = None
+        try:
+            async with self._quota.launching(job, self.job_resources) as admitted:
+                if admitted:
+                    problem = await (await self._open()).launch(job, self._order)
+        except ClaimedElsewhereError as error:
+            log.info("%s", error)
+        if problem is not None:
+            raise problem
+
+    async def _order(self, workspace: Workspace, job: str) -> Order:
+        """Render the script and bring the input."""
+        if self._template is None:
+            self._template = await Template.load(self.template, self.name)
+        return Order(
+            job,
+            await self._template.render(job, self.links),
+            None if self.stdin is None else await order_input(workspace, self.stdin, job),
+            stdout=self.stdout is not None,
+            stderr=self._stderr is not None,
+            interleaved=isinstance(self._stderr, StderrIsStdout),
+            environ=self.environ,
+        )
+
+    @override
+    async def update(self) -> bool:
+        """Reap the jobs that have ended, and take up those that others have left.
+
+        :returns: Whether there are live jobs, or there were.
+        """
+        if not self._answers_hint:
+            self.warned = False
+        self._answers_hint = False
+        return await (await self._open()).update()
+
+    @override
+    def wants_update(self) -> None:
+        self._answers_hint = self.listener is not None  # then the next update is no round
+        super().wants_update()
+
+    @override
+    async def forget(self, link: str, job: str) -> None:
+        """Kill the process of a job that is about to be deleted from ``pids``, and give up its claim.
+
+        :param link: The name of the link.
+        :param job: The job.
+        """
+        if link == "pids":
+            await (await self._open()).forget(job)
+
+
+def _check_environ(task: str, environ: dict[str, str]) -> None:
+    for name, value in environ.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise DefinitionError(f"task {task}: {name!r} cannot be set in the environment of a process")

@@ -1,0 +1,200 @@
+"""Where the jobs of one task live on a target: claimed by an atomically made directory each, run, looked at, removed.
+
+:class:`Workspace` is what a process task asks of a target. :mod:`pydatatask_exec.plain_workspace` makes one of the
+documented members of any process manager; managers that can do better have their own.
+
+Beside the directory of a task, ``<basedir>/<task>``, there are ``<basedir>/.<task>.reaped`` for directories of jobs
+whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>.staged`` for inputs on their way.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from pydatatask_core.streams import AReadStream, AWriteStream
+from pydatatask_exec.job_findings import Finding
+from pydatatask_exec.launch_script import Launch, command_for
+
+__all__ = [
+    "CWD",
+    "EXE",
+    "FORGOTTEN",
+    "RETURN_CODE",
+    "STDERR",
+    "STDIN",
+    "STDOUT",
+    "TAKEN_BACK",
+    "Order",
+    "Workspace",
+    "launch_of",
+    "retired_job",
+]
+
+EXE, CWD, RETURN_CODE = "exe", "cwd", "return_code"
+STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
+
+FORGOTTEN = "forgotten"
+"""The file that says that the end of a job is not to be recorded."""
+
+TAKEN_BACK = "taken back\n"
+"""What the file for the identity holds if the launcher is to find it there, and not to run the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job to be launched."""
+
+    job: str
+    """The job."""
+
+    script: str
+    """What to run."""
+
+    stdin: bytes | PurePath | None = None
+    """The input: itself, or the path that :meth:`Workspace.stage` gave, or None for none."""
+
+    stdout: bool = False
+    """Whether to keep standard output."""
+
+    stderr: bool = False
+    """Whether to keep standard error."""
+
+    interleaved: bool = False
+    """Whether standard error goes where standard output does."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What to add to the environment."""
+
+
+def launch_of(order: Order, directory: PurePath) -> Launch:
+    """Say what is to be run where for an order.
+
+    :param order: The order.
+    :param directory: The directory of the job.
+    """
+    stdout = str(directory / STDOUT) if order.stdout else None
+    stderr = str(directory / STDERR) if order.stderr else None
+    return Launch(
+        args=command_for(order.script, str(directory / EXE)),
+        cwd=str(directory / CWD),
+        return_code=str(directory / RETURN_CODE),
+        environ=order.environ,
+        stdin=None if order.stdin is None else str(directory / STDIN),
+        stdout=stdout,
+        stderr=stdout if order.interleaved else stderr,
+    )
+
+
+def retired_job(name: str) -> str:
+    """Give the job whose retired directory has this name: ``JOB.RANDOM``.
+
+    :param name: The name of the directory.
+    """
+    return name.rpartition(".")[0]
+
+
+class Workspace(ABC):
+    """The jobs of one task on one target.
+
+    :param directory: Where their directories are.
+    """
+
+    poll_seconds: float = 0.0
+    """How often, at most, :meth:`look` is asked about processes that cannot be watched."""
+
+    def __init__(self, directory: PurePath) -> None:
+        self.directory = directory
+
+    @abstractmethod
+    async def jobs(self) -> set[str]:
+        """Give the jobs that have a directory here, if that can be listed; else none."""
+
+    @abstractmethod
+    async def retired(self) -> set[str]:
+        """Give the jobs of which there are retired directories that are still to be removed."""
+
+    @abstractmethod
+    async def start(self, order: Order) -> str | None:
+        """Claim a job and start its process.
+
+        What fails leaves no claim behind, unless the job may be running.
+
+        :param order: What to run.
+        :returns: The process identifier, or None if the job has been claimed already.
+        """
+
+    @abstractmethod
+    async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
+        """Open a file on the target for an input that is too large to be kept in memory.
+
+        :param job: The job whose input it will be.
+        :returns: What to give as the input of the order, and where to write it.
+        """
+
+    @abstractmethod
+    async def unstage(self, path: PurePath) -> None:
+        """Remove a staged input that was not used.
+
+        :param path: What :meth:`stage` gave.
+        """
+
+    @abstractmethod
+    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+        """Find out how it stands with jobs, all in one go.
+
+        :param jobs: The jobs, with the process identifier where that is known.
+        :param outputs: Names of output files to bring along, where the job is over and they are small.
+        """
+
+    @abstractmethod
+    async def open_output(self, job: str, name: str) -> AReadStream:
+        """Open an output of a job for reading.
+
+        :param job: The job.
+        :param name: The name of the file.
+        :raises FileNotFoundError: The job has not got as far as making it.
+        """
+
+    @abstractmethod
+    async def take_back(self, job: str) -> bool:
+        """See to it that a claimed job whose launcher has not recorded its identity yet will not run.
+
+        :param job: The job.
+        :returns: Whether that could be done; else the launcher was faster.
+        """
+
+    @abstractmethod
+    async def kill(self, job: str, pid: str) -> None:
+        """End the process of a job, with all its children, and wait until it is gone.
+
+        It is marked beforehand as forgotten, so that no other pipeline records it as completed.
+
+        :param job: The job.
+        :param pid: Its process identifier.
+        """
+
+    @abstractmethod
+    async def retire(self, jobs: Collection[str]) -> None:
+        """Give up the claims of jobs, by moving their directories out of the way.
+
+        :param jobs: The jobs; those that have no directory are none of ours any more, and left out.
+        """
+
+    @abstractmethod
+    async def discard(self, jobs: Collection[str]) -> None:
+        """Remove the retired directories of jobs.
+
+        :param jobs: The jobs.
+        """
+
+    def watch(self, pid: str, on_exit: Callable[[], None]) -> bool:
+        """Have a function called, in the running event loop, once a process has ended.
+
+        :param pid: The process identifier.
+        :param on_exit: The function; it is called once at most.
+        :returns: Whether that will be done. Else :meth:`look` has to be asked from time to time.
+        """
+        return False
