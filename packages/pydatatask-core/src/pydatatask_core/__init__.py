@@ -16,6 +16,7 @@ from pydatatask_core.resources import Resources as Resources
 from pydatatask_core.resources import ResourceType as ResourceType
 from pydatatask_core.roundrobin import roundrobin as roundrobin
 from pydatatask_core.session import Session as Session
+from pydatatask_core.sizes import SizedRepository as SizedRepository
 from pydatatask_core.streams import AReadStream as AReadStream
 from pydatatask_core.streams import AWriteStream as AWriteStream
 from pydatatask_core.streams import async_copyfile as async_copyfile
@@ -44,6 +45,7 @@ __all__ = [
     "ResourceType",
     "Resources",
     "Session",
+    "SizedRepository",
     "StreamBlobRepository",
     "Task",
     "TranslatedRepository",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing_extensions import override
 
 from pydatatask_core.blobs import StreamBlobRepository
+from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.offload import offload
 from pydatatask_core.overriding import overrides
 from pydatatask_core.streams import AReadStream, AWriteStream
@@ -71,6 +72,19 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
         else:
             await self._delete_all([job for job in jobs if self.admits(job)], "jobs cannot be deleted")
 
+    async def size(self, job: str) -> int:
+        """Tell how many bytes the file of a job has.
+
+        :param job: The job.
+        :raises JobNotFoundError: The job is not there.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        self.require_valid(job)
+        size = await self._offload(f"job {job!r} cannot be looked up", self._size, job)
+        if size is None:
+            raise JobNotFoundError(job, self.describe())
+        return size
+
     async def _path_to_write(self, job: str) -> str:
         if not self.case_insensitive:
             return self._usual_path(job)
@@ -83,6 +97,10 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
             raise unwritable(error, self.describe(), what) from error
 
     # What follows blocks, and runs on the worker thread.
+
+    def _size(self, job: str) -> int | None:
+        path = self._find(job)
+        return None if path is None else os.stat(path).st_size
 
     def _remove(self, jobs: Sequence[str]) -> None:
         for job in jobs:

@@ -43,6 +43,18 @@ class InProcessBlobRepository(DictRepository[bytes], StreamBlobRepository):
     async def open_writer(self, job: str) -> AWriteStream:
         return InProcessBlobStream(self, job, "wb")
 
+    async def size(self, job: str) -> int:
+        """Tell how many bytes the value of a job has.
+
+        :param job: The job.
+        :raises JobNotFoundError: The job is not there.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        self.require_valid(job)
+        if job not in self.data:
+            raise JobNotFoundError(job, self.describe())
+        return len(self.data[job])
+
 
 class InProcessBlobStream(WriteStreamBase):
     """A stream returned from an :meth:`InProcessBlobRepository.open` call. Do not construct this manually.
