@@ -13,7 +13,7 @@ import pytest
 from exec_doubles import Records, pipeline
 from typing_extensions import override
 
-from pydatatask_core import Link, Repository
+from pydatatask_core import Link
 from pydatatask_core.errors import DefinitionError, MissingFunctionError
 from pydatatask_exec import InProcessSyncTask
 
@@ -289,8 +289,8 @@ async def test_outputs_are_there_before_completion_is_recorded_and_hinted() -> N
 
     class Hinting(InProcessSyncTask):
         @override
-        def changed(self, repo: Repository, job: str) -> None:
-            events.append((repo, job))
+        def completed(self, job: str) -> None:
+            events.append(job)
 
     done, source, target = Noting(), Records({"j": 1}), Noting()
     task = Hinting("copy", done)
@@ -302,7 +302,7 @@ async def test_outputs_are_there_before_completion_is_recorded_and_hinted() -> N
         await target.dump(job, await source.info(job))
 
     await task.launch("j")
-    assert events == [target, done, (done, "j"), (target, "j")]
+    assert events == [target, done, "j"]
 
 
 async def test_a_record_that_cannot_be_written_is_a_failed_launch() -> None:

@@ -28,10 +28,10 @@ def is_job_id(job: str, charset: str = CHARSET, charset_start_end: str = CHARSET
     :param charset: The characters that may stand anywhere.
     :param charset_start_end: The characters that may stand first and last (which must be in ``charset`` as well).
     """
+    if charset is CHARSET and charset_start_end is CHARSET:
+        return job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH
     if not 0 < len(job) <= MAX_LENGTH:
         return False
-    if charset is CHARSET and charset_start_end is CHARSET:
-        return job.isalnum() and job.isascii()
     ends = _alphabet(charset_start_end)
     return job[0] in ends and job[-1] in ends and _alphabet(charset).issuperset(job)
 

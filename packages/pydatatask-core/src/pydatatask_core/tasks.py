@@ -39,6 +39,14 @@ class HintListener(Protocol):
         """
         ...
 
+    def completed(self, task: Task, job: str) -> None:
+        """Take note that a job may have appeared in, or left, any of a task's output and status repositories.
+
+        :param task: The task that says so.
+        :param job: The job.
+        """
+        ...
+
     def wants_update(self, task: Task) -> None:
         """Take note that a task has something to look after.
 
@@ -253,6 +261,13 @@ class Task(ABC):
         :param job: The job about to be deleted.
         """
 
+    async def notes(self) -> Mapping[str, str]:
+        """Say what people should know about live jobs: why one does not get on, say. It may ask the outside world.
+
+        :returns: For some of the jobs a remark of one line.
+        """
+        return {}
+
     def changed(self, repo: Repository, job: str) -> None:
         """Give the scheduler a hint that a job appeared in, or left, a repository. It may be lost or doubled.
 
@@ -261,6 +276,14 @@ class Task(ABC):
         """
         if self.listener is not None:
             self.listener.changed(self, repo, job)
+
+    def completed(self, job: str) -> None:
+        """Give the scheduler the hint :meth:`changed` for all output and status repositories at once: a job is done.
+
+        :param job: The job.
+        """
+        if self.listener is not None:
+            self.listener.completed(self, job)
 
     def wants_update(self) -> None:
         """Hint to the scheduler that :meth:`update` has something to do, say because a live job has ended."""

@@ -52,7 +52,6 @@ class InProcessSyncTask(FunctionTask):
         self.done = done
         self.func = func
         self._runner: FunctionRunner | None = None
-        self._outputs: tuple[Repository, ...] = ()
         self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
 
     @override
@@ -62,7 +61,6 @@ class InProcessSyncTask(FunctionTask):
     def _prepare(self) -> FunctionRunner:
         """Find out, once per opening, what every launch needs."""
         self._runner = function_runner(self.name, self.bind())
-        self._outputs = tuple(self.output.values())
         return self._runner
 
     @override
@@ -83,9 +81,7 @@ class InProcessSyncTask(FunctionTask):
         error = await runner.run(job)
         if self.metadata:
             await self.done.dump(job, function_record(start, datetime.now(UTC), error))
-            self.changed(self.done, job)
-        for repository in self._outputs:
-            self.changed(repository, job)
+        self.completed(job)
         if error is not None:
             self._report(job, error)
         if runner.outlives_cancellation:

@@ -107,7 +107,7 @@ class Backlog:
         :param jobs: The jobs; they must not be in flight.
         """
         queued = self._queued.setdefault(task, set())
-        new = sorted(jobs - queued)
+        new = sorted(job for job in jobs if job not in queued)  # a difference may walk through all that is queued
         if new:
             queued.update(new)
             self._sort_in(task, new)

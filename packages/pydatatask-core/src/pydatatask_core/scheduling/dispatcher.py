@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 
 from pydatatask_core.offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.backlog import Backlog, Level
@@ -23,13 +24,6 @@ Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
 class DispatchObserver:
     """Is told what a dispatcher does; this one takes no notice."""
 
-    def taken(self, task: Task, job: str) -> None:
-        """Take note that a job is about to be launched.
-
-        :param task: The job's task.
-        :param job: The job.
-        """
-
     def idle(self) -> None:
         """Take note that the last of the workers has ended."""
 
@@ -37,13 +31,20 @@ class DispatchObserver:
 class _Lane:
     """The workers of one task, and what they are at."""
 
-    __slots__ = ("in_flight", "last_offer", "task", "workers")
+    __slots__ = ("in_flight", "last_offer", "task", "watchers", "workers")
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.workers = 0
         self.in_flight: set[str] = set()
         self.last_offer: Offer | None = None
+        self.watchers: list[set[str]] = []
+
+    def begin(self, job: str) -> None:
+        """Take note that a job is being launched."""
+        self.in_flight.add(job)
+        for launched in self.watchers:
+            launched.add(job)
 
 
 class Dispatcher:
@@ -86,8 +87,31 @@ class Dispatcher:
 
         :param task: The task.
         """
+        return self._lane(task).in_flight
+
+    @contextmanager
+    def watching(self, *tasks: Task) -> Iterator[Mapping[Task, AbstractSet[str]]]:
+        """Collect the jobs of some tasks that are, or have been, in flight at any time within the block.
+
+        What was found out about them in this time may be out of date: who saw one of them ready saw it before it ran.
+
+        :param tasks: The tasks.
+        """
+        launched = {task: set(self.in_flight(task)) for task in tasks}
+        for task, jobs in launched.items():
+            self._lane(task).watchers.append(jobs)
+        try:
+            yield launched
+        finally:
+            for task, jobs in launched.items():
+                watchers = self._lane(task).watchers
+                watchers[:] = [other for other in watchers if other is not jobs]
+
+    def _lane(self, task: Task) -> _Lane:
         lane = self._lanes.get(task)
-        return frozenset() if lane is None else lane.in_flight
+        if lane is None:
+            lane = self._lanes[task] = _Lane(task)
+        return lane
 
     def submit(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
         """Replace what waits by what has been found to be ready, and end all holds.
@@ -111,7 +135,8 @@ class Dispatcher:
         """Offer again what was refused, as something has been relinquished."""
         self._holds = {}
         if self._backlog.release():
-            self._staff_all()
+            for task in self._backlog.waiting():
+                self._staff(task, most=None if task.runs_in_process else 1)  # more follow once it has found room
 
     def stop(self) -> None:
         """Launch nothing more. Workers whose jobs swallow a cancellation come to an end by that too."""
@@ -122,17 +147,20 @@ class Dispatcher:
         for task in self._backlog.waiting():
             self._staff(task)
 
-    def _staff(self, task: Task) -> None:
-        """See to it that there are workers for the jobs of a task that may be taken now."""
+    def _staff(self, task: Task, most: int | None = None) -> None:
+        """See to it that there are workers for the jobs of a task that may be taken now.
+
+        :param task: The task.
+        :param most: How many workers to add at most.
+        """
         top = self._backlog.top
         waiting = len(top.queues.get(task, ())) if top is not None else 0
         if waiting == 0:
             return
-        lane = self._lanes.get(task)
-        if lane is None:
-            lane = self._lanes[task] = _Lane(task)
+        lane = self._lane(task)
         work = self._run_jobs if task.runs_in_process else self._offer_jobs
-        for _ in range(min(self._width - lane.workers, waiting)):
+        wanted = min(self._width - lane.workers, waiting)
+        for _ in range(wanted if most is None else min(wanted, most)):
             lane.workers += 1
             self._workers += 1
             self._group.create_task(self._employ(lane, work), name=f"pydatatask: launching {task.name}")
@@ -152,12 +180,13 @@ class Dispatcher:
         All is in one loop, as every call between here and the job would cost a good part of what small jobs cost.
         """
         task, in_flight = lane.task, lane.in_flight
-        launch, backlog, observer = self._launch, self._backlog, self._observer
+        launch, backlog = self._launch, self._backlog
         yield_at = time.monotonic() + SLICE_SECONDS
         top = backlog.top
         while (job := backlog.take_offered(task)) is not None:
             in_flight.add(job)
-            observer.taken(task, job)
+            if lane.watchers:
+                lane.begin(job)
             if backlog.top is not top:
                 top = backlog.top
                 self._staff_all()
@@ -184,8 +213,7 @@ class Dispatcher:
         holds, last = self._holds, lane.last_offer
         offer = Offer(lane.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
         lane.last_offer = offer
-        lane.in_flight.add(job)
-        self._observer.taken(lane.task, job)
+        lane.begin(job)
         token = current_offer.set(offer)
         try:
             await self._launch(lane.task, job, offer)
@@ -197,3 +225,5 @@ class Dispatcher:
                 self._backlog.hold(lane.task, job, level)
             if self._backlog.offered(level):
                 self._staff_all()
+            elif offer.refused is None:
+                self._staff(lane.task, most=1)

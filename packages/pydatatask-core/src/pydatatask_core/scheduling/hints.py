@@ -16,6 +16,7 @@ class TaskHints:
 
     It is called for every job that a task does, maybe several times, so it looks nothing up that can be known before.
 
+    :param results: The repositories that a job which is done may have appeared in.
     :param concerned: For a repository, by identity, the candidates of the tasks that may be ready because of it.
     :param elsewhere: The repositories, by identity, that some task sees under other ids.
     :param look: Called where only a listing finds what a hint means.
@@ -24,6 +25,7 @@ class TaskHints:
 
     def __init__(
         self,
+        results: Iterable[Repository],
         concerned: Mapping[int, Sequence[Candidates]],
         elsewhere: frozenset[int],
         look: Callable[[], None],
@@ -33,6 +35,9 @@ class TaskHints:
         self._elsewhere = elsewhere
         self._look = look
         self._update = update
+        keys = {id(repository) for repository in results}
+        self._followers = _unique(candidates for key in keys for candidates in concerned.get(key, ()))
+        self._is_seen_elsewhere = not keys.isdisjoint(elsewhere)
 
     def changed(self, task: Task, repo: Repository, job: str) -> None:
         """Take a hint that a job appeared in, or left, a repository: test whether it is ready for other tasks.
@@ -44,6 +49,17 @@ class TaskHints:
         for candidates in self._concerned.get(id(repo), ()):
             candidates.add(job)
         if id(repo) in self._elsewhere:
+            self._look()
+
+    def completed(self, task: Task, job: str) -> None:
+        """Take a hint that a job is done: test whether it is ready for the tasks that depend on the results.
+
+        :param task: The task that says so.
+        :param job: The job.
+        """
+        for candidates in self._followers:
+            candidates.add(job)
+        if self._is_seen_elsewhere:
             self._look()
 
     def wants_update(self, task: Task) -> None:
@@ -65,7 +81,18 @@ def hint_listeners(
     """
     seen = {task: _seen_repositories(task.ready) for task in candidates if not task.disabled}
     elsewhere = frozenset(key for _, others in seen.values() for key in others)
-    return {task: TaskHints(_without(task, seen, candidates), elsewhere, look, update) for task in candidates}
+    return {
+        task: TaskHints(_results(task), _without(task, seen, candidates), elsewhere, look, update)
+        for task in candidates
+    }
+
+
+def _results(task: Task) -> list[Repository]:
+    return [*task.output.values(), *task.status.values()]
+
+
+def _unique(candidates: Iterable[Candidates]) -> tuple[Candidates, ...]:
+    return tuple({id(some): some for some in candidates}.values())
 
 
 def _without(

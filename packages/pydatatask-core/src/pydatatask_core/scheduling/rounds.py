@@ -111,7 +111,7 @@ class Rounds:
         except Exception as error:
             self.troubles.note(Subject("launch", task.name, job), error)
             return
-        if self.troubles:
+        if self.troubles.present:
             self.troubles.clear(Subject("launch", task.name, job))
         if offer is not None and offer.impossible is not None:
             self.troubles.note(Subject("launch", task.name, job), _impossible(offer, offer.impossible))

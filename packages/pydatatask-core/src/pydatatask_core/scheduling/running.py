@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -58,7 +58,6 @@ class Run(DispatchObserver):
         self._tester = Tester(group, rounds.width, self._test, self.idle)
         self._updater = Updater(group, self._update_one, self.idle)
         self._candidates = {task: Candidates(task, self._tester.schedule) for task in rounds.tasks}
-        self._taken: dict[Task, set[str]] = {task: set() for task in rounds.tasks}
         self._looking = False
         self._found: dict[Task, set[str]] = {}
         self._live: dict[Task, bool] = {}
@@ -93,16 +92,6 @@ class Run(DispatchObserver):
         self._dispatcher.release()
 
     @override
-    def taken(self, task: Task, job: str) -> None:
-        """Take note that a job is being launched: what was looked at before that says nothing about it any more.
-
-        :param task: The job's task.
-        :param job: The job.
-        """
-        self._taken[task].add(job)
-        self._candidates[task].spoil(job)
-
-    @override
     def idle(self) -> None:
         """Take note that a part of this run has come to rest: if all have, it is time to look whether all is done."""
         if self._nothing_under_way():
@@ -110,12 +99,12 @@ class Run(DispatchObserver):
 
     async def _test(self, candidates: Candidates) -> None:
         """Launch the jobs that hints have named, if they are ready."""
-        task, subject = candidates.task, Subject("ready", candidates.task.name)
-        ready = await candidates.test(
-            lambda task, jobs: self._troubles.contain(
-                subject, lambda: task.ready.contained(jobs), otherwise=frozenset()
-            )
-        )
+        task, jobs = candidates.task, candidates.take()
+        nothing: AbstractSet[str] = frozenset()
+        with self._dispatcher.watching(task) as launched:
+            subject = Subject("ready", task.name)
+            ready = await self._troubles.contain(subject, lambda: task.ready.contained(jobs), otherwise=nothing)
+            ready = ready - launched[task]
         self._happened += 1
         if ready and not self._options.launch_once:
             jobs = self._due({task: self._mine(task, ready)})[task]
@@ -191,30 +180,29 @@ class Run(DispatchObserver):
         self._seen = self._activity
         self._look_hinted, self._looking = False, True
         try:
-            ready = await self._look()
+            with self._dispatcher.watching(*self._rounds.tasks) as launched:
+                ready = self._with_found(await self._look(), launched)
         finally:
             self._looking = False
-        for task, jobs in self._found.items():
-            ready[task] = (ready.get(task, frozenset()) | jobs) - self._taken[task]
-        self._found.clear()
         self._dispatcher.submit(self._due(ready))
         self._looks.done(begun, time.monotonic(), before != self._seen)
         return ready
 
     async def _look(self) -> dict[Task, AbstractSet[str]]:
-        """Find out what this run has to launch, apart from what it is launching."""
-        for taken in self._taken.values():
-            taken.clear()
+        """Find out what this run has to launch."""
         due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("ready", task.name))]
         answers = await self._rounds.ready(due)
         known = {task: jobs for task, jobs in answers.items() if jobs is not None}
         self._troubles.forget_launches(known)
-        # What has been launched since the look began may have been seen as ready, and be done by now.
-        found = {
-            task: self._mine(task, jobs) - self._dispatcher.in_flight(task) - self._taken[task]
-            for task, jobs in known.items()
-        }
-        return {task: jobs for task, jobs in found.items() if jobs}
+        return {task: self._mine(task, jobs) for task, jobs in known.items()}
+
+    def _with_found(
+        self, ready: Mapping[Task, AbstractSet[str]], launched: Mapping[Task, AbstractSet[str]]
+    ) -> dict[Task, AbstractSet[str]]:
+        """Add what hints have found during a look, and leave out what has been launched, and may be done by now."""
+        found, self._found = self._found, {}
+        both = {task: ready.get(task, frozenset()) | found.get(task, frozenset()) for task in {**ready, **found}}
+        return {task: jobs - launched[task] for task, jobs in both.items() if not jobs <= launched[task]}
 
     def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
         """Leave out jobs that this run is not to launch, or not again."""

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from itertools import islice
 
 from pydatatask_core.tasks import Task
 
@@ -23,47 +22,32 @@ class Candidates:
     :param schedule: Is called when there is something to test again.
     """
 
-    __slots__ = ("_schedule", "_tests", "_waiting", "task")
+    __slots__ = ("_batches", "_schedule", "task")
 
     def __init__(self, task: Task, schedule: Callable[[Candidates], None]) -> None:
         self.task = task
         self._schedule = schedule
-        self._waiting: set[str] = set()
-        self._tests: list[set[str]] = []
+        self._batches: deque[set[str]] = deque()
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._batches)
 
     def add(self, job: str) -> None:
-        """Have a job tested; one that is named again while it waits is tested once.
+        """Have a job tested; one that is named again soon is tested once.
 
         :param job: The job.
         """
-        if not self._waiting:
+        batches = self._batches
+        if not batches:
             self._schedule(self)
-        self._waiting.add(job)
+            batches.append(set())
+        elif len(batches[-1]) >= _AT_ONCE:
+            batches.append(set())
+        batches[-1].add(job)
 
-    def spoil(self, job: str) -> None:
-        """Make tests that are under way say nothing about a job, as it is being launched.
-
-        :param job: The job.
-        """
-        for test in self._tests:
-            test.discard(job)
-
-    async def test(self, select: Callable[[Task, AbstractSet[str]], Awaitable[AbstractSet[str]]]) -> AbstractSet[str]:
-        """Test some of the jobs that wait, and give those that are ready and have not been launched meanwhile.
-
-        :param select: Tells which jobs are ready for a task.
-        """
-        jobs = set(islice(self._waiting, _AT_ONCE))
-        self._waiting -= jobs
-        valid = set(jobs)
-        self._tests.append(valid)
-        try:
-            return valid & await select(self.task, jobs)
-        finally:
-            self._tests.remove(valid)
+    def take(self) -> AbstractSet[str]:
+        """Take some of the jobs that wait, to test them; those that were named first come first."""
+        return self._batches.popleft()
 
 
 class Tester:

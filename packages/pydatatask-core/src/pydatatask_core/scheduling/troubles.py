@@ -85,39 +85,40 @@ class Troubles:
 
     def __init__(self, first_delay: float) -> None:
         self._first_delay = first_delay
-        self._present: dict[Subject, Trouble] = {}
+        self.present: dict[Subject, Trouble] = {}
+        """The troubles, by what they are about."""
 
     def __iter__(self) -> Iterator[Trouble]:
-        return iter(list(self._present.values()))
+        return iter(list(self.present.values()))
 
     def __len__(self) -> int:
-        return len(self._present)
+        return len(self.present)
 
     def get(self, subject: Subject) -> Trouble | None:
         """Give the trouble with a subject, if there is any.
 
         :param subject: What may have failed.
         """
-        return self._present.get(subject)
+        return self.present.get(subject)
 
     def is_due(self, subject: Subject) -> bool:
         """Tell whether a subject may be tried now: it has not failed, or the delay after that is over.
 
         :param subject: What may have failed.
         """
-        trouble = self._present.get(subject)
+        trouble = self.present.get(subject)
         return trouble is None or time.monotonic() >= trouble.retry_at
 
     def next_retry(self) -> float | None:
         """Give the time, by :func:`time.monotonic`, when the first of what has failed is due again, or None."""
-        return min((trouble.retry_at for trouble in self._present.values()), default=None)
+        return min((trouble.retry_at for trouble in self.present.values()), default=None)
 
     def clear(self, subject: Subject) -> None:
         """Take note that a subject has succeeded, or exists no longer.
 
         :param subject: What had failed.
         """
-        self._present.pop(subject, None)
+        self.present.pop(subject, None)
 
     def note(self, subject: Subject, error: Exception) -> None:
         """Take note of a failure and log it.
@@ -126,9 +127,9 @@ class Troubles:
         :param error: What it raised.
         """
         now = time.monotonic()
-        trouble = self._present.get(subject)
+        trouble = self.present.get(subject)
         if trouble is None:
-            trouble = self._present[subject] = Trouble(subject, error, now, now)
+            trouble = self.present[subject] = Trouble(subject, error, now, now)
         else:
             trouble.error = error
             trouble.times += 1
@@ -139,7 +140,7 @@ class Troubles:
     def resting_launches(self) -> dict[str, set[str]]:
         """Give, by task, the jobs whose launch has failed and is not to be tried again yet."""
         resting: dict[str, set[str]] = {}
-        for subject in self._present:
+        for subject in self.present:
             if subject.job is not None and not self.is_due(subject):
                 resting.setdefault(subject.task, set()).add(subject.job)
         return resting
@@ -149,9 +150,9 @@ class Troubles:
 
         :param ready: For the tasks of which it is known, what is ready.
         """
-        if self._present:
+        if self.present:
             names = {task.name: jobs for task, jobs in ready.items()}
-            for subject in list(self._present):
+            for subject in list(self.present):
                 if subject.job is not None and subject.task in names and subject.job not in names[subject.task]:
                     self.clear(subject)
 
@@ -161,7 +162,7 @@ class Troubles:
         :param wanted: The launches that are to be made.
         :returns: A line for each trouble, or nothing if there is hope.
         """
-        if not wanted <= self._present.keys() or not all(trouble.is_hopeless for trouble in self):
+        if not wanted <= self.present.keys() or not all(trouble.is_hopeless for trouble in self):
             return []
         return [f"{trouble.subject}: {trouble.error}" for trouble in self]
 
@@ -177,6 +178,6 @@ class Troubles:
         except Exception as error:
             self.note(subject, error)
             return otherwise
-        if self._present:
+        if self.present:
             self.clear(subject)
         return value
