@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import AsyncGenerator, Hashable
 from collections.abc import Set as AbstractSet
-from typing import Generic, NoReturn, TypeVar
+from inspect import getattr_static
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from typing_extensions import override
 
 from pydatatask_core.errors import NotPicklableError
-from pydatatask_core.overriding import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.job_ids import CHARSET
+from pydatatask_core.overriding import ID_RULES, LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repository import Repository
 from pydatatask_storage.counting_dict import CountingDict
 
@@ -24,6 +26,15 @@ class DictRepository(Repository, ABC, Generic[V]):
 
     :param data: Optional: the dict to keep them in. It stays the caller's: changes of it are seen at once.
     """
+
+    usual_ids: ClassVar[bool]
+    """Whether the class has the default rule for ids; asking ``admits`` would make every access twice as long."""
+
+    @override
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        rules = (getattr_static(cls, name) is getattr_static(Repository, name) for name in ID_RULES)
+        cls.usual_ids = cls.CHARSET is CHARSET and cls.CHARSET_START_END is CHARSET and all(rules)
 
     def __init__(self, data: dict[str, V] | None = None) -> None:
         self.data: dict[str, V] = CountingDict() if data is None else data

@@ -6,6 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from pydatatask_core.job_ids import is_job_id
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.overriding import MEMBERSHIP, overrides
 from pydatatask_storage.memory import DictRepository
@@ -29,7 +30,8 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         :param job: The job whose value to give.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
-        self.require_valid(job)
+        if not (self.usual_ids and is_job_id(job)):
+            self.require_valid(job)
         return self.data.get(job)
 
     @override
@@ -47,5 +49,6 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         :param data: Any object.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
-        self.require_valid(job)
+        if not (self.usual_ids and is_job_id(job)):
+            self.require_valid(job)
         self.data[job] = data
