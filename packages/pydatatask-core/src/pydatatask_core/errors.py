@@ -18,6 +18,7 @@ __all__ = [
     "InvalidJobIdError",
     "InvalidNameError",
     "JobNotFoundError",
+    "LaunchError",
     "ManifestError",
     "MissingExtraError",
     "MissingFunctionError",
@@ -31,6 +32,7 @@ __all__ = [
     "StoreFailedError",
     "StoreRefusedError",
     "StoreUnreachableError",
+    "TargetUnreachableError",
     "TemplateError",
     "TemplateNameError",
     "UnknownRelationError",
@@ -206,6 +208,14 @@ class ClusterUnreachableError(ClusterError, ConnectionError):
     @override
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class LaunchError(PydatataskError):
+    """A job could not be started, and will be tried again."""
+
+
+class TargetUnreachableError(PydatataskError, ConnectionError):
+    """A machine on which jobs run cannot be reached; what runs there goes on, and is looked after later."""
 
 
 class QuotaImpossibleError(PydatataskError):
