@@ -16,6 +16,9 @@ __all__ = ["dump_record", "load_record"]
 _DOUBTFUL = ("? ", "!!timestamp")
 """What the dumper writes where the loader may not read it: keys that are no scalars, times whose offset has seconds."""
 
+_WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes out of the library where a scalar is not what its tag says, or the nesting is too deep."""
+
 
 @cache
 def _loader() -> type[SafeLoader | CSafeLoader]:
@@ -42,7 +45,7 @@ def load_record(data: bytes | str, name: str) -> Any:
 
     try:
         return yaml.load(data, Loader=_loader())
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         reason = " ".join(str(error).split())
         raise BrokenRecordError(f"{name} is no valid YAML: {reason}; mend it or delete it") from error
 
@@ -62,7 +65,7 @@ def dump_record(record: Any, name: str) -> bytes:
         data = text.encode("utf-8")
         if any(sign in text for sign in _DOUBTFUL):
             yaml.load(data, Loader=_loader())
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         raise RecordTypeError(
             f"{name} cannot be written as YAML: {_reason(error)}; records are made of mappings, lists, strings, "
             "numbers, booleans, times and None"
