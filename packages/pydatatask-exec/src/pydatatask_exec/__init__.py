@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pydatatask_exec.cluster_client import RequestLimits as RequestLimits
 from pydatatask_exec.functions import FunctionTaskProtocol as FunctionTaskProtocol
 from pydatatask_exec.functions import PlainFunctionProtocol as PlainFunctionProtocol
 from pydatatask_exec.functions import TaskFunction as TaskFunction
 from pydatatask_exec.inprocess import InProcessSyncTask as InProcessSyncTask
+from pydatatask_exec.kube_function_task import KubeFunctionTask as KubeFunctionTask
+from pydatatask_exec.kube_task import KubeTask as KubeTask
+from pydatatask_exec.live_pods import LiveKubeRepository as LiveKubeRepository
+from pydatatask_exec.pod_manager import PodManager as PodManager
+from pydatatask_exec.pod_watch import WatchTimes as WatchTimes
 from pydatatask_exec.stdout_marker import STDOUT as STDOUT
 from pydatatask_exec.stdout_marker import StderrIsStdout as StderrIsStdout
 from pydatatask_exec.templates import Template as Template
@@ -14,8 +20,14 @@ __all__ = [
     "STDOUT",
     "FunctionTaskProtocol",
     "InProcessSyncTask",
+    "KubeFunctionTask",
+    "KubeTask",
+    "LiveKubeRepository",
     "PlainFunctionProtocol",
+    "PodManager",
+    "RequestLimits",
     "StderrIsStdout",
     "TaskFunction",
     "Template",
+    "WatchTimes",
 ]

@@ -1,0 +1,226 @@
+"""Looking after the pods of a task: what has appeared, what has finished, whose time is over, what is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from pydatatask_core.blobs import BlobRepository
+from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.repository import Repository
+from pydatatask_exec.launch_quota import Holding, LaunchQuota
+from pydatatask_exec.pod_cache import TaskPods
+from pydatatask_exec.pod_deadlines import PodDeadlines
+from pydatatask_exec.pod_events import PodEvents
+from pydatatask_exec.pod_manager import PodManager
+from pydatatask_exec.pod_reaping import Ending, PodReaper
+from pydatatask_exec.pod_state import Phase, PodState
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from kubernetes_asyncio.client import V1Pod
+
+__all__ = ["KeptTask", "PodUpkeep"]
+
+log = logging.getLogger("pydatatask.pod")
+
+_SLICE_SECONDS = 1.0
+_STALE_SECONDS = 600.0
+_ONCE_PER_TASK = frozenset({"Unschedulable", "SchedulingGated"})
+
+
+class KeptTask(Protocol):
+    """A task whose pods are looked after."""
+
+    name: str
+    """Its name."""
+
+    metadata: bool
+    """Whether completions are recorded."""
+
+    logs: BlobRepository | None
+    """Where logs are kept, if they are."""
+
+    done: MetadataRepository | None
+    """Where completions are recorded, if they are."""
+
+    timeout: timedelta | None
+    """How long a pod may take, if that is limited."""
+
+    @property
+    def live(self) -> Repository:
+        """The repository of live jobs."""
+        ...
+
+    @property
+    def podman(self) -> PodManager:
+        """The pod manager."""
+        ...
+
+    def changed(self, repo: Repository, job: str) -> None:
+        """Give a hint that a job appeared in, or left, a repository."""
+        ...
+
+    def completed(self, job: str) -> None:
+        """Give a hint that a job is complete."""
+        ...
+
+    def wants_update(self) -> None:
+        """Give a hint that there is more to do."""
+        ...
+
+    def has_room(self) -> None:
+        """Take note that a pod is gone."""
+        ...
+
+    async def handle_timeout(self, pod: V1Pod) -> None:
+        """Do what is to be done for a pod that has timed out."""
+        ...
+
+
+class PodUpkeep:
+    """Looks after the pods of a task.
+
+    :param task: The task.
+    :param quota: Where its pods are entered while they live.
+    """
+
+    def __init__(self, task: KeptTask, quota: LaunchQuota) -> None:
+        self.reaper = PodReaper(task.logs, task.done, task.completed)
+        self._task = task
+        self._quota = quota
+        self._deadlines = PodDeadlines(task.timeout)
+        self._events = PodEvents()
+        self._turn = asyncio.Lock()
+        self._timed_out: dict[str, PodState] = {}
+        self._gone: list[PodState] = []
+        self._were_here: dict[str, float] = {}
+        self._warned_of: set[str] = set()
+
+    def was_here(self, job: str) -> bool:
+        """Tell whether a pod of a job has gone of late.
+
+        :param job: The job.
+        """
+        return job in self._were_here
+
+    async def absorb(self, pods: TaskPods) -> None:
+        """Bring the account of what is in use up to date, and take note of pods that are gone.
+
+        :param pods: The task's pods.
+        """
+        adopted = False
+        for pod in pods.take_new():
+            adopted |= self._quota.enter(pod.uid, Holding(pod.job, pod.request, pod.created))
+            self._deadlines.add(pod)
+        gone = pods.take_gone()
+        self._gone += gone
+        for pod in gone:
+            self._were_here[pod.job] = time.monotonic()
+            await self._quota.leave(pod.uid)
+        if gone:
+            self._task.has_room()
+        if adopted:
+            await self._quota.manager.flush()
+
+    async def update(self, pods: TaskPods) -> bool:
+        """Do all there is to do.
+
+        :param pods: The task's pods.
+        :returns: Whether there are any, or something was done.
+        """
+        async with self._turn:
+            await self.absorb(pods)
+            until = time.monotonic() + _SLICE_SECONDS
+            had_gone = await self._settle_gone()
+            self._remark(pods)
+            await self._time_out(pods)
+            endings = {pod.uid: Ending(pod, pod.phase.value) for pod in pods.finished}
+            endings |= {pod.uid: Ending(pod, "Timeout") for pod in self._timed_out.values()}
+            left = await self.reaper.end_all(endings.values(), self._task.podman, self._task.metadata, until)
+            for pod in [pod for pod in self._timed_out.values() if self.reaper.has_ended(pod)]:
+                del self._timed_out[pod.uid]
+            await self.absorb(pods)
+            had_gone |= await self._settle_gone()
+        if left:
+            self._task.wants_update()
+        return len(pods) > 0 or had_gone
+
+    async def _settle_gone(self) -> bool:
+        """Tell of pods that are gone, and warn of those that somebody else has deleted."""
+        gone, self._gone = self._gone, []
+        for pod in gone:
+            if not self.reaper.has_ended(pod) and pod.uid not in self._timed_out:
+                await self._vanished(pod)
+            self.reaper.forget(pod.uid)
+            self._events.forget(pod.uid)
+            self._timed_out.pop(pod.uid, None)
+            self._task.changed(self._task.live, pod.job)
+        self._prune()
+        return bool(gone)
+
+    async def _vanished(self, pod: PodState) -> None:
+        records: list[Repository] = [repo for repo in (self._task.done, self._task.logs) if repo is not None]
+        for repository in records[:1]:
+            if await repository.contains(pod.job):
+                return  # another pipeline has brought it to its end
+        log.warning(
+            "task %s, job %s: its pod %s was deleted by somebody else%s; the job will be launched again",
+            self._task.name,
+            pod.job,
+            pod.name,
+            f" ({pod.remark})" if pod.remark else "",
+        )
+
+    def _prune(self) -> None:
+        oldest = time.monotonic() - _STALE_SECONDS
+        for job, when in list(self._were_here.items()):
+            if when > oldest:
+                break
+            del self._were_here[job]
+
+    def _remark(self, pods: TaskPods) -> None:
+        """Log why pods wait or are being stopped, once each; of unschedulable ones, of which there may be many, one."""
+        for pod in pods.take_remarked():
+            if pod.remark is None or pod.phase not in (Phase.PENDING, Phase.RUNNING):
+                continue
+            key = pod.remark.reason if pod.remark.reason in _ONCE_PER_TASK else f"{pod.uid} {pod.remark.reason}"
+            if key not in self._warned_of:
+                self._warned_of.add(key)
+                state = "is being deleted" if pod.terminating else f"is {pod.phase.value}"
+                log.warning("task %s, job %s: its pod %s: %s", self._task.name, pod.job, state, pod.remark)
+        if not len(pods):
+            self._warned_of.clear()
+
+    async def _time_out(self, pods: TaskPods) -> None:
+        for pod in list(self._deadlines.due(pods.get)):
+            if self.reaper.has_ended(pod) or pod.uid in self._timed_out:
+                continue
+            log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
+            await self._handle_timeout(pod)
+            self._timed_out[pod.uid] = pod
+
+    async def _handle_timeout(self, pod: PodState) -> None:
+        model = await self._task.podman.model(pod)
+        if model is None:
+            return
+        try:
+            await self._task.handle_timeout(model)
+        except Exception:
+            log.exception("task %s, job %s: handle_timeout failed; the pod is stopped", self._task.name, pod.job)
+
+    async def notes(self, pods: TaskPods) -> Mapping[str, str]:
+        """Say for each job whose pod has something about it what that is.
+
+        :param pods: The task's pods.
+        """
+        notes: dict[str, str] = {}
+        for pod in pods:
+            note = await self._events.note(self._task.podman.requests, pod)
+            if note is not None and not pod.finished:
+                notes[pod.job] = note
+        return notes
