@@ -352,8 +352,9 @@ class MapRepository(Repository):
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        asking = answers_by_contains(type(self.base))
         async for job in self.base:
-            if await self._sees(job):
+            if (not asking or await self.base.contains(job)) and await self._sees(job):
                 yield job
 
     @override
