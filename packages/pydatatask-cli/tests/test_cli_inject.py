@@ -25,6 +25,25 @@ from pydatatask_storage.memory_blobs import InProcessBlobRepository
 from pydatatask_storage.memory_metadata import InProcessMetadataRepository
 from pydatatask_storage.yaml_files import YamlMetadataFileRepository
 
+TAGS = [
+    f"!!{tag} "
+    for tag in [
+        "binary",
+        "bool",
+        "float",
+        "int",
+        "map",
+        "null",
+        "omap",
+        "pairs",
+        "seq",
+        "set",
+        "str",
+        "timestamp",
+        "python/name:os",
+    ]
+]
+
 
 @pytest.fixture
 def lib() -> Library:
@@ -94,6 +113,8 @@ async def test_a_record_is_parsed_as_yaml(lib: Library, monkeypatch: pytest.Monk
         ("\x00", "unacceptable character"),
         ("[" * 20_000, "nested too deeply"),
         ("{[]: 1}", "unhashable key"),
+        ("!!timestamp x", "no attribute"),
+        ("!!bool x", "'x'"),
     ],
 )
 async def test_broken_yaml_is_one_line_and_writes_nothing(
@@ -114,10 +135,13 @@ async def test_broken_yaml_is_one_line_and_writes_nothing(
 
 
 @pytest.mark.requirement("cli.inject-record")
-@given(st.one_of(st.binary(max_size=200), st.text("[]{}:,-?&*!|>'\"%@`# \n\t019.eE_~", max_size=40)))
-def test_whatever_is_no_yaml_is_a_usage_error_and_nothing_worse(data: bytes | str) -> None:
+@given(
+    st.one_of(st.just(""), st.sampled_from(TAGS)),
+    st.one_of(st.binary(max_size=200), st.text("[]{}:,-?&*!|>'\"%@`# \n\t019.eE_~", max_size=40)),
+)
+def test_whatever_is_no_yaml_is_a_usage_error_and_nothing_worse(tag: str, data: bytes | str) -> None:
     with contextlib.suppress(UsageError):
-        parse_record(data if isinstance(data, bytes) else data.encode())
+        parse_record(tag.encode() + (data if isinstance(data, bytes) else data.encode()))
 
 
 async def test_a_yaml_repository_takes_valid_yaml(

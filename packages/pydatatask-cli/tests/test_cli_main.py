@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,22 @@ def test_main_raises_system_exit_where_it_is_not(
     with pytest.raises(SystemExit) as caught:
         pydatatask_cli.main(lib.pipeline)
     assert caught.value.code == code
+
+
+@pytest.mark.may_block  # argparse looks for translations before the loop is noticed
+async def test_main_inside_a_coroutine_says_what_to_do(
+    lib: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, "status") == 1
+    assert "cannot be called inside a coroutine; await the functions of the commands" in capsys.readouterr().err
+
+
+def test_main_works_outside_the_main_thread(
+    lib: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(call_main, monkeypatch, lib.pipeline, "status").result() == 0
+    assert "count.books 1\n" in capsys.readouterr().out
 
 
 def test_the_version(lib: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

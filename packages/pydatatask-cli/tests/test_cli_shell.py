@@ -94,7 +94,7 @@ def test_what_is_left_running_does_not_keep_the_shell(script: Path) -> None:
 
 @pytest.mark.requirement("cli.shell")
 async def test_inside_a_coroutine_the_shell_says_what_to_do() -> None:
-    with pytest.raises(SessionStateError, match=r"call it outside of coroutines"):
+    with pytest.raises(SessionStateError, match="call it elsewhere, with the pipeline closed"):
         shell(library().pipeline)
 
 

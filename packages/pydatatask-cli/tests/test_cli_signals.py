@@ -195,6 +195,16 @@ def test_every_command_can_be_interrupted(tmp_path: Path) -> None:
         assert process.wait(20) == 130
 
 
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    body = COROUTINES.replace("await asyncio.sleep(3600)", "await asyncio.sleep(1)")
+    script = write_script(tmp_path, "    import signal\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + body)
+    with running(script, "run") as process:
+        read_until(process, "started")
+        process.send_signal(signal.SIGINT)
+        assert "recorded slow success" in rest_of(process)
+        assert process.wait(20) == 0
+
+
 @pytest.mark.requirement("run.cancel-stops-launching")
 def test_a_failure_while_being_interrupted_is_told_and_changes_nothing(tmp_path: Path) -> None:
     body = COROUTINES.replace('print("closed", flush=True)', 'raise RuntimeError("cannot close")')

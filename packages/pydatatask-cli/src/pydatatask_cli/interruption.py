@@ -13,8 +13,9 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 from pydatatask_cli.error_handler import report, signal_status
+from pydatatask_core.errors import SessionStateError
 
-__all__ = ["Interruption", "run_interruptibly"]
+__all__ = ["Interruption", "require_no_loop", "run_interruptibly"]
 
 _log = logging.getLogger("pydatatask.cli")
 
@@ -29,7 +30,9 @@ def run_interruptibly(call: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
     :param call: Called without arguments; gives the exit status.
     :returns: The exit status: 130 or 143 where a signal has come.
+    :raises SessionStateError: An event loop is running already.
     """
+    require_no_loop("main()", "await the functions of the commands instead, `await pydatatask.run(...)` say")
     with Interruption() as interruption, asyncio.Runner() as runner:
         try:
             status = runner.run(interruption.guard(call))
@@ -44,10 +47,27 @@ def run_interruptibly(call: Callable[[], Coroutine[Any, Any, int]]) -> int:
     return status if interruption.received is None else signal_status(interruption.received)
 
 
+def require_no_loop(caller: str, instead: str) -> None:
+    """Refuse to go on where an event loop is running already in this thread.
+
+    :param caller: What needs a loop of its own.
+    :param instead: What to do.
+    :raises SessionStateError: One is.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SessionStateError(
+        f"{caller} runs an event loop of its own and cannot be called inside a coroutine; {instead}"
+    )
+
+
 class Interruption:
     """While it is entered, the first signal to end cancels what is guarded, and the second ends the process.
 
-    Outside the main thread, signals go where they went before.
+    A signal that is ignored, as in the background of a shell script, stays so. Outside the main thread, signals go
+    where they went before.
     """
 
     def __init__(self) -> None:
@@ -58,7 +78,9 @@ class Interruption:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                self._before[number] = signal.signal(number, self._handle)
+                before = signal.getsignal(number)
+                if before not in (signal.SIG_IGN, None):  # None: it is handled by what is not Python
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(

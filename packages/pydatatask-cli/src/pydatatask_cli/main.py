@@ -10,10 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import verbosity
-from pydatatask_cli.dispatch import dispatch
 from pydatatask_cli.error_handler import status_of
-from pydatatask_cli.logging_setup import configure
-from pydatatask_cli.parser import build_parser
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -53,6 +50,11 @@ def main(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentPar
 
 
 def _run(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentParser]], None] | None) -> int:
+    # Not needed by whoever imports the package and never gets here, such as a worker of an executor.
+    from pydatatask_cli.dispatch import dispatch
+    from pydatatask_cli.logging_setup import configure
+    from pydatatask_cli.parser import build_parser
+
     arguments = vars(build_parser(instrument).parse_args())
     configure(verbosity(arguments))
     return dispatch(pipeline, arguments)

@@ -21,7 +21,7 @@ def record_text(record: object, name: str) -> str:
 
     try:
         text: str = yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         kind = type(record).__name__
         raise CommandFailedError(f"{name} is a {kind} that YAML cannot express: {_first_line(error)}") from error
     return text.removesuffix(_END_OF_SCALAR) + "\n" if text.endswith(_END_OF_SCALAR) else text
@@ -42,8 +42,9 @@ def parse_record(text: bytes, name: str = "standard input") -> object:
         raise UsageError(f"{name} is not valid YAML: {error.problem}{_place(error.problem_mark)}") from error
     except RecursionError:
         raise UsageError(f"{name} is not valid YAML: it is nested too deeply") from None
-    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError) as error:
-        # The constructors of numbers, dates and the like raise what Python does: 2001-99-99 is a ValueError.
+    except (yaml.YAMLError, ValueError, ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        # The constructors of numbers, dates and the like raise what Python does: 2001-99-99 is a ValueError,
+        # and `!!timestamp x` an AttributeError.
         raise UsageError(f"{name} is not valid YAML: {_first_line(error)}") from error
     return record
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.expressions import parse
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.names import find_data
 from pydatatask_cli.opening import look_at
@@ -38,7 +37,7 @@ def add_parser(commands: SubParsers) -> None:
 
 
 @returns_status
-async def list_data(pipeline: Pipeline, data: list[str], as_json: bool = False) -> int:
+async def list_data(pipeline: Pipeline, data: list[str], *, as_json: bool = False) -> int:
     """Print the jobs that an expression describes, sorted, one a line.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
@@ -47,6 +46,8 @@ async def list_data(pipeline: Pipeline, data: list[str], as_json: bool = False) 
     :param as_json: Whether to print a JSON list instead.
     :returns: The exit status.
     """
+    from pydatatask_cli.expressions import parse
+
     expression = parse(" ".join(data), lambda name: find_data(pipeline, name))
     listing = Listing()
     repositories = {id(operand.repository): operand.repository for operand in expression.operands.values()}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.background_loop import BackgroundLoop
 from pydatatask_cli.error_handler import signal_status
+from pydatatask_cli.interruption import require_no_loop
 from pydatatask_cli.opening import opened
-from pydatatask_core.errors import SessionStateError
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -41,21 +41,11 @@ def shell(pipeline: Pipeline) -> int:
     :returns: The exit status: 0, or what ``exit`` was called with.
     :raises SessionStateError: It is called while an event loop is running.
     """
-    _require_no_loop()
+    require_no_loop("shell()", "call it elsewhere, with the pipeline closed")
     with _leaving_on_sigterm(), BackgroundLoop(lambda: opened(pipeline)) as loop:
         from pydatatask_cli.python_console import interact
 
         return interact(loop, _names(pipeline))
-
-
-def _require_no_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise SessionStateError(
-        "shell() runs an event loop of its own: call it outside of coroutines, with the pipeline closed"
-    )
 
 
 @contextmanager

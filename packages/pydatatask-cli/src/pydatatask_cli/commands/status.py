@@ -36,7 +36,7 @@ def add_parser(commands: SubParsers) -> None:
 
 
 @returns_status
-async def print_status(pipeline: Pipeline, all_repos: bool, as_json: bool = False) -> int:
+async def print_status(pipeline: Pipeline, all_repos: bool, *, as_json: bool = False) -> int:
     """Print for each task how many jobs its repositories have: a table on a terminal, else lines ``task.link COUNT``.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.

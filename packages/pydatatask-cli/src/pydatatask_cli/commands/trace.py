@@ -36,7 +36,7 @@ def add_parser(commands: SubParsers) -> None:
 
 
 @returns_status
-async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], as_json: bool = False) -> int:
+async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as_json: bool = False) -> int:
     """Print for each task which of the jobs its repositories have: a table on a terminal, else ``task.link JOB JOB``.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
