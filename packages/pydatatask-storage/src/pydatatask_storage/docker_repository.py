@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from pydatatask_core.overriding import LISTING, overrides
+from pydatatask_core.overriding import LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repository import Repository
 from pydatatask_storage.extras import needs_extra
+from pydatatask_storage.membership import contained_concurrently
 
 if TYPE_CHECKING:
     from docker_registry_client_async import DockerRegistryClientAsync
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pydatatask_storage.docker_client.tags import DockerTags
 
 __all__ = ["DockerRepository"]
+
+_ASKED_SINGLY = 10
+"""Up to how many jobs are looked for one by one; for more of them the tags are listed."""
 
 
 class DockerRepository(Repository):
@@ -73,6 +77,12 @@ class DockerRepository(Repository):
     @override
     async def contains(self, item: str) -> bool:
         return self.admits(item) and await self._tags().contains(item)
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if len(jobs) <= _ASKED_SINGLY or overrides(self, DockerRepository, MEMBERSHIP):
+            return await contained_concurrently(self, jobs)
+        return jobs & await self.keys()
 
     @override
     async def info(self, job: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -113,6 +113,23 @@ class MongoMetadataRepository(MetadataRepository):
             return await self._documents().find_one({"_id": item}, _ID_ONLY) is not None
 
     @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, MongoMetadataRepository, ("contains",)):
+            return await super().contained(jobs)
+        found: set[str] = set()
+        for some in self._batches(jobs):
+            with mongo_errors(self.describe()):
+                cursor = self._documents().find({"_id": {"$in": some}}, _ID_ONLY, batch_size=_BATCH)
+                found.update(document["_id"] for document in await cursor.to_list(None))
+        return found
+
+    def _batches(self, jobs: Iterable[str]) -> Iterator[list[str]]:
+        """Give those of ``jobs`` that are valid, in lists that one request can hold."""
+        valid = [job for job in jobs if self.admits(job)]
+        for start in range(0, len(valid), _BATCH):
+            yield valid[start : start + _BATCH]
+
+    @override
     async def info(self, job: str) -> Any:
         """The info of a mongo metadata repository is the literal value stored in the repository with identifier job.
 
@@ -170,7 +187,6 @@ class MongoMetadataRepository(MetadataRepository):
         if overrides(self, MongoMetadataRepository, ("delete",)):
             await super().delete_many(jobs)
             return
-        valid = [job for job in jobs if self.admits(job)]
-        for start in range(0, len(valid), _BATCH):
+        for some in self._batches(jobs):
             with mongo_errors(self.describe()):
-                await self._documents().delete_many({"_id": {"$in": valid[start : start + _BATCH]}})
+                await self._documents().delete_many({"_id": {"$in": some}})

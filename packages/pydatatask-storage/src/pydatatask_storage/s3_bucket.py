@@ -13,7 +13,7 @@ from pydatatask_storage.s3_errors import answer_code, client_error, s3_errors
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
     from types_aiobotocore_s3.literals import BucketLocationConstraintType
-    from types_aiobotocore_s3.type_defs import MultipartUploadTypeDef
+    from types_aiobotocore_s3.type_defs import ListPartsRequestTypeDef, MultipartUploadTypeDef, PartTypeDef
 
 __all__ = ["abort_stale_uploads", "ensure_bucket"]
 
@@ -70,23 +70,34 @@ async def abort_stale_uploads(
     before = datetime.now(UTC) - age
     try:
         with s3_errors(f"s3://{bucket}"):
-            async for upload in _uploads(client, bucket, prefix):
+            for upload in await _uploads(client, bucket, prefix):
                 if ours(upload["Key"]) and upload["Initiated"] < before:
                     await _abort_if_idle(client, bucket, upload, before)
     except StoreError as error:
         _log.info("cannot look for uploads that were left unfinished: %s", error)
 
 
-async def _uploads(client: S3Client, bucket: str, prefix: str) -> AsyncGenerator[MultipartUploadTypeDef, None]:
-    async for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
-        for upload in page.get("Uploads", []):
-            yield upload
+async def _uploads(client: S3Client, bucket: str, prefix: str) -> list[MultipartUploadTypeDef]:
+    """Give the uploads that are under way, up to a thousand of them; it is only sweeping."""
+    answer = await client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
+    return answer.get("Uploads", [])
 
 
 async def _abort_if_idle(client: S3Client, bucket: str, upload: MultipartUploadTypeDef, before: datetime) -> None:
     key, name = upload["Key"], upload["UploadId"]
-    async for page in client.get_paginator("list_parts").paginate(Bucket=bucket, Key=key, UploadId=name):
-        if any(part["LastModified"] >= before for part in page.get("Parts", [])):
+    async for part in _parts(client, bucket, upload):
+        if part["LastModified"] >= before:
             return
     _log.warning("aborting an upload of s3://%s/%s that nobody has gone on with since %s", bucket, key, before)
     await client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=name)
+
+
+async def _parts(client: S3Client, bucket: str, upload: MultipartUploadTypeDef) -> AsyncGenerator[PartTypeDef, None]:
+    request: ListPartsRequestTypeDef = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+    while True:
+        answer = await client.list_parts(**request)
+        for part in answer.get("Parts", ()):
+            yield part
+        if not answer.get("IsTruncated"):
+            return
+        request["PartNumberMarker"] = answer["NextPartNumberMarker"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,9 +11,10 @@ from typing_extensions import override
 
 from pydatatask_core.access import Access, validation_access
 from pydatatask_core.blobs import StreamBlobRepository
-from pydatatask_core.errors import JobNotFoundError
-from pydatatask_core.overriding import ID_RULES, LISTING, overrides
+from pydatatask_core.errors import JobNotFoundError, StoreError
+from pydatatask_core.overriding import ID_RULES, LISTING, MEMBERSHIP, overrides
 from pydatatask_core.streams import AReadStream, AWriteStream
+from pydatatask_storage.membership import contained_concurrently
 from pydatatask_storage.s3_bucket import abort_stale_uploads, ensure_bucket
 from pydatatask_storage.s3_errors import answer_code, client_error, failed_deletions, s3_errors
 from pydatatask_storage.s3_info import S3BucketInfo
@@ -24,9 +25,16 @@ from pydatatask_storage.s3_writer import S3Writer
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectIdentifierTypeDef
+    from types_aiobotocore_s3.type_defs import (
+        ListObjectsV2OutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+        ObjectIdentifierTypeDef,
+    )
 
 __all__ = ["S3BucketRepository"]
+
+_ASKED_SINGLY = 1000
+"""Up to how many jobs are looked for one by one; for more of them the bucket is listed."""
 
 _DELETED_AT_ONCE = 1000
 """How many objects S3 deletes in one request."""
@@ -120,16 +128,28 @@ class S3BucketRepository(StreamBlobRepository):
             "/" in self.suffix or "/" in self.CHARSET or overrides(self, S3BucketRepository, (*ID_RULES, "object_name"))
         )
 
-    def _listing(self) -> AsyncIterable[ListObjectsV2OutputTypeDef]:
-        paginator = self.client.get_paginator("list_objects_v2")
-        if self._has_no_slashes():
-            return paginator.paginate(Bucket=self.bucket, Prefix=self.prefix, Delimiter="/")
-        return paginator.paginate(Bucket=self.bucket, Prefix=self.prefix)
-
     async def _pages(self) -> AsyncGenerator[list[str], None]:
-        with s3_errors(self.describe()):
-            async for page in self._listing():
-                yield self._jobs(item["Key"] for item in page.get("Contents", ()))
+        """List the bucket, page by page.
+
+        The client's paginators do the same, but read a file when they are first used, and stop the event loop for it.
+        """
+        request: ListObjectsV2RequestTypeDef = {"Bucket": self.bucket, "Prefix": self.prefix}
+        if self._has_no_slashes():
+            request["Delimiter"] = "/"
+        client = self.client
+        while True:
+            with s3_errors(self.describe()):
+                page = await client.list_objects_v2(**request)
+            yield self._jobs(item["Key"] for item in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = self._following(page, request.get("ContinuationToken"))
+
+    def _following(self, page: ListObjectsV2OutputTypeDef, token: str | None) -> str:
+        following = page.get("NextContinuationToken")
+        if not following or following == token:
+            raise StoreError(f"{self.describe()}: the server says that there is more to list, but not how to get it")
+        return following
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
@@ -168,6 +188,12 @@ class S3BucketRepository(StreamBlobRepository):
         return True
 
     @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if len(jobs) <= _ASKED_SINGLY or overrides(self, S3BucketRepository, MEMBERSHIP):
+            return await contained_concurrently(self, jobs)
+        return jobs & await self.keys()
+
+    @override
     async def open_reader(self, job: str) -> AReadStream:
         client = self.client
         with s3_errors(self._uri(job)):
@@ -183,6 +209,25 @@ class S3BucketRepository(StreamBlobRepository):
     async def open_writer(self, job: str) -> AWriteStream:
         target = S3Target(self.client, self.bucket, self.object_name(job), self.mimetype)
         return S3Writer(job, target, self.PARTS)
+
+    async def size(self, job: str) -> int:
+        """Tell how many bytes the object of a job has.
+
+        :param job: The job.
+        :raises JobNotFoundError: The job is not there.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        :raises StoreError: The server refused, failed or cannot be reached.
+        """
+        self.require_valid(job)
+        client = self.client
+        with s3_errors(self._uri(job)):
+            try:
+                answer = await client.head_object(Bucket=self.bucket, Key=self.object_name(job))
+            except client_error() as error:
+                if answer_code(error) in ("404", "NoSuchKey"):  # the answer to a HEAD request has no body to say more
+                    raise JobNotFoundError(job, self.describe()) from error
+                raise
+        return answer["ContentLength"]
 
     @override
     async def info(self, job: str) -> Any:

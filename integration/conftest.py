@@ -1,0 +1,15 @@
+"""The servers that the tests run against."""
+
+from __future__ import annotations
+
+from integration.docker_server import deletion_disabled as deletion_disabled
+from integration.docker_server import docker_client as docker_client
+from integration.docker_server import docker_repository as docker_repository
+from integration.docker_server import docker_server as docker_server
+from integration.docker_server import images as images
+from integration.mongo_server import mongodb_url as mongodb_url
+from integration.mongo_server import motor_database as motor_database
+from integration.mongo_server import pymongo_database as pymongo_database
+from integration.s3_server import s3_bucket as s3_bucket
+from integration.s3_server import s3_client as s3_client
+from integration.s3_server import s3_server as s3_server
