@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydatatask_exec.pod_containers import Container
 from pydatatask_exec.pod_requests import Manifest
 
-__all__ = ["Remark", "remark_on"]
+__all__ = ["Remark", "is_orphan", "remark_on"]
 
 _USUAL = frozenset({"", "ContainerCreating", "PodInitializing", "Completed", "Error"})
 """Reasons that containers have in the ordinary course of things."""
@@ -46,13 +46,28 @@ def remark_on(status: Manifest, containers: Sequence[Container], terminating: bo
 def _remarks(status: Manifest, containers: Sequence[Container], terminating: bool) -> Iterator[Remark]:
     if reason := _text(status.get("reason")):
         yield _remark(reason, _text(status.get("message")))
-    conditions = status.get("conditions")
-    for condition in conditions if isinstance(conditions, list) else ():
+    for condition in _conditions(status):
         unscheduled = condition.get("type") == "PodScheduled" and condition.get("status") == "False"
         disrupted = condition.get("type") == "DisruptionTarget" and condition.get("status") == "True"
         if unscheduled or (disrupted and terminating):
             yield _remark(_text(condition.get("reason")), _text(condition.get("message")))
     yield from _about_containers(containers)
+
+
+def is_orphan(status: Manifest) -> bool:
+    """Tell whether a pod's node is no more: the cluster calls such a pod failed, and deletes it a moment later.
+
+    :param status: The pod's status.
+    """
+    return any(
+        condition.get("type") == "DisruptionTarget" and condition.get("reason") == "DeletionByPodGC"
+        for condition in _conditions(status)
+    )
+
+
+def _conditions(status: Manifest) -> list[Manifest]:
+    conditions = status.get("conditions")
+    return conditions if isinstance(conditions, list) else []
 
 
 def _about_containers(containers: Sequence[Container]) -> Iterator[Remark]:

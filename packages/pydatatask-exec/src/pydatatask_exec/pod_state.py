@@ -10,7 +10,7 @@ from enum import Enum
 from pydatatask_core.resources import Resources
 from pydatatask_exec.pod_containers import Container, container_states, ends_of, moment
 from pydatatask_exec.pod_names import PodIdentity, identity_of
-from pydatatask_exec.pod_remarks import Remark, remark_on
+from pydatatask_exec.pod_remarks import Remark, is_orphan, remark_on
 from pydatatask_exec.pod_requests import Manifest, pod_request, section
 
 __all__ = ["Phase", "PodState", "pod_state", "version_number"]
@@ -57,6 +57,9 @@ class PodState:
     created: datetime
     """When it was created."""
 
+    terminating: bool
+    """Whether it is being deleted. Such a pod is still live, and whatever its phase, no completed job."""
+
     deadline: datetime | None
     """If it is being deleted, when its containers are killed at the latest."""
 
@@ -87,11 +90,6 @@ class PodState:
         return self.identity.job
 
     @property
-    def terminating(self) -> bool:
-        """Whether it is being deleted. Such a pod is still live, and whatever its phase, no completed job."""
-        return self.deadline is not None
-
-    @property
     def finished(self) -> bool:
         """Whether its job is complete: it ran to an end by itself."""
         return self.phase in (Phase.SUCCEEDED, Phase.FAILED) and not self.terminating
@@ -114,7 +112,7 @@ def pod_state(pod: Manifest) -> PodState | None:
     if identity is None:
         return None
     phase = _phase(status.get("phase"))
-    terminating = metadata.get("deletionTimestamp") is not None
+    terminating = metadata.get("deletionTimestamp") is not None or is_orphan(status)
     containers = tuple(container_states(spec, status))
     return PodState(
         identity=identity,
@@ -123,6 +121,7 @@ def pod_state(pod: Manifest) -> PodState | None:
         version=version_number(metadata.get("resourceVersion")),
         phase=phase,
         created=moment(metadata.get("creationTimestamp")) or datetime.now(UTC),
+        terminating=terminating,
         deadline=moment(metadata.get("deletionTimestamp")),
         node=_text_or_none(spec.get("nodeName")),
         image=next((container.image for container in containers if not container.init), None),
