@@ -51,10 +51,11 @@ class PodHandle:
         self.log_path(container).write_bytes(data)
 
     async def finish(self, ends: dict[str, End], phase: str | None = None) -> None:
-        """End containers: their states tell first, and the phase a moment later."""
+        """End containers: their states tell first, and the phase a moment later, but for a pod that is deleted."""
         failed = any(end.code for end in ends.values())
-        await self.change(lambda pod: terminated(pod, ends, "Running"))
-        await asyncio.sleep(self.kubelet.step / 10)
+        if not self.deleted.is_set():
+            await self.change(lambda pod: terminated(pod, ends, "Running"))
+            await asyncio.sleep(self.kubelet.step / 10)
         await self.change(lambda pod: terminated(pod, ends, phase or ("Failed" if failed else "Succeeded")))
 
 
@@ -107,7 +108,8 @@ class Kubelet:
         def at_once(pod: Json) -> None:
             pod["metadata"]["deletionGracePeriodSeconds"] = 0
 
-        await handle.change(at_once)
+        if pod["metadata"].get("deletionGracePeriodSeconds") != 0:
+            await handle.change(at_once)
         await self.store.remove(handle.namespace, handle.name, handle.uid)
         self._handles.pop(handle.uid, None)
 

@@ -69,6 +69,10 @@ class Writer:
                 handle.deleted.set()
             return await self._store.remove(namespace, name, uid) or pod
 
+        finished = pod["status"].get("phase") in ("Succeeded", "Failed")
+        if finished:
+            grace = 0  # there is nothing left to be killed, but the kubelet has to say so
+
         def terminate(pod: Json) -> None:
             metadata = pod["metadata"]
             if "deletionTimestamp" not in metadata:
@@ -80,6 +84,8 @@ class Writer:
         if handle is not None:
             handle.grace = float(grace)
             handle.deleted.set()
+        elif finished and not finalizers:
+            await self._store.remove(namespace, name, uid)  # a pod that was put there without a life
         return changed or pod
 
     async def evict(self, namespace: str, name: str, reason: str, message: str) -> Json:
