@@ -17,7 +17,7 @@ from pydatatask_core.resources import ResourceType
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.listing import Listing
-from pydatatask_core.scheduling.troubles import Subject, Troubles
+from pydatatask_core.scheduling.troubles import Subject, Troubles, spontaneous
 from pydatatask_core.tasks import Task
 
 __all__ = ["Rounds"]
@@ -49,6 +49,11 @@ class Rounds:
         self.listing = Listing()
         self.troubles = Troubles(retry_delay)
         self.resources = resources
+        self._retry_delay = retry_delay
+
+    def begin_run(self) -> None:
+        """Forget what has failed before: a run is to try all of it."""
+        self.troubles = Troubles(self._retry_delay)
 
     async def update_tasks(self, tasks: Sequence[Task], update: Callable[[Task], Coroutine[Any, Any, bool]]) -> bool:
         """Let tasks look after their live jobs, all at the same time.
@@ -106,15 +111,19 @@ class Rounds:
         :param job: The job.
         :param offer: Where resource managers have noted what they refused; None for a job that runs in this process.
         """
+        failure: Exception | None = None
         try:
             await task.launch(job)
         except Exception as error:
-            self.troubles.note(Subject("launch", task.name, job), error)
-            return
-        if self.troubles.present:
+            failure = error
+        except asyncio.CancelledError as error:
+            failure = spontaneous(error)
+        if failure is None and offer is not None and offer.impossible is not None:
+            failure = _impossible(offer, offer.impossible)
+        if failure is not None:
+            self.troubles.note(Subject("launch", task.name, job), failure)
+        elif self.troubles.present:
             self.troubles.clear(Subject("launch", task.name, job))
-        if offer is not None and offer.impossible is not None:
-            self.troubles.note(Subject("launch", task.name, job), _impossible(offer, offer.impossible))
 
     async def flush(self) -> None:
         """Make the resource managers recompute what is in use."""

@@ -101,8 +101,10 @@ class Run(DispatchObserver):
         """Launch the jobs that hints have named, if they are ready."""
         task, jobs = candidates.task, candidates.take()
         nothing: AbstractSet[str] = frozenset()
+        subject = Subject("ready", task.name)
+        if not self._troubles.is_due(subject):
+            return  # the look that comes once it is due will find what has been hinted at
         with self._dispatcher.watching(task) as launched:
-            subject = Subject("ready", task.name)
             ready = await self._troubles.contain(subject, lambda: task.ready.contained(jobs), otherwise=nothing)
             ready = ready - launched[task]
         self._happened += 1
@@ -251,6 +253,7 @@ async def run(rounds: Rounds, options: RunOptions) -> None:
     :param options: How to go about it.
     :raises PipelineStuckError: Nothing is live, and what is ready cannot be launched.
     """
+    rounds.begin_run()
     listeners = [(task, task.listener) for task in rounds.tasks]
     callbacks = [(manager, manager.on_relinquish) for manager in rounds.resources]
     try:

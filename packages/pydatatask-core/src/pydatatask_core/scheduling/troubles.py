@@ -6,6 +6,7 @@ of the task and job, and the others go on.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -15,10 +16,10 @@ from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
-from pydatatask_core.errors import QuotaImpossibleError
+from pydatatask_core.errors import PydatataskError, QuotaImpossibleError
 from pydatatask_core.tasks import Task
 
-__all__ = ["Subject", "Trouble", "Troubles"]
+__all__ = ["Subject", "Trouble", "Troubles", "spontaneous"]
 
 T = TypeVar("T")
 
@@ -136,6 +137,7 @@ class Troubles:
         delay = min(self._first_delay * 2 ** min(trouble.times - 1, 30), _LONGEST_DELAY)
         trouble.retry_at = now + delay
         _log.error("%s failed, will be tried again: %s: %s", subject, type(error).__name__, error, exc_info=error)
+        error.__traceback__ = None  # which would keep alive whatever the call had at hand, for as long as it fails
 
     def resting_launches(self) -> dict[str, set[str]]:
         """Give, by task, the jobs whose launch has failed and is not to be tried again yet."""
@@ -159,12 +161,16 @@ class Troubles:
     def hopeless(self, wanted: AbstractSet[Subject]) -> list[str]:
         """Say what stands in the way where waiting is of no use: all that is wanted fails, and has for long enough.
 
+        A launch that has failed and is not wanted now, since it cannot be found out whether its job is ready still, is
+        for the trouble that is in the way of that to answer for.
+
         :param wanted: The launches that are to be made.
         :returns: A line for each trouble, or nothing if there is hope.
         """
-        if not wanted <= self.present.keys() or not all(trouble.is_hopeless for trouble in self):
+        relevant = [trouble for trouble in self if trouble.subject.job is None or trouble.subject in wanted]
+        if not wanted <= self.present.keys() or not all(trouble.is_hopeless for trouble in relevant):
             return []
-        return [f"{trouble.subject}: {trouble.error}" for trouble in self]
+        return [f"{trouble.subject}: {trouble.error}" for trouble in relevant]
 
     async def contain(self, subject: Subject, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
         """Make a call of a task or repository; a failure is noted here and goes no further.
@@ -178,6 +184,21 @@ class Troubles:
         except Exception as error:
             self.note(subject, error)
             return otherwise
+        except asyncio.CancelledError as error:
+            self.note(subject, spontaneous(error))
+            return otherwise
         if self.present:
             self.clear(subject)
         return value
+
+
+def spontaneous(error: asyncio.CancelledError) -> Exception:
+    """Give an error to note for a cancellation that nobody asked for: a call has waited for something cancelled.
+
+    :param error: What was raised in the running asyncio task.
+    :raises CancelledError: Somebody did ask for it.
+    """
+    running = asyncio.current_task()
+    if running is None or running.cancelling():
+        raise error
+    return PydatataskError(f"it was cancelled from within: {error!r}")
