@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.background_loop import BackgroundLoop
-from pydatatask_cli.error_handler import signal_status
 from pydatatask_cli.interruption import require_no_loop
 from pydatatask_cli.opening import opened
+from pydatatask_cli.prompt_signals import prompt_signals
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -42,27 +37,10 @@ def shell(pipeline: Pipeline) -> int:
     :raises SessionStateError: It is called while an event loop is running.
     """
     require_no_loop("shell()", "call it elsewhere, with the pipeline closed")
-    with _leaving_on_sigterm(), BackgroundLoop(lambda: opened(pipeline)) as loop:
+    with prompt_signals(), BackgroundLoop(lambda: opened(pipeline)) as loop:
         from pydatatask_cli.python_console import interact
 
         return interact(loop, _names(pipeline))
-
-
-@contextmanager
-def _leaving_on_sigterm() -> Generator[None, None, None]:
-    """Have SIGTERM leave the shell as ``exit()`` does, in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(signal_status(number))
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _names(pipeline: Pipeline) -> dict[str, object]:
