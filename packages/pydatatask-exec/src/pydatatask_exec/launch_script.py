@@ -91,7 +91,7 @@ class Launch:
                 f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
                 "trap : TERM INT HUP PIPE",
                 *self._exports(),
-                self._command() + (" 9>&-" if claim and claim.ticket else ""),
+                f"(exec {self._command()}{' 9>&-' if claim and claim.ticket else ''})",
                 f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
                 *([f"echo {claim.ticket} ended >&9"] if claim and claim.ticket else ()),
                 "",
@@ -103,6 +103,7 @@ class Launch:
         return [f"export {name}={quote(value)}" for name, value in self.environ.items() if _is_exportable(name)]
 
     def _command(self) -> str:
+        """Write the command; it is for a subshell, so that what the shell says of its end is not in its output."""
         others = [quote(f"{name}={value}") for name, value in self.environ.items() if not _is_exportable(name)]
         words = [*(["env", *others] if others else []), *map(quote, self.args)]
         streams = f"<{quote(self.stdin or '/dev/null')} >{quote(self.stdout or '/dev/null')}"

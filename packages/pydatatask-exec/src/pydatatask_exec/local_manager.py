@@ -15,7 +15,7 @@ from pydatatask_core.errors import UnwritableStoreError
 from pydatatask_core.offload import offload
 from pydatatask_core.streams import AReadStream, AWriteStream
 from pydatatask_core.text_streams import AReadText, AWriteText
-from pydatatask_exec.child_watch import child_watch, wait_for_child
+from pydatatask_exec.child_watch import child_watch
 from pydatatask_exec.launch_script import Launch
 from pydatatask_exec.local_files import LocalReader, LocalWriter
 from pydatatask_exec.local_processes import end_session, is_alive, start_script
@@ -69,10 +69,8 @@ class LocalLinuxManager(AbstractProcessManager):
     ) -> str:
         error = stdout if isinstance(stderr, StderrIsStdout) else stderr
         launch = Launch(args, cwd, return_code, environ, stdin, stdout, error)
-        pid = await offload(start_script, launch.script())
-        identity = ProcessIdentity.now(pid)
-        if not child_watch().watch(pid, lambda: None):  # it waits for the child, which would stay a zombie
-            wait_for_child(pid)
+        identity = await offload(lambda: ProcessIdentity.now(start_script(launch.script())))
+        child_watch().watch(identity.pid, lambda: None)  # it waits for the child, which would stay a zombie
         return str(identity)
 
     @override

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePath
 
@@ -18,7 +17,7 @@ from pydatatask_exec.job_findings import Finding
 from pydatatask_exec.local_files import LocalReader, LocalWriter
 from pydatatask_exec.local_processes import end_session, is_alive
 from pydatatask_exec.process_identity import ProcessIdentity
-from pydatatask_exec.workspace import Order, Workspace, retired_job
+from pydatatask_exec.workspace import Order, Workspace, retired_job, staged_by, staged_name
 
 __all__ = ["LocalWorkspace"]
 
@@ -66,9 +65,9 @@ class LocalWorkspace(Workspace):
 
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
-        directory = self._staged / str(ProcessIdentity.now(os.getpid()))
-        await offload(directory.mkdir, 0o700, parents=True, exist_ok=True)
-        return directory / job, await LocalWriter.open(directory / job)
+        await offload(self._staged.mkdir, 0o700, exist_ok=True)
+        path = self._staged / staged_name(job, str(ProcessIdentity.now(os.getpid())))
+        return path, await LocalWriter.open(path)
 
     @override
     async def unstage(self, path: PurePath) -> None:
@@ -111,7 +110,8 @@ class LocalWorkspace(Workspace):
 
 
 def _sweep(directory: Path) -> None:
-    """Remove what processes have staged that are no more, told by the names of their directories."""
+    """Remove what processes have staged that are no more, told by the names of the files."""
     for name in os.listdir(directory) if directory.is_dir() else ():
-        if not is_alive(name):
-            shutil.rmtree(directory / name, ignore_errors=True)
+        owner = staged_by(name)
+        if owner is not None and not is_alive(owner):
+            (directory / name).unlink(missing_ok=True)

@@ -134,7 +134,9 @@ class ProcessReaper:
             self._claims.drop(claim)
             return
         if finding.forgotten:
-            log.info("task %s, job %s: it was forgotten on demand", self._task, claim.job)
+            log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
+            if finding.pid is not None:
+                await self._workspace.kill(claim.job, finding.pid)  # whoever had begun that may have ended
         elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
             await self._record_end(claim, finding, metadata)
         else:
@@ -192,4 +194,4 @@ class ProcessReaper:
 
 
 def _is_over(finding: Finding) -> bool:
-    return finding.state not in (JobState.RUNNING, JobState.STARTING)
+    return finding.forgotten or finding.state not in (JobState.RUNNING, JobState.STARTING)

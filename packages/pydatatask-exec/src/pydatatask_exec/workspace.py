@@ -9,6 +9,7 @@ whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ __all__ = [
     "Workspace",
     "launch_of",
     "retired_job",
+    "staged_by",
+    "staged_name",
 ]
 
 EXE, CWD, RETURN_CODE = "exe", "cwd", "return_code"
@@ -38,6 +41,8 @@ STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
 
 FORGOTTEN = "forgotten"
 """The file that says that the end of a job is not to be recorded."""
+
+_OWNER = re.compile(r"@([0-9]+:[0-9.]+:[0-9a-f-]+)")
 
 TAKEN_BACK = "taken back\n"
 """What the file for the identity holds if the launcher is to find it there, and not to run the job."""
@@ -94,6 +99,24 @@ def retired_job(name: str) -> str:
     :param name: The name of the directory.
     """
     return name.rpartition(".")[0]
+
+
+def staged_name(job: str, owner: str) -> str:
+    """Give the name of a file for an input on its way.
+
+    :param job: The job.
+    :param owner: The identity of the process that writes it, or on whose behalf it is written.
+    """
+    return f"{job}@{owner}"
+
+
+def staged_by(name: str) -> str | None:
+    """Give the identity of the process that staged a file.
+
+    :param name: The name of the file, or of the temporary one that is to become it.
+    """
+    owners = _OWNER.findall(name)
+    return owners[-1] if owners else None
 
 
 class Workspace(ABC):

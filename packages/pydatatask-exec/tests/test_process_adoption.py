@@ -1,0 +1,286 @@
+"""A pipeline that takes up what another one has left behind, at each point where that may have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from process_doubles import Bench, number_of, process_exists, stranger, until, until_async
+
+from pydatatask_core import Pipeline
+from pydatatask_exec import local_jobs
+from pydatatask_exec.launch_script import Claim
+from pydatatask_exec.local_processes import start_script
+from pydatatask_exec.process_identity import ProcessIdentity, boot_id, uptime_is_genuine
+from pydatatask_exec.workspace import Order, launch_of
+
+SH = "#!/bin/sh\n"
+COUNTING = SH + "echo run >> ../../../../runs; read x < ../../../../fifo; echo over"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    os.mkfifo(tmp_path / "targets.fifo")
+    bench = Bench(tmp_path, COUNTING)
+    (tmp_path / "targets").mkdir(0o700)
+    os.rename(tmp_path / "targets.fifo", tmp_path / "targets" / "fifo")
+    return bench
+
+
+def runs(bench: Bench) -> int:
+    path = bench.manager.basedir.parent / "runs"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def let_go(bench: Bench) -> None:
+    """Let all jobs that wait go on, and those that will wait."""
+    descriptor = os.open(bench.manager.basedir.parent / "fifo", os.O_RDWR)
+    os.write(descriptor, b"x\n" * 20)
+
+
+async def started(bench: Bench) -> ProcessIdentity:
+    """Start a job as a pipeline does that then ends before it has recorded anything."""
+    root = bench.manager.basedir / "work"
+    root.mkdir(0o700, parents=True, exist_ok=True)
+    identity = await asyncio.to_thread(local_jobs.claim_and_start, root, Order("job", COUNTING, stdout=True))
+    assert identity is not None
+    return identity
+
+
+def script_of(bench: Bench) -> str:
+    """The launcher's script of the job."""
+    launch = launch_of(Order("job", COUNTING, stdout=True), bench.manager.basedir / "work" / "job")
+    return launch.script(Claim(boot_id(), uptime_is_genuine()))
+
+
+def exit_status(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def assert_all_is_well(bench: Bench, times: int = 1) -> None:
+    assert runs(bench) == times
+    assert bench.done.data["job"]["return_code"] == 0
+    assert bench.stdout.data == {"job": b"over\n"}
+    assert (bench.pids.data, bench.leftovers) == ({}, [])
+
+
+@pytest.mark.requirement("proc.killed-pipeline")
+async def test_a_job_that_runs_without_a_record_is_taken_over(bench: Bench) -> None:
+    identity = await started(bench)
+    await until(lambda: runs(bench) == 1)
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        await pipeline.update()
+        assert number_of(bench.pids.data["job"]["pid"]) == identity.pid
+        assert abs((bench.pids.data["job"]["start_time"] - datetime.now(UTC)).total_seconds()) < 60
+        let_go(bench)
+        await pipeline.run(timeout=20)
+    assert_all_is_well(bench)
+
+
+async def test_a_job_that_ended_without_a_record_is_reaped(bench: Bench) -> None:
+    let_go(bench)
+    identity = await started(bench)
+    await until(lambda: not process_exists(identity.pid))
+    await bench.run()
+    assert_all_is_well(bench)
+
+
+async def test_a_job_with_a_record_is_taken_over_by_the_next_pipeline(bench: Bench) -> None:
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+    await until(lambda: runs(bench) == 1)
+    start = bench.pids.data["job"]["start_time"]
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        let_go(bench)
+        await pipeline.run(timeout=20)
+    assert_all_is_well(bench)
+    assert bench.done.data["job"]["start_time"] == start
+
+
+@pytest.mark.parametrize("identity", [None, "", "taken back\n"])
+async def test_a_claim_whose_launcher_has_not_begun_is_taken_back(bench: Bench, identity: str | None) -> None:
+    directory = bench.manager.basedir / "work" / "job"
+    (directory / "cwd").mkdir(parents=True, mode=0o700)
+    if identity is not None:
+        (directory / "pid").write_text(identity)
+        os.utime(directory / "pid", (1, 1))
+    let_go(bench)
+    async with bench.pipeline() as pipeline:
+        await pipeline.run(timeout=20)
+    assert_all_is_well(bench)
+
+
+async def test_a_launcher_that_comes_too_late_does_not_run_the_job(bench: Bench) -> None:
+    root = bench.manager.basedir / "work"
+    root.mkdir(0o700, parents=True)
+    directory = root / "job"
+    directory.mkdir(0o700)
+    late = os.open(directory, os.O_RDONLY)
+    let_go(bench)
+    await bench.run()
+    assert runs(bench) == 1
+    assert not directory.exists()
+    directory.mkdir(0o700)  # as if the job were claimed again just now
+    status = await asyncio.to_thread(lambda: exit_status(start_script(script_of(bench), late)))
+    os.close(late)
+    assert status == 125
+    assert runs(bench) == 1
+    assert list(directory.iterdir()) == []
+
+
+async def test_of_two_launchers_one_runs_the_job(bench: Bench) -> None:
+    root = bench.manager.basedir / "work"
+    let_go(bench)
+    first = await started(bench)
+    await until(lambda: (root / "job" / "pid").exists())
+    second = await asyncio.to_thread(
+        subprocess.run, ["sh", "-c", script_of(bench)], cwd=root / "job", stderr=subprocess.DEVNULL, check=False
+    )
+    assert second.returncode == 125
+    await until(lambda: not process_exists(first.pid))
+    await bench.run()
+    assert_all_is_well(bench)
+
+
+async def test_a_claim_that_was_given_up_halfway_is_cleared_without_another_record(bench: Bench) -> None:
+    retired = bench.manager.basedir / ".work.reaped" / "job.1234"
+    retired.mkdir(parents=True, mode=0o700)
+    (retired / "return_code").write_text("1\n")
+    record = {"return_code": 0, "start_time": datetime.now(UTC), "end_time": datetime.now(UTC)}
+    bench.done.data["job"] = record
+    bench.pids.data["job"] = {"pid": f"1:2.00:{boot_id()}", "start_time": record["start_time"]}
+    await bench.run()
+    assert bench.done.data == {"job": record}
+    assert (bench.pids.data, bench.leftovers, runs(bench)) == ({}, [], 0)
+
+
+async def test_a_claim_that_another_pipeline_gave_up_is_dropped_without_another_record(bench: Bench) -> None:
+    let_go(bench)
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        record = dict(bench.pids.data["job"])
+        await pipeline.run(timeout=20)
+        done = dict(bench.done.data["job"])
+        bench.pids.data["job"] = record  # as another pipeline may still see it
+    async with bench.pipeline() as pipeline:
+        await pipeline.run(timeout=20)
+    assert bench.done.data["job"] == done
+    assert bench.pids.data == {}
+
+
+@pytest.mark.requirement("proc.pid-reused", "proc.vanished")
+async def test_a_process_id_that_is_used_again_is_not_taken_for_the_job(bench: Bench) -> None:
+    directory = bench.manager.basedir / "work" / "job"
+    (directory / "cwd").mkdir(parents=True, mode=0o700)
+    with stranger() as other:
+        earlier = ProcessIdentity(other.pid, ProcessIdentity.now(other.pid).seen - 100, boot_id())
+        (directory / "pid").write_text(f"{earlier}\n")
+        (directory / "stdout").write_text("half")
+        bench.pids.data["job"] = {"pid": str(earlier), "start_time": datetime.now(UTC)}
+        await bench.run()
+        assert other.poll() is None
+    assert bench.done.data["job"]["return_code"] is None
+    assert bench.stdout.data == {"job": b"half"}
+    assert (bench.pids.data, bench.leftovers, runs(bench)) == ({}, [], 0)
+
+
+@pytest.mark.requirement("proc.vanished")
+async def test_a_job_of_an_earlier_start_of_the_machine_is_recorded_as_failed(bench: Bench) -> None:
+    bench.pids.data["job"] = {"pid": f"{os.getpid()}:999999.00:earlier", "start_time": datetime.now(UTC)}
+    await bench.run()
+    assert bench.done.data["job"]["return_code"] is None
+    assert "directory is gone" in bench.done.data["job"]["reason"]
+    assert (bench.pids.data, runs(bench)) == ({}, 0)
+
+
+async def test_a_kill_that_was_cut_short_is_finished(bench: Bench) -> None:
+    identity = await started(bench)
+    await until(lambda: runs(bench) == 1)
+    (bench.manager.basedir / "work" / "job" / "forgotten").touch()
+    bench.inputs.data.clear()
+    await bench.run()
+    assert not process_exists(identity.pid)
+    assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
+
+
+async def test_what_somebody_else_forgets_is_dropped_by_a_running_pipeline(bench: Bench) -> None:
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        other = Bench(bench.manager.basedir.parent.parent, COUNTING)
+        other.pids.data = bench.pids.data
+        await other.task.forget("pids", "job")
+        del bench.pids.data["job"]
+        bench.inputs.data.clear()
+        await pipeline.run(timeout=20)
+    assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
+
+
+async def test_inputs_that_a_pipeline_had_staged_are_removed_once_it_is_gone(bench: Bench) -> None:
+    staged = bench.manager.basedir / ".work.staged"
+    staged.mkdir(parents=True, mode=0o700)
+    mine, gone = str(ProcessIdentity.now(os.getpid())), f"1:0.01:{boot_id()}x"
+    for name in (f"job@{mine}", f".job@{mine}.0123.tmp", f"job@{gone}", f".other@{gone}.0123.tmp"):
+        (staged / name).touch()
+    async with bench.pipeline():
+        assert sorted(path.name for path in staged.iterdir()) == sorted([f"job@{mine}", f".job@{mine}.0123.tmp"])
+
+
+async def test_a_record_that_could_not_be_written_is_written_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(job: str, data: object) -> None:
+        raise OSError("the store is down")
+
+    async with bench.pipeline() as pipeline:
+        with monkeypatch.context() as patch:
+            patch.setattr(bench.pids, "dump", refuse)
+            await pipeline.update()
+            await until(lambda: runs(bench) == 1)
+            assert bench.pids.data == {}
+        await pipeline.update_only_launch()
+        assert "job" in bench.pids.data
+        let_go(bench)
+        await pipeline.run(timeout=20)
+    assert_all_is_well(bench)
+
+
+async def test_an_outcome_that_cannot_be_stored_is_kept_and_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(job: str, data: object) -> None:
+        raise OSError("the store is down")
+
+    bench.inputs.data["other"] = {}
+    let_go(bench)
+    async with bench.pipeline() as pipeline:
+        with monkeypatch.context() as patch:
+            patch.setattr(bench.done, "dump", refuse)
+            await pipeline.update()
+            await until_async(lambda: _refused(pipeline, caplog))
+        assert bench.pids.data.keys() == {"job", "other"}
+        await pipeline.run(timeout=20)
+    assert bench.done.data.keys() == {"job", "other"}
+    assert runs(bench) == 2
+    assert bench.leftovers == []
+
+
+async def _refused(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> bool:
+    await pipeline.update_only_update()
+    return sum("could not be recorded" in message for message in caplog.messages) >= 2
+
+
+async def test_killing_the_launcher_alone_is_noticed(bench: Bench) -> None:
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        await until(lambda: runs(bench) == 1)
+        os.kill(number_of(bench.pids.data["job"]["pid"]), signal.SIGKILL)
+        await pipeline.run(timeout=20)
+        let_go(bench)
+    assert bench.done.data["job"]["return_code"] is None
