@@ -19,7 +19,7 @@ async def opened(pipeline: Pipeline, access: Access = Access.WRITE) -> AsyncGene
     :param pipeline: The pipeline.
     :param access: What it will be used for, if it is to be opened.
     """
-    if pipeline.is_open:
+    if pipeline.is_open or pipeline.access is access:
         yield
         return
     await pipeline.open(access)

@@ -1,0 +1,50 @@
+"""``fuse``: the pipeline as a file system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydatatask_cli import output
+from pydatatask_cli.arguments import add_command
+from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.opening import opened
+from pydatatask_core.access import Access
+from pydatatask_core.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["add_parser", "fuse"]
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Put the command on the menu.
+
+    :param commands: The menu.
+    """
+    parser = add_command(commands, "fuse", fuse, "Mount the pipeline as a file system", Access.OBSERVE)
+    parser.add_argument("path", metavar="MOUNTPOINT", help="an empty directory")
+
+
+@returns_status
+async def fuse(pipeline: Pipeline, path: str) -> int:
+    """Mount the pipeline until it is unmounted, or this is cancelled, which unmounts it.
+
+    Each task is a directory, in it each link, and in that each job is a file: a blob, or a record as YAML. Files can be
+    read, written, made, renamed and deleted. What is written becomes a job's value when it is closed, as a whole.
+
+    :param pipeline: The pipeline; it is opened if it is not open.
+    :param path: Where to mount it: an empty directory.
+    :returns: The exit status.
+    :raises MissingExtraError: pyfuse3 is not installed.
+    """
+    from pydatatask_cli.fuse.mount import mount
+
+    async with opened(pipeline, Access.OBSERVE):
+        await mount(pipeline, path, lambda: _announce(path))
+    return 0
+
+
+def _announce(path: str) -> None:
+    output.write_lines([f"mounted at {path}; Ctrl-C, or `fusermount3 -u` of it, unmounts it"])
+    output.flush()

@@ -1,0 +1,91 @@
+"""What ``ls -l`` shows of a directory or file."""
+
+from __future__ import annotations
+
+import stat
+import time
+from dataclasses import dataclass
+
+from pydatatask_cli.fuse.draft import Draft
+from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
+from pydatatask_cli.fuse.nodes import Node, TaskDirectory, Top
+from pydatatask_cli.fuse.store import Kind
+
+__all__ = ["Attributes", "attributes", "brief_attributes"]
+
+_STARTED_NS = time.time_ns()
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What is told of a node."""
+
+    mode: int
+    """What it is, and who may do what with it."""
+
+    size: int = 0
+    """How many bytes it has; 0 also where that is not known."""
+
+    links: int = 1
+    """How many names it has."""
+
+    modified_ns: int = _STARTED_NS
+    """When it was changed, in nanoseconds since the epoch; repositories do not tell, so for most it is the start."""
+
+    owner: tuple[int, int] | None = None
+    """Its user and group, if they are others than those of this process."""
+
+
+async def attributes(node: Node) -> Attributes:
+    """Give the attributes of a node, its size included where a store can tell.
+
+    :param node: The node.
+    :raises JobNotFoundError: It is a job that is not there, and that was noticed.
+    """
+    if not isinstance(node, JobFile):
+        return brief_attributes(node)
+    draft = node.directory.overwriting.get(node.name)
+    size = draft.size if draft is not None else None
+    if size is None:
+        size = await node.directory.store.size(node.name)
+    return Attributes(brief_attributes(node).mode, size or 0)
+
+
+def brief_attributes(node: Node) -> Attributes:
+    """Give the attributes of a node without asking a store, and so without the size of a job.
+
+    :param node: The node.
+    """
+    match node:
+        case Top():
+            return Attributes(stat.S_IFDIR | 0o555, links=2 + len(node.tasks))
+        case TaskDirectory():
+            return Attributes(stat.S_IFDIR | 0o555, links=2 + len(node.links))
+        case LinkDirectory():
+            return Attributes(stat.S_IFDIR | (0o755 if _can_change(node) else 0o555), links=2)
+        case JobFile():
+            return Attributes(_job_mode(node))
+        case DraftFile():
+            return _draft_attributes(node.draft)
+
+
+def _can_change(directory: LinkDirectory) -> bool:
+    store = directory.store
+    return store.is_writable or store.has_directories or store.allows_deletes
+
+
+def _job_mode(file: JobFile) -> int:
+    store = file.directory.store
+    if store.kind is Kind.LINK:
+        return stat.S_IFLNK | 0o777
+    return stat.S_IFREG | (0o644 if store.is_writable else 0o444)
+
+
+def _draft_attributes(draft: Draft) -> Attributes:
+    return Attributes(
+        stat.S_IFREG | (0o644 if draft.permissions is None else draft.permissions),
+        draft.size or 0,
+        links=0 if draft.removed else 1,
+        modified_ns=draft.modified_ns,
+        owner=draft.owner,
+    )

@@ -1,0 +1,258 @@
+"""The file system: what programs do to directories and files, apart from how the kernel passes that on."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydatatask_cli.fuse.attributes import brief_attributes
+from pydatatask_cli.fuse.draft import Draft
+from pydatatask_cli.fuse.empty_files import SECONDS, EmptyFiles
+from pydatatask_cli.fuse.handles import DraftHandle, Handle, ReadHandle
+from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
+from pydatatask_cli.fuse.nodes import Node, TaskDirectory, Top
+from pydatatask_cli.fuse.reading import StreamReader
+from pydatatask_cli.fuse.refusals import Refusal
+from pydatatask_cli.fuse.store import Kind
+from pydatatask_cli.fuse.temporary_names import looks_temporary
+from pydatatask_core.pipeline import Pipeline
+
+__all__ = ["Changes", "FileSystem"]
+
+_log = logging.getLogger("pydatatask.cli")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Which attributes of a file are to be changed; times need not be told of, as they are not kept."""
+
+    size: int | None = None
+    """How many bytes it shall have."""
+
+    permissions: int | None = None
+    """Who may do what with it."""
+
+    user: int | None = None
+    """Whose it shall be."""
+
+    group: int | None = None
+    """Which group's it shall be."""
+
+
+class FileSystem:
+    """A pipeline as directories and files.
+
+    :param pipeline: The pipeline, which is open.
+    :param mountpoint: Where the kernel shows it: an absolute path without symbolic links.
+    :param seconds_empty: How long a file that was never written has to be there before it becomes a job.
+    """
+
+    def __init__(self, pipeline: Pipeline, mountpoint: str, seconds_empty: float = SECONDS) -> None:
+        self.top = Top(pipeline)
+        self.mountpoint = mountpoint
+        self.empty_files = EmptyFiles(seconds_empty)
+
+    async def look_up(self, directory: Node, name: str) -> Node:
+        """Find what a directory has under a name.
+
+        :param directory: The directory.
+        :param name: The name.
+        :raises Refusal: There is nothing.
+        """
+        if isinstance(directory, LinkDirectory):
+            return await directory.find(name)
+        found = _fixed(directory).get(name)
+        if found is None:
+            raise Refusal(errno.ENOENT)
+        return found
+
+    async def list(self, directory: Node) -> Mapping[str, Node]:
+        """Give all that a directory has, by name.
+
+        :param directory: The directory.
+        """
+        if isinstance(directory, LinkDirectory):
+            return await directory.files()
+        return _fixed(directory)
+
+    async def read_link(self, node: Node) -> str:
+        """Give what a symbolic link points at.
+
+        :param node: The link.
+        :raises Refusal: It is none.
+        """
+        if not isinstance(node, JobFile) or node.directory.store.kind is not Kind.LINK:
+            raise Refusal(errno.EINVAL)
+        return await node.directory.store.path(node.name)
+
+    def create(self, directory: Node, name: str, flags: int, permissions: int, opener: int) -> tuple[DraftFile, Handle]:
+        """Make a file and open it.
+
+        :param directory: Where.
+        :param name: What to call it.
+        :param flags: How to open it, as for ``open``.
+        :param permissions: Who may do what with it.
+        :param opener: The process that wants it.
+        :raises Refusal: No files can be made there.
+        """
+        file = _changeable(directory).create(name)
+        file.draft.permissions = permissions & 0o7777
+        return file, self._draft_handle(file.directory, file.draft, flags, opener)
+
+    async def open(self, node: Node, flags: int, opener: int) -> Handle:
+        """Open a file.
+
+        :param node: The file.
+        :param flags: How, as for ``open``.
+        :param opener: The process that wants it.
+        :raises Refusal: It cannot be opened like this.
+        """
+        if not isinstance(node, JobFile | DraftFile):
+            raise Refusal(errno.EISDIR)
+        if isinstance(node, JobFile) and flags & os.O_ACCMODE == os.O_RDONLY:
+            reader = StreamReader(lambda: node.directory.store.open(node.name))
+            await reader.open()
+            return ReadHandle(reader)
+        draft = node.draft if isinstance(node, DraftFile) else node.directory.overwrite(node.name)
+        handle = self._draft_handle(node.directory, draft, flags, opener)
+        if flags & os.O_TRUNC:
+            await draft.truncate(0)
+        return handle
+
+    def _draft_handle(self, directory: LinkDirectory, draft: Draft, flags: int, opener: int) -> DraftHandle:
+        return DraftHandle(directory, draft, flags, self._path, opener)
+
+    def _path(self, directory: LinkDirectory, draft: Draft) -> str:
+        return f"{self.mountpoint}/{directory}/{draft.name}"
+
+    async def release(self, handle: Handle) -> None:
+        """Take note that a file is not open any more by one handle.
+
+        :param handle: The handle.
+        """
+        await handle.release()
+        if isinstance(handle, DraftHandle) and handle.is_left:
+            self._leave(handle.directory, handle.draft)
+
+    def _leave(self, directory: LinkDirectory, draft: Draft) -> None:
+        """See what becomes of a file that nobody has open any more, and that is no job."""
+        if directory.store.admits(draft.name):
+            self.empty_files.add(directory, draft)
+        elif draft.dirty and not looks_temporary(draft.name):
+            _log.warning(
+                "%s/%s does not become a job, as %r is no valid job id there; rename it, or it is gone when the mount "
+                "ends",
+                directory,
+                draft.name,
+                draft.name,
+            )
+
+    async def change(self, node: Node, changes: Changes) -> None:
+        """Change attributes of a file.
+
+        :param node: The file.
+        :param changes: What to change.
+        :raises Refusal: It cannot be changed.
+        """
+        if changes.size is not None:
+            await self._truncate(node, changes.size)
+        if isinstance(node, DraftFile):
+            _change_draft(node.draft, changes)
+        elif not _changes_nothing(node, changes):
+            raise Refusal(errno.EPERM)
+
+    async def _truncate(self, node: Node, size: int) -> None:
+        """Change the size of a file, which a program need not have open."""
+        handle = await self.open(node, os.O_WRONLY, os.getpid())
+        assert isinstance(handle, DraftHandle)
+        try:
+            await handle.draft.truncate(size)
+        finally:
+            await self.release(handle)
+
+    async def make_directory(self, directory: Node, name: str) -> JobFile:
+        """Make a directory, which is a job where jobs are directories.
+
+        :param directory: Where.
+        :param name: What to call it.
+        :raises Refusal: No directories can be made there, or this one is there.
+        """
+        target = _changeable(directory)
+        if await target.has(name):
+            raise Refusal(errno.EEXIST)
+        return await target.make_directory(name)
+
+    async def remove(self, directory: Node, name: str) -> Node:
+        """Delete a file, and with it the job.
+
+        :param directory: Where.
+        :param name: What it is called.
+        :returns: What was deleted.
+        :raises Refusal: It cannot be deleted.
+        """
+        return await _changeable(directory).remove(name)
+
+    async def rename(self, source: tuple[Node, str], target: tuple[Node, str], may_replace: bool) -> list[Node]:
+        """Call a file by another name.
+
+        :param source: The directory that has it, and what it is called there.
+        :param target: The directory that is to have it, and what to call it there.
+        :param may_replace: Whether a file of that name may be replaced.
+        :returns: What is there no longer.
+        :raises Refusal: It cannot be renamed; EXDEV, for programs that copy then, if the directory is another one.
+        """
+        if source[0] is not target[0]:
+            raise Refusal(errno.EXDEV)
+        directory = _changeable(source[0])
+        await directory.rename(source[1], target[1], may_replace)
+        return [JobFile(directory, name) for _, name in (source, target)]
+
+    async def close(self) -> None:
+        """Store what has been closed but not been stored yet, and tell of what is lost."""
+        await self.empty_files.store_all()
+        for directory in self._link_directories():
+            for draft in [*directory.drafts.values(), *directory.overwriting.values()]:
+                if draft.dirty and not looks_temporary(draft.name):
+                    _log.warning("%s/%s was not finished, and has not become a job", directory, draft.name)
+                await directory.drop(draft)
+
+    def _link_directories(self) -> Iterator[LinkDirectory]:
+        for task in self.top.tasks.values():
+            yield from task.links.values()
+
+
+def _fixed(directory: Node) -> Mapping[str, Node]:
+    """Give what is in a directory that never changes."""
+    match directory:
+        case Top():
+            return directory.tasks
+        case TaskDirectory():
+            return directory.links
+    raise Refusal(errno.ENOTDIR)
+
+
+def _changeable(directory: Node) -> LinkDirectory:
+    if not isinstance(directory, LinkDirectory):
+        raise Refusal(errno.EPERM)
+    return directory
+
+
+def _change_draft(draft: Draft, changes: Changes) -> None:
+    if changes.permissions is not None:
+        draft.permissions = changes.permissions & 0o7777
+    if changes.user is not None or changes.group is not None:
+        user, group = draft.owner or (os.getuid(), os.getgid())
+        draft.owner = (
+            user if changes.user is None else changes.user,
+            group if changes.group is None else changes.group,
+        )
+
+
+def _changes_nothing(node: Node, changes: Changes) -> bool:
+    """Tell whether a node, whose attributes cannot be changed, has those that it is to have."""
+    present = (brief_attributes(node).mode & 0o7777, os.getuid(), os.getgid())
+    wanted = (changes.permissions, changes.user, changes.group)
+    return all(one is None or one == other for one, other in zip(wanted, present, strict=True))

@@ -1,0 +1,293 @@
+"""The directory of a link: the jobs of its repository, and files that are being written.
+
+A job that is being overwritten keeps its value, and its name, until the new one is whole. A job that is renamed to what
+cannot be a job id, as editors do with a file before they write it anew, stays in the repository as well: it is only
+hidden, until the new value takes its place, or the file under the other name is deleted.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from pydatatask_cli.fuse.draft import Draft
+from pydatatask_cli.fuse.refusals import Refusal
+from pydatatask_cli.fuse.store import Store
+from pydatatask_cli.names import Data
+
+__all__ = ["DraftFile", "JobFile", "LinkDirectory"]
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """A job of a repository."""
+
+    directory: LinkDirectory
+    """Where it is."""
+
+    name: str
+    """The job."""
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.directory}/{self.name}"
+
+
+@dataclass(frozen=True)
+class DraftFile:
+    """A file that is no job, or none yet."""
+
+    directory: LinkDirectory
+    """Where it is."""
+
+    draft: Draft
+    """What has been written."""
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.directory}/{self.draft.name}"
+
+
+class LinkDirectory:
+    """The directory of a link.
+
+    :param data: The link.
+    :param forget: Ends what a job stands for, before it is deleted.
+    """
+
+    def __init__(self, data: Data, forget: Callable[[str], Awaitable[None]]) -> None:
+        self.data = data
+        self.store = Store(data.repository)
+        self.drafts: dict[str, Draft] = {}
+        """The files that are no jobs, or none yet, by name."""
+        self.overwriting: dict[str, Draft] = {}
+        """What is to become of jobs that are open for writing."""
+        self._hidden: dict[str, Draft] = {}
+        self._forget = forget
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.data.task.name}/{self.data.name}"
+
+    async def find(self, name: str) -> JobFile | DraftFile:
+        """Find a file.
+
+        :param name: What it is called.
+        :raises Refusal: There is none.
+        """
+        if name in self.drafts:
+            return DraftFile(self, self.drafts[name])
+        if name in self._hidden or not await self.store.contains(name):
+            raise Refusal(errno.ENOENT)
+        return JobFile(self, name)
+
+    async def files(self) -> dict[str, JobFile | DraftFile]:
+        """List the files by name."""
+        jobs = sorted(await self.store.jobs() - self._hidden.keys())
+        found: dict[str, JobFile | DraftFile] = {job: JobFile(self, job) for job in jobs}
+        return found | {name: DraftFile(self, draft) for name, draft in self.drafts.items()}
+
+    def create(self, name: str) -> DraftFile:
+        """Make a file that is not there yet.
+
+        :param name: What to call it.
+        :raises Refusal: The repository holds neither blobs nor records, or there is such a file.
+        """
+        if not self.store.is_writable:
+            raise Refusal(errno.EPERM)
+        if name in self.drafts:
+            raise Refusal(errno.EEXIST)
+        draft = self.drafts[name] = Draft(name)
+        return DraftFile(self, draft)
+
+    def overwrite(self, job: str) -> Draft:
+        """Begin to write the value of a job, or join those who are at it.
+
+        :param job: The job.
+        :raises Refusal: The repository holds neither blobs nor records.
+        """
+        if not self.store.is_writable:
+            raise Refusal(errno.EACCES)
+        if job not in self.overwriting:
+            self.overwriting[job] = Draft(job, lambda: self.store.open(job))
+        return self.overwriting[job]
+
+    async def make_directory(self, name: str) -> JobFile:
+        """Make a job whose value is a directory.
+
+        :param name: The job.
+        :raises Refusal: The jobs of this repository are no directories, or the name is no job id.
+        """
+        if not self.store.has_directories:
+            raise Refusal(errno.EPERM)
+        if not self.store.admits(name):
+            raise Refusal(errno.EINVAL)
+        await self.store.make_directory(name)
+        return JobFile(self, name)
+
+    async def save(self, draft: Draft) -> None:
+        """Make what was written the value of its job, if there is anything new, and its name is a job id.
+
+        :param draft: A draft of this directory.
+        """
+        async with draft.turn:
+            if draft.dirty and not draft.removed and self.store.admits(draft.name):
+                await self._save(draft)
+
+    async def _save(self, draft: Draft) -> None:
+        content = draft.content()
+        draft.dirty = False
+        try:
+            await self.store.write(draft.name, content)
+        except BaseException:
+            draft.dirty = True
+            raise
+        draft.stored = True
+        self._unhide(draft.name)
+
+    async def retire(self, draft: Draft) -> None:
+        """Take a draft out of the directory if it has become a job, or was to be one.
+
+        :param draft: A draft of this directory, which nobody writes any more.
+        """
+        if draft.stored or self.overwriting.get(draft.name) is draft:
+            await self.drop(draft)
+
+    async def drop(self, draft: Draft) -> None:
+        """Take a draft out of the directory, whatever was written.
+
+        :param draft: A draft of this directory.
+        """
+        draft.removed = True
+        for place in (self.overwriting, self.drafts):
+            if place.get(draft.name) is draft:
+                del place[draft.name]
+        await draft.close()
+
+    async def remove(self, name: str) -> JobFile | DraftFile:
+        """Delete a file; a job's goes with what the job stands for, a process say.
+
+        :param name: What it is called.
+        :returns: What was deleted.
+        :raises Refusal: It is not there, or the repository allows no deletes.
+        """
+        file = await self.find(name)
+        if isinstance(file, JobFile):
+            await self._delete(name)
+        else:
+            async with file.draft.turn:
+                job = name if file.draft.stored else file.draft.stands_for
+                if job is not None:
+                    await self._delete(job)
+                await self.drop(file.draft)
+        return file
+
+    async def _delete(self, job: str) -> None:
+        if not self.store.allows_deletes:
+            raise Refusal(errno.EPERM)
+        draft = self.overwriting.get(job)
+        async with draft.turn if draft is not None else nullcontext():
+            await self._forget(job)
+            await self.store.repository.delete(job)
+            self._unhide(job)
+            if draft is not None:
+                await self.drop(draft)
+
+    async def rename(self, old: str, new: str, may_replace: bool) -> None:
+        """Call a file by another name; a temporary file becomes a job if the name is a job id.
+
+        :param old: What it is called.
+        :param new: What to call it.
+        :param may_replace: Whether a file of that name may be replaced.
+        :raises Refusal: It cannot be.
+        """
+        file = await self.find(old)
+        if not may_replace and await self.has(new):
+            raise Refusal(errno.EEXIST)
+        if old == new:
+            return
+        if isinstance(file, JobFile):
+            await self._rename_job(old, new)
+        else:
+            async with file.draft.turn:
+                await self._rename_draft(file.draft, new)
+
+    async def has(self, name: str) -> bool:
+        """Tell whether there is a file of a name.
+
+        :param name: The name.
+        """
+        try:
+            await self.find(name)
+        except Refusal:
+            return False
+        return True
+
+    async def _rename_job(self, old: str, new: str) -> None:
+        if not (self.store.is_writable and self.store.allows_deletes):
+            raise Refusal(errno.EPERM)
+        draft = self.overwriting.get(old) or Draft(old, lambda: self.store.open(old))
+        await draft.load()
+        self.overwriting.pop(old, None)
+        self.drafts[old] = draft
+        self._hide(old, draft)
+        try:
+            async with draft.turn:
+                await self._rename_draft(draft, new)
+        except BaseException:
+            self._unhide(old)
+            await self.drop(draft)
+            raise
+
+    async def _rename_draft(self, draft: Draft, new: str) -> None:
+        job = draft.name if draft.stored else draft.stands_for
+        if job == new and not draft.dirty:
+            self._unhide(new)
+            await self.drop(draft)
+            return
+        old, replaced = draft.name, self.drafts.get(new)
+        if replaced is not None:
+            async with replaced.turn:
+                await self.drop(replaced)
+        self._move(draft, new)
+        try:
+            await self._settle(draft, job)
+        except BaseException:
+            self._move(draft, old)
+            draft.stored = job == old
+            raise
+
+    def _move(self, draft: Draft, name: str) -> None:
+        del self.drafts[draft.name]
+        self.drafts[name] = draft
+        draft.name, draft.stored = name, False
+
+    async def _settle(self, draft: Draft, job: str | None) -> None:
+        """Make a draft under its new name a job, or what hides one.
+
+        :param draft: The draft.
+        :param job: The job that it was under its old name.
+        """
+        if not self.store.admits(draft.name):
+            if job is not None:
+                self._hide(job, draft)
+            return
+        if not (draft.busy and draft.dirty):
+            await self._save(draft)
+        if job is not None and job != draft.name:
+            await self._delete(job)
+        if not draft.writers:
+            await self.retire(draft)
+
+    def _hide(self, job: str, draft: Draft) -> None:
+        self._hidden[job] = draft
+        draft.stands_for = job
+
+    def _unhide(self, job: str) -> None:
+        draft = self._hidden.pop(job, None)
+        if draft is not None:
+            draft.stands_for = None

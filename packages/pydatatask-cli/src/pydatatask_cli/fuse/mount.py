@@ -1,0 +1,81 @@
+"""Mounting a pipeline, for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.fuse.binding import Fuse, load_fuse
+from pydatatask_cli.fuse.event_loop import TrioOnAsyncio
+from pydatatask_cli.fuse.filesystem import FileSystem
+from pydatatask_cli.fuse.mountpoint import check_device, check_mountpoint
+from pydatatask_cli.fuse.operations import Operations
+from pydatatask_core.clean_up import clean_up
+from pydatatask_core.pipeline import Pipeline
+
+__all__ = ["mount"]
+
+_OPTIONS = frozenset({"default_permissions", "fsname=pydatatask", "subtype=pydatatask"})
+_AT_A_TIME = 64
+_SECONDS_TO_END = 5.0
+"""How long requests that are under way are waited for when the mount is to end."""
+_SECONDS_TO_STORE = 60.0
+"""How long it may take to store what was closed just before."""
+
+
+async def mount(pipeline: Pipeline, directory: str, mounted: Callable[[], None]) -> None:
+    """Mount a pipeline until it is unmounted, or this is cancelled, which unmounts it.
+
+    :param pipeline: The pipeline, which is open.
+    :param directory: Where: an empty directory.
+    :param mounted: Called once the file system is there.
+    :raises MissingExtraError: pyfuse3 is not installed.
+    :raises UsageError: Nothing can be mounted at this directory.
+    :raises CommandFailedError: Nothing can be mounted by this process, or on this machine.
+    """
+    fuse = load_fuse()
+    await asyncio.to_thread(check_device)
+    mountpoint = await asyncio.to_thread(check_mountpoint, directory)
+    fuse.trio = TrioOnAsyncio()
+    filesystem = FileSystem(pipeline, mountpoint)
+    try:
+        fuse.init(Operations(fuse, filesystem), mountpoint, _OPTIONS)
+    except RuntimeError as error:
+        raise CommandFailedError(
+            f"{directory} cannot be mounted at ({error}); is fuse3 installed, and may this user mount?"
+        ) from error
+    try:
+        mounted()
+        await _serve(fuse, filesystem)
+    finally:
+        fuse.close()
+        await clean_up(filesystem.close(), _SECONDS_TO_STORE)
+
+
+async def _serve(fuse: Fuse, filesystem: FileSystem) -> None:
+    """Serve the file system until it is unmounted."""
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(filesystem.empty_files.watch())
+        try:
+            await _answer_requests(fuse)
+        finally:
+            watching.cancel()
+
+
+async def _answer_requests(fuse: Fuse) -> None:
+    requests = asyncio.create_task(fuse.main(min_tasks=2, max_tasks=_AT_A_TIME))
+    try:
+        await asyncio.wait({requests})
+    finally:
+        fuse.terminate()
+        await clean_up(_end(requests), 3 * _SECONDS_TO_END)
+    requests.result()
+
+
+async def _end(requests: asyncio.Task[None]) -> None:
+    """Wait for the requests that are under way, and cancel those that take too long."""
+    await asyncio.wait({requests}, timeout=_SECONDS_TO_END)
+    if not requests.done():
+        requests.cancel()
+        await asyncio.wait({requests}, timeout=_SECONDS_TO_END)

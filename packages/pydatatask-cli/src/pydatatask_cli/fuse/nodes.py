@@ -1,0 +1,57 @@
+"""What there is in the file system: a directory at the top, in it one for each task, in these one for each link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from typing_extensions import override
+
+from pydatatask_cli.deletion import forget
+from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
+from pydatatask_cli.names import Data, all_data
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.tasks import Task
+
+__all__ = ["Node", "TaskDirectory", "Top"]
+
+
+class TaskDirectory:
+    """The directory of a task.
+
+    :param pipeline: The pipeline that the task is part of.
+    :param task: The task.
+    """
+
+    def __init__(self, pipeline: Pipeline, task: Task) -> None:
+        self.name = task.name
+        self.links: Mapping[str, LinkDirectory] = {
+            data.name: _link_directory(pipeline, data) for data in all_data(task)
+        }
+
+    @override
+    def __str__(self) -> str:
+        return self.name
+
+
+class Top:
+    """The directory that has all the others.
+
+    :param pipeline: The pipeline.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.tasks: Mapping[str, TaskDirectory] = {
+            name: TaskDirectory(pipeline, task) for name, task in pipeline.tasks.items()
+        }
+
+    @override
+    def __str__(self) -> str:
+        return "/"
+
+
+Node = Top | TaskDirectory | LinkDirectory | JobFile | DraftFile
+"""Whatever has an inode."""
+
+
+def _link_directory(pipeline: Pipeline, data: Data) -> LinkDirectory:
+    return LinkDirectory(data, lambda job: forget(pipeline, data.repository, job))

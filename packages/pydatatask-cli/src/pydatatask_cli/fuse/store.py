@@ -1,0 +1,226 @@
+"""A linked repository as a place of files: what kind they are, what is in them, and how new ones get there."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+from typing_extensions import override
+
+from pydatatask_cli.deletion import refuses_deletes
+from pydatatask_cli.fuse.refusals import Refusal
+from pydatatask_cli.fuse.spool import Spool
+from pydatatask_cli.records import parse_record, record_text
+from pydatatask_core.algebra import listed
+from pydatatask_core.blobs import BlobRepository
+from pydatatask_core.errors import JobNotFoundError
+from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.repository import DIRECT, Repository
+from pydatatask_core.sizes import SizedRepository
+from pydatatask_core.stream_bases import ReadStreamBase
+from pydatatask_core.streams import AReadStream
+from pydatatask_core.translation import Resolved, TranslatedRepository, resolve
+from pydatatask_storage.file_base import FileRepositoryBase
+
+__all__ = ["Kind", "Store"]
+
+_BLOCK = 1 << 20
+_LARGEST_RECORD = 64 << 20
+"""Records are loaded into memory; a file that is larger than this is none."""
+
+
+class Kind(Enum):
+    """What the jobs of a repository look like."""
+
+    LINK = "link"
+    """A symbolic link to the file or directory that a local repository has."""
+
+    BLOB = "blob"
+    """A file with the value of a blob."""
+
+    RECORD = "record"
+    """A file with a record as YAML."""
+
+    BARE = "bare"
+    """An empty file, since a job is there, and that is all that there is to it."""
+
+
+@runtime_checkable
+class _HasDirectories(Protocol):
+    """A repository whose jobs are directories."""
+
+    async def mkdir(self, job: str) -> None: ...
+
+
+class Store:
+    """A linked repository, views included, in terms of files.
+
+    :param repository: The repository.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        behind = _behind(repository)
+        self.kind = _kind(behind)
+        """What its jobs look like."""
+        self.is_writable = isinstance(behind, BlobRepository | MetadataRepository)
+        """Whether values can be put into it."""
+        self.has_directories = isinstance(behind, _HasDirectories)
+        """Whether a job is made by making a directory."""
+        self.allows_deletes = not refuses_deletes(repository)
+        """Whether jobs can be deleted from it."""
+        self._validated = False
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.repository.describe()}>"
+
+    def admits(self, name: str) -> bool:
+        """Tell whether a file of this name can be a job.
+
+        :param name: The name of a file.
+        """
+        return self.repository.admits(name)
+
+    async def contains(self, job: str) -> bool:
+        """Tell whether a job is there.
+
+        :param job: Any string.
+        """
+        return self.admits(job) and await self.repository.contains(job)
+
+    async def jobs(self) -> AbstractSet[str]:
+        """List the jobs that can be shown as files."""
+        jobs = await listed(DIRECT, self.repository)
+        return {job for job in jobs if "/" not in job and "\0" not in job and job not in (".", "..")}
+
+    async def size(self, job: str) -> int | None:
+        """Tell how many bytes a job's file has, or None if it cannot be told without reading it.
+
+        :param job: The job.
+        :raises JobNotFoundError: The job is not there, and that was noticed.
+        """
+        if self.kind is Kind.BARE:
+            return 0
+        there = await resolve(self.repository, job)
+        if self.kind is Kind.LINK:
+            return len(os.fsencode(await _path(there)))
+        if self.kind is Kind.BLOB and isinstance(there.repository, SizedRepository):
+            return await there.repository.size(there.job)
+        return None
+
+    async def path(self, job: str) -> str:
+        """Give what the symbolic link of a job points at.
+
+        :param job: The job.
+        """
+        return await _path(await resolve(self.repository, job))
+
+    async def open(self, job: str) -> AReadStream:
+        """Open what is in a job's file.
+
+        :param job: The job.
+        :raises JobNotFoundError: The job is not there.
+        """
+        there = await resolve(self.repository, job)
+        if isinstance(there.repository, BlobRepository):
+            return await there.repository.open(there.job, "rb")
+        if isinstance(there.repository, MetadataRepository):
+            return await _open_record(there)
+        return _Bytes(b"")
+
+    async def write(self, job: str, spool: Spool) -> None:
+        """Make a file the value of a job; a repository of records takes YAML only.
+
+        :param job: The job.
+        :param spool: What is in the file.
+        :raises UsageError: It is to be a record, and is no valid YAML.
+        """
+        there = await self._to_write(job)
+        name = f"job {there.job!r} of {there.repository.describe()}"
+        if isinstance(there.repository, MetadataRepository):
+            record = await asyncio.to_thread(parse_record, await _record_bytes(spool), f"what was written as {name}")
+            if not isinstance(there.repository, BlobRepository):
+                await there.repository.dump(there.job, record)
+                return
+        assert isinstance(there.repository, BlobRepository)
+        async with await there.repository.open(there.job, "wb") as writer:
+            at = 0
+            while block := await spool.read(at, _BLOCK):
+                await writer.write(block)
+                at += len(block)
+
+    async def make_directory(self, job: str) -> None:
+        """Make the directory of a job.
+
+        :param job: The job.
+        """
+        there = await self._to_write(job)
+        assert isinstance(there.repository, _HasDirectories)
+        await there.repository.mkdir(there.job)
+
+    async def _to_write(self, job: str) -> Resolved:
+        """Find out where a value is to go; the first time, see that it can, as the pipeline was opened for looking."""
+        there = await resolve(self.repository, job)
+        there.repository.require_valid(there.job)
+        if not self._validated:
+            await there.repository.validate()
+            self._validated = True
+        return there
+
+
+def _behind(repository: Repository) -> Repository:
+    while isinstance(repository, TranslatedRepository):
+        repository = repository.base
+    return repository
+
+
+def _kind(repository: Repository) -> Kind:
+    kinds: tuple[tuple[type[Repository], Kind], ...] = (
+        (FileRepositoryBase, Kind.LINK),
+        (BlobRepository, Kind.BLOB),
+        (MetadataRepository, Kind.RECORD),
+    )
+    return next((kind for base, kind in kinds if isinstance(repository, base)), Kind.BARE)
+
+
+async def _path(there: Resolved) -> str:
+    assert isinstance(there.repository, FileRepositoryBase)
+    if there.repository.case_insensitive:  # then a job's file may have another name than the computed one
+        return await FileRepositoryBase.info(there.repository, there.job)
+    return str(there.repository.fullpath(there.job))
+
+
+async def _open_record(there: Resolved) -> AReadStream:
+    if not await there.repository.contains(there.job):
+        raise JobNotFoundError(there.job, there.repository.describe())
+    record = await there.repository.info(there.job)
+    text = await asyncio.to_thread(record_text, record, f"job {there.job!r} of {there.repository.describe()}")
+    return _Bytes(text.encode())
+
+
+async def _record_bytes(spool: Spool) -> bytes:
+    if spool.size > _LARGEST_RECORD:
+        raise Refusal(errno.EFBIG)
+    return await spool.read(0, spool.size)
+
+
+class _Bytes(ReadStreamBase):
+    """A stream of bytes that are at hand."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
+
+    @override
+    async def read(self, n: int | None = None) -> bytes:
+        end = len(self._rest) if n is None or n < 0 else n
+        piece, self._rest = self._rest[:end], self._rest[end:]
+        return piece
+
+    @override
+    async def close(self) -> None:
+        self._rest = b""
