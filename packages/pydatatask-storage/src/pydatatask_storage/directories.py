@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from typing_extensions import override
 
 from pydatatask_core.offload import offload
+from pydatatask_storage.directory_listing import PlainTest
 from pydatatask_storage.directory_removal import remove_directory
 from pydatatask_storage.file_base import FileRepositoryBase
 from pydatatask_storage.file_failures import unwritable
@@ -92,10 +93,15 @@ class DirectoryRepository(FileRepositoryBase):
         return stat.S_ISDIR(os.stat(path).st_mode) and not (self.discard_empty and _is_empty(path))
 
     @override
-    def _is_member_entry(self, entry: os.DirEntry[str]) -> bool:
-        return entry.is_dir() and not (self.discard_empty and _is_empty(entry.path))
+    def _plain_test(self) -> PlainTest:
+        return _look_inside if self.discard_empty else os.DirEntry.is_dir
 
 
 def _is_empty(directory: str) -> bool:
     with os.scandir(directory) as entries:
         return next(entries, None) is None
+
+
+def _look_inside(entry: os.DirEntry[str], *, follow_symlinks: bool) -> bool:
+    """Say of no entry that it is a member: one has to look."""
+    return False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pydatatask_storage.extension import Extension
 from pydatatask_storage.file_failures import NO_SUCH_FILE
 from pydatatask_storage.staged_files import is_staged_name
 
-__all__ = ["Listing", "list_directory"]
+__all__ = ["Listing", "PlainTest", "list_directory"]
 
 
 class Listing(NamedTuple):
@@ -23,32 +23,51 @@ class Listing(NamedTuple):
     """Whether there are links among the entries, so that what is a member may change without the directory changing."""
 
 
-def list_directory(directory: str, extension: Extension, is_member: Callable[[os.DirEntry[str]], bool]) -> Listing:
+class PlainTest(Protocol):
+    """``os.DirEntry.is_file`` and the like."""
+
+    def __call__(self, entry: os.DirEntry[str], /, *, follow_symlinks: bool) -> bool:
+        """Tell whether an entry is of the right kind.
+
+        :param entry: An entry of a directory.
+        :param follow_symlinks: False, as links are looked at in another way.
+        """
+        ...
+
+
+def list_directory(
+    directory: str, extension: Extension, is_plain: PlainTest, is_member: Callable[[str], bool]
+) -> Listing:
     """List the jobs of a directory. Where it tells what is a file, no file is looked at.
 
     :param directory: The directory.
     :param extension: What the names of members end with.
-    :param is_member: Whether an entry is of the right kind; a link is to be followed.
+    :param is_plain: Tells of an entry whether it is no link and of the right kind, as far as the directory knows.
+    :param is_member: Tells of the path of any other entry whether it is a member all the same.
     :raises OSError: The directory cannot be listed.
     """
     jobs: list[str] = []
-    has_links = False
-    job_of = extension.job_of
+    others: list[tuple[str, os.DirEntry[str]]] = []
+    text, cut = extension.text, -len(extension.text) or None
+    wary = extension.may_end_staged_names
     with os.scandir(directory) as entries:
         for entry in entries:
             name = entry.name
-            job = job_of(name)
-            if job is None or (name[0] == "." and is_staged_name(name)):
+            job = name[:cut] if name.endswith(text) else extension.job_of(name)
+            if job is None or (wary and is_staged_name(name)):
                 continue
-            has_links = has_links or entry.is_symlink()
-            if _answer(is_member, entry):
+            if is_plain(entry, follow_symlinks=False):
                 jobs.append(job)
+            else:
+                others.append((job, entry))
+    jobs += [job for job, entry in others if _answer(is_member, entry.path)]
+    has_links = any(entry.is_symlink() for _, entry in others)
     return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links)
 
 
-def _answer(is_member: Callable[[os.DirEntry[str]], bool], entry: os.DirEntry[str]) -> bool:
+def _answer(is_member: Callable[[str], bool], path: str) -> bool:
     try:
-        return is_member(entry)
+        return is_member(path)
     except OSError as error:
         if error.errno not in NO_SUCH_FILE:
             raise

@@ -17,7 +17,7 @@ from pydatatask_core.offload import offload
 from pydatatask_core.overriding import ID_RULES, LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repository import Repository
 from pydatatask_storage.directory_access import make_ready
-from pydatatask_storage.directory_listing import list_directory
+from pydatatask_storage.directory_listing import PlainTest, list_directory
 from pydatatask_storage.directory_revision import directory_revision
 from pydatatask_storage.extension import Extension
 from pydatatask_storage.file_failures import NO_SUCH_FILE, failure, unwritable
@@ -158,14 +158,14 @@ class FileRepositoryBase(Repository, ABC):
         os.stat(path)
         return True
 
-    def _is_member_entry(self, entry: os.DirEntry[str]) -> bool:
-        """Tell the same of an entry of the directory, without looking at the file if that can be avoided."""
-        return not entry.is_symlink() or self._is_member(entry.path)
+    def _plain_test(self) -> PlainTest:
+        """Give a function that tells the same of an entry of the directory, without looking at what is there."""
+        return _is_no_link
 
     def _paths(self, job: str) -> Sequence[str]:
         """List the paths at which a job's file may lie, the exact one first."""
-        if overrides(self, FileRepositoryBase, ("fullpath",)):
-            return [os.fspath(self.fullpath(job))]
+        if not self.case_insensitive or self._has_own_paths():
+            return [self._exact_path(job)]
         directory = str(self.basedir)
         return [f"{directory}/{name}" for name in self._extension.names_of(job, directory)]
 
@@ -190,13 +190,21 @@ class FileRepositoryBase(Repository, ABC):
 
     def _usual_path(self, job: str) -> str:
         """Give the path at which a job's file lies, or would."""
-        if not self.case_insensitive:
+        exact = self._exact_path(job)
+        return (self._find(job) or exact) if self.case_insensitive else exact
+
+    def _exact_path(self, job: str) -> str:
+        """Give what :meth:`fullpath` gives, in a tenth of the time."""
+        if self._has_own_paths():
             return os.fspath(self.fullpath(job))
-        return self._find(job) or os.fspath(self.fullpath(job))
+        return f"{str(self.basedir).rstrip('/')}/{job}{self._extension.text}"
+
+    def _has_own_paths(self) -> bool:
+        return type(self).fullpath is not FileRepositoryBase.fullpath
 
     def _list(self) -> list[str]:
         try:
-            listing = list_directory(str(self.basedir), self._extension, self._is_member_entry)
+            listing = list_directory(str(self.basedir), self._extension, self._plain_test(), self._is_member)
         except FileNotFoundError:
             if self._may_be_absent:
                 return []
@@ -208,3 +216,7 @@ class FileRepositoryBase(Repository, ABC):
         """See that a job is absent because it is not there, and not because its directory is not."""
         if not self._may_be_absent:
             os.stat(f"{self.basedir}/")
+
+
+def _is_no_link(entry: os.DirEntry[str], *, follow_symlinks: bool) -> bool:
+    return not entry.is_symlink()

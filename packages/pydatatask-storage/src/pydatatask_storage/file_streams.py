@@ -13,6 +13,7 @@ from typing_extensions import override
 from pydatatask_core.clean_up import clean_up
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.offload import offload
+from pydatatask_core.repository import Repository
 from pydatatask_core.stream_bases import ReadStreamBase, WriteStreamBase
 from pydatatask_storage.binary_data import as_bytes
 from pydatatask_storage.file_failures import NO_SUCH_FILE, failure, unwritable
@@ -35,10 +36,10 @@ class FileReader(ReadStreamBase):
     """Reads a file. Its first piece is read in the hop that opens it; a file that ends there is closed at once.
 
     :param job: The job whose value is read.
-    :param store: What to call the repository.
+    :param store: The repository.
     """
 
-    def __init__(self, job: str, store: str) -> None:
+    def __init__(self, job: str, store: Repository) -> None:
         self._job = job
         self._store = store
         self._file: io.FileIO | None = None
@@ -49,7 +50,7 @@ class FileReader(ReadStreamBase):
 
     @override
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of job {self._job!r} of {self._store}>"
+        return f"<{type(self).__name__} of job {self._job!r} of {self._store.describe()}>"
 
     async def open(self, paths: Callable[[], Iterable[str]]) -> None:
         """Open the first of some files that is there.
@@ -60,9 +61,9 @@ class FileReader(ReadStreamBase):
         try:
             await offload(self._open, paths)
         except FileNotFoundError as error:
-            raise JobNotFoundError(self._job, self._store) from error
+            raise JobNotFoundError(self._job, self._store.describe()) from error
         except OSError as error:
-            raise failure(error, self._store, f"job {self._job!r} cannot be read") from error
+            raise failure(error, self._store.describe(), f"job {self._job!r} cannot be read") from error
         except BaseException:
             await clean_up(offload(self._release), _SECONDS_TO_CLEAN_UP)
             raise
@@ -108,7 +109,7 @@ class FileReader(ReadStreamBase):
         try:
             data = await offload(os.pread, self._file.fileno(), min(max(wanted, _AHEAD), _PIECE), self._offset)
         except OSError as error:
-            raise failure(error, self._store, f"job {self._job!r} cannot be read") from error
+            raise failure(error, self._store.describe(), f"job {self._job!r} cannot be read") from error
         self._buffer, self._at = data, 0
         self._offset += len(data)
         return bool(data)
@@ -151,11 +152,11 @@ class FileWriter(WriteStreamBase):
     """Writes a file by way of a staged one. A small value is staged and moved into place in one hop, at the end.
 
     :param job: The job whose value is written.
-    :param store: What to call the repository.
+    :param store: The repository.
     :param staged: Where the value goes.
     """
 
-    def __init__(self, job: str, store: str, staged: StagedFile) -> None:
+    def __init__(self, job: str, store: Repository, staged: StagedFile) -> None:
         self._job = job
         self._store = store
         self._staged = staged
@@ -165,7 +166,7 @@ class FileWriter(WriteStreamBase):
 
     @override
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of job {self._job!r} of {self._store}>"
+        return f"<{type(self).__name__} of job {self._job!r} of {self._store.describe()}>"
 
     @override
     async def _stage(self, data: bytes) -> None:
@@ -202,4 +203,4 @@ class FileWriter(WriteStreamBase):
         return gathered[0] if len(gathered) == 1 else b"".join(gathered)
 
     def _failure(self, error: OSError) -> Exception:
-        return unwritable(error, self._store, f"job {self._job!r} cannot be written")
+        return unwritable(error, self._store.describe(), f"job {self._job!r} cannot be written")

@@ -13,6 +13,7 @@ from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.offload import offload
 from pydatatask_core.overriding import overrides
 from pydatatask_core.streams import AReadStream, AWriteStream
+from pydatatask_storage.directory_listing import PlainTest
 from pydatatask_storage.file_base import FileRepositoryBase
 from pydatatask_storage.file_failures import NO_SUCH_FILE, unwritable
 from pydatatask_storage.file_streams import FileReader, FileWriter
@@ -46,14 +47,14 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
 
     @override
     async def open_reader(self, job: str) -> AReadStream:
-        reader = FileReader(job, self.describe())
+        reader = FileReader(job, self)
         await reader.open(lambda: self._paths(job))
         return reader
 
     @override
     async def open_writer(self, job: str) -> AWriteStream:
         target = await self._path_to_write(job)
-        return FileWriter(job, self.describe(), StagedFile(target, self.fsync))
+        return FileWriter(job, self, StagedFile(target, self.fsync))
 
     @override
     async def delete(self, job: str) -> None:
@@ -112,8 +113,8 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
         return stat.S_ISREG(os.stat(path).st_mode)
 
     @override
-    def _is_member_entry(self, entry: os.DirEntry[str]) -> bool:
-        return entry.is_file()
+    def _plain_test(self) -> PlainTest:
+        return os.DirEntry.is_file
 
 
 def _remove_file(path: str) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import time
+from contextlib import suppress
 
 from typing_extensions import override
 
@@ -37,7 +38,7 @@ def is_staged_name(name: str) -> bool:
 class StagedFile:
     """Bytes that become a file in one step. All methods block, and are called from a worker thread.
 
-    :param target: The path of the file.
+    :param target: The absolute path of the file.
     :param fsync: Whether the bytes are on the disk, and survive a power failure, once :meth:`commit` returns.
     """
 
@@ -57,10 +58,10 @@ class StagedFile:
         :param data: The bytes that come next.
         :raises OSError: They cannot be written, all of them.
         """
-        rest = memoryview(data)
         descriptor = self._open()
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        written = os.write(descriptor, data)
+        if written < len(data):
+            self.write(memoryview(data)[written:])
 
     def commit(self, data: bytes = b"") -> None:
         """Append the last bytes, and let what was staged take the place of the target.
@@ -97,18 +98,16 @@ class StagedFile:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            directory, name = os.path.split(self.target)
-            path = os.path.join(directory, staged_name(name))
+            directory, _, name = self.target.rpartition("/")
+            path = f"{directory}/{staged_name(name)}"
             self._descriptor = os.open(path, _NEW_FILE, 0o666)
             self._path = path
         return self._descriptor
 
     def _keep_mode(self, descriptor: int) -> None:
-        try:
-            replaced = os.stat(self.target)
-        except OSError:
-            return  # nothing is replaced but, at most, a broken link
-        os.fchmod(descriptor, stat.S_IMODE(replaced.st_mode))
+        if os.access(self.target, os.F_OK):  # half as long as an error of stat
+            with suppress(FileNotFoundError):
+                os.fchmod(descriptor, stat.S_IMODE(os.stat(self.target).st_mode))
 
 
 def _unlink_if_there(path: str) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import BrokenRecordError, RecordTypeError
+from pydatatask_storage.record_yaml import usual_text
 
 if TYPE_CHECKING:
     from yaml import SafeDumper, SafeLoader
@@ -58,6 +59,9 @@ def dump_record(record: Any, name: str) -> bytes:
     :raises RecordTypeError: The record has something in it that YAML's safe dumper does not take, or that could not be
         read back.
     """
+    usual = usual_text(record)
+    if usual is not None:
+        return usual.encode("ascii")
     import yaml
 
     try:
