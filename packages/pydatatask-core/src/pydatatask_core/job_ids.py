@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection
 from functools import lru_cache
 
 __all__ = ["CHARSET", "MAX_LENGTH", "are_usual_ids", "is_job_id"]
@@ -36,10 +36,11 @@ def is_job_id(job: str, charset: str = CHARSET, charset_start_end: str = CHARSET
     return job[0] in ends and job[-1] in ends and _alphabet(charset).issuperset(job)
 
 
-def are_usual_ids(jobs: AbstractSet[str]) -> bool:
+def are_usual_ids(jobs: Collection[str]) -> bool:
     """Tell whether all of many strings are job ids by the usual rule.
 
-    They are tested as one string, which takes a third of the time of a test for each.
+    They are tested as one string, which takes a third of the time of a test for each. It takes least where they come in
+    the order in which they were made, as in a list or a dict: a set leads all over the memory.
 
     :param jobs: The candidates.
     """

@@ -15,6 +15,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Hashable,
     Iterable,
     Mapping,
@@ -112,7 +113,7 @@ class Repository(ABC):
             else:
                 self._skip(job)
 
-    def filter_keys(self, candidates: Iterable[str]) -> set[str]:
+    def filter_keys(self, candidates: Collection[str]) -> set[str]:
         """Do what :meth:`filter_jobs` does for many candidates at once.
 
         :param candidates: Strings that may be job ids.
@@ -120,7 +121,7 @@ class Repository(ABC):
         """
         jobs = set(candidates)
         if self.has_usual_ids():
-            if are_usual_ids(jobs):
+            if are_usual_ids(candidates):
                 return jobs
             good = {job for job in jobs if is_job_id(job)}
         else:

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
+from types import CodeType, FunctionType
 from typing import Any
 
 from pydatatask_core.errors import DefinitionError, FunctionBindingError
@@ -60,6 +61,17 @@ class BoundFunction:
         if self.takes_job:
             return self.func(job=job, **self.repositories)
         return self.func(**self.repositories)
+
+    def caller(self) -> Callable[[str], Any]:
+        """Give what does the same as calling this object, in half the time where the function's own code allows that.
+
+        The job goes by position where it is the first parameter of the code itself, not of a signature that a
+        decorator has copied.
+        """
+        code: CodeType | None = self.func.__code__ if isinstance(self.func, FunctionType) else None
+        if self.positional_values is None and self.takes_job and code and code.co_varnames[:1] == (_JOB,):
+            return functools.partial(self.func, **self.repositories) if code.co_argcount else self
+        return self
 
     def _call_with_positional(self, job: str, values: Mapping[str, object]) -> Any:
         args = [job if name == _JOB else values[name] for name in self.positional]

@@ -47,8 +47,9 @@ def function_runner(task: str, function: BoundFunction) -> FunctionRunner:
     :param task: The name of the task, for messages.
     :param function: The function, which takes the job.
     """
-    kind = _CoroutineRunner if is_coroutine_function(function.func) else _ThreadRunner
-    return kind(task, function)
+    if is_coroutine_function(function.func):
+        return _CoroutineRunner(task, function.caller())
+    return _ThreadRunner(task, function)
 
 
 class _CoroutineRunner:

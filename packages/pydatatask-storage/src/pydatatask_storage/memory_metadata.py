@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from pydatatask_core.job_ids import is_job_id
+from pydatatask_core.job_ids import MAX_LENGTH
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.overriding import MEMBERSHIP, overrides
 from pydatatask_storage.memory import DictRepository
@@ -30,7 +30,7 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         :param job: The job whose value to give.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
-        if not (self.usual_ids and is_job_id(job)):
+        if not (self.usual_ids and job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):  # the usual rule
             self.require_valid(job)
         return self.data.get(job)
 
@@ -49,6 +49,6 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         :param data: Any object.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
-        if not (self.usual_ids and is_job_id(job)):
+        if not (self.usual_ids and job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):
             self.require_valid(job)
         self.data[job] = data

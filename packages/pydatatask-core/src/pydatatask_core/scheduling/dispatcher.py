@@ -136,7 +136,7 @@ class Dispatcher:
         self._holds = {}
         if self._backlog.release():
             for task in self._backlog.waiting():
-                self._staff(task, most=None if task.runs_in_process else 1)  # more follow once it has found room
+                self._staff(task, most=1)  # more follow once it has found room
 
     def stop(self) -> None:
         """Launch nothing more. Workers whose jobs swallow a cancellation come to an end by that too."""
@@ -150,6 +150,9 @@ class Dispatcher:
     def _staff(self, task: Task, most: int | None = None) -> None:
         """See to it that there are workers for the jobs of a task that may be taken now.
 
+        In this process, one at a time: it sees to the next when it takes its first job. Of jobs that never suspend it
+        has done a good many before that one gets its turn, so that few are started in vain.
+
         :param task: The task.
         :param most: How many workers to add at most.
         """
@@ -160,7 +163,8 @@ class Dispatcher:
         lane = self._lane(task)
         work = self._run_jobs if task.runs_in_process else self._offer_jobs
         wanted = min(self._width - lane.workers, waiting)
-        for _ in range(wanted if most is None else min(wanted, most)):
+        limit = 1 if task.runs_in_process else most
+        for _ in range(wanted if limit is None else min(wanted, limit)):
             lane.workers += 1
             self._workers += 1
             self._group.create_task(self._employ(lane, work), name=f"pydatatask: launching {task.name}")
@@ -182,7 +186,7 @@ class Dispatcher:
         task, in_flight = lane.task, lane.in_flight
         launch, backlog = self._launch, self._backlog
         yield_at = time.monotonic() + SLICE_SECONDS
-        top = backlog.top
+        top: Level | None = None  # the first job counts as the beginning of a level: there may be work for others
         while (job := backlog.take_offered(task)) is not None:
             in_flight.add(job)
             if lane.watchers:
