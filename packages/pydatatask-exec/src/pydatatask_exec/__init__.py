@@ -10,21 +10,27 @@ from pydatatask_exec.inprocess import InProcessSyncTask as InProcessSyncTask
 from pydatatask_exec.kube_function_task import KubeFunctionTask as KubeFunctionTask
 from pydatatask_exec.kube_task import KubeTask as KubeTask
 from pydatatask_exec.live_pods import LiveKubeRepository as LiveKubeRepository
+from pydatatask_exec.local_manager import LocalLinuxManager as LocalLinuxManager
 from pydatatask_exec.pod_manager import PodManager as PodManager
 from pydatatask_exec.pod_watch import WatchTimes as WatchTimes
+from pydatatask_exec.process_manager import AbstractProcessManager as AbstractProcessManager
+from pydatatask_exec.process_task import ProcessTask as ProcessTask
 from pydatatask_exec.stdout_marker import STDOUT as STDOUT
 from pydatatask_exec.stdout_marker import StderrIsStdout as StderrIsStdout
 from pydatatask_exec.templates import Template as Template
 
 __all__ = [
     "STDOUT",
+    "AbstractProcessManager",
     "FunctionTaskProtocol",
     "InProcessSyncTask",
     "KubeFunctionTask",
     "KubeTask",
     "LiveKubeRepository",
+    "LocalLinuxManager",
     "PlainFunctionProtocol",
     "PodManager",
+    "ProcessTask",
     "RequestLimits",
     "StderrIsStdout",
     "TaskFunction",

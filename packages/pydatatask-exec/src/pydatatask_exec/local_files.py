@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from typing_extensions import override
@@ -75,7 +74,7 @@ class LocalWriter(WriteStreamBase):
 
         :param path: The target.
         """
-        staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        staged = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
         descriptor = await offload(os.open, staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         return cls(path, staged, descriptor)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -31,14 +29,15 @@ def claim_and_start(root: Path, order: Order) -> ProcessIdentity | None:
     :returns: The identity of the process, or None if the job has a directory already.
     """
     directory = root / order.job
+    path = str(directory)
     try:
-        os.mkdir(directory, 0o700)
+        os.mkdir(path, 0o700)
     except FileExistsError:
         return None
     try:
         return ProcessIdentity.now(_fill_and_start(directory, order))
     except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove_tree(path)
         raise
 
 
@@ -177,7 +176,7 @@ def retire(root: Path, retired: Path, jobs: Collection[str]) -> list[str]:
     """
     names: list[str] = []
     for job in jobs:
-        name = f"{job}.{secrets.token_hex(4)}"
+        name = f"{job}.{os.urandom(4).hex()}"
         try:
             os.rename(f"{root}/{job}", f"{retired}/{name}")
         except FileNotFoundError:
@@ -199,7 +198,7 @@ def remove(directory: Path, names: Collection[str]) -> None:
         try:
             _remove_flat(path)
         except OSError:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove_tree(path)
 
 
 def _remove_flat(path: str) -> None:
@@ -208,3 +207,9 @@ def _remove_flat(path: str) -> None:
         for entry in entries:
             os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
     os.rmdir(path)
+
+
+def _remove_tree(path: str) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)

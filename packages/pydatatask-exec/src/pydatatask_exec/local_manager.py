@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from pathlib import Path
 from typing import Literal, overload
 
@@ -105,6 +104,8 @@ class LocalLinuxManager(AbstractProcessManager):
 
     @override
     async def rmtree(self, path: Path) -> None:
+        import shutil
+
         await asyncio.to_thread(shutil.rmtree, path)
 
     @override
