@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pydatatask_core.access import Access, validation_access
-from pydatatask_core.errors import StoreFailedError, UnwritableStoreError
+from pydatatask_core.errors import StoreFailedError, StoreRefusedError, UnwritableStoreError
 from pydatatask_storage import DirectoryRepository, FileRepository, FileRepositoryBase, YamlMetadataFileRepository
 
 Kind = type[FileRepository] | type[DirectoryRepository]
@@ -36,14 +36,14 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "readonly"
     place.mkdir()
     (place / "first").write_text("value")
-    if os.geteuid():
-        place.chmod(0o500)
-        yield place
-        place.chmod(0o700)
-    else:
+    place.chmod(0o500)
+    if os.access(place, os.W_OK):
         with mounted(place, "--bind", str(place)):
             subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
             yield place
+    else:
+        yield place
+    place.chmod(0o700)
 
 
 @pytest.fixture
@@ -175,3 +175,22 @@ async def test_without_the_right_to_look_a_job_is_not_absent(tmp_path: Path) -> 
         await repository.contains("first")
     with pytest.raises(StoreFailedError, match=str(tmp_path / "loop")):
         await repository.keys()
+
+
+async def test_what_may_not_be_looked_at_is_not_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    repository = FileRepository(tmp_path)
+    with monkeypatch.context() as patched:
+        for name in ("stat", "scandir", "open"):
+            patched.setattr(os, name, refuse)
+        for ask in (
+            lambda: repository.contains("first"),
+            lambda: repository.contained({"first"}),
+            lambda: repository.open("first", "rb"),
+            repository.keys,
+        ):
+            with pytest.raises(StoreRefusedError, match=rf"{tmp_path}.*cannot be.*Permission denied") as caught:
+                await ask()
+            assert isinstance(caught.value, PermissionError)
