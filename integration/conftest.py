@@ -10,6 +10,9 @@ from integration.docker_server import images as images
 from integration.mongo_server import mongodb_url as mongodb_url
 from integration.mongo_server import motor_database as motor_database
 from integration.mongo_server import pymongo_database as pymongo_database
+from integration.s3_server import impatient as impatient
 from integration.s3_server import s3_bucket as s3_bucket
 from integration.s3_server import s3_client as s3_client
+from integration.s3_server import s3_proxy as s3_proxy
 from integration.s3_server import s3_server as s3_server
+from integration.s3_server import watched as watched

@@ -13,6 +13,7 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
+from integration.faulty_proxy import FaultyProxy, faulty_proxy
 from integration.server_process import HOST, free_port, program, running
 
 if TYPE_CHECKING:
@@ -67,6 +68,28 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 async def s3_client(s3_server: S3Server) -> AsyncIterator[S3Client]:
     """A client of the tests' own: it prepares what is to be there, and looks at what has come about."""
     async with s3_server.client() as client:
+        yield client
+
+
+@pytest.fixture
+async def s3_proxy(s3_server: S3Server) -> AsyncIterator[FaultyProxy]:
+    """A proxy in front of the server."""
+    async with faulty_proxy(s3_server.endpoint.removeprefix("http://")) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def watched(s3_proxy: FaultyProxy, s3_server: S3Server) -> AsyncIterator[S3Client]:
+    """A client behind the proxy."""
+    async with s3_server.at(f"http://{s3_proxy.address}").client() as client:
+        yield client
+
+
+@pytest.fixture
+async def impatient(s3_proxy: FaultyProxy, s3_server: S3Server) -> AsyncIterator[S3Client]:
+    """A client behind the proxy that asks once, and does not wait long for an answer."""
+    config = {"retries": {"max_attempts": 0}, "connect_timeout": 1, "read_timeout": 0.5}
+    async with s3_server.at(f"http://{s3_proxy.address}").client(**config) as client:
         yield client
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydatatask_core.clean_up import clean_up
+from pydatatask_core.errors import StoreError
 from pydatatask_storage.s3_errors import answer_code, client_error, s3_errors
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
+    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef, CreateMultipartUploadOutputTypeDef
 
 __all__ = ["MultipartUpload", "S3Target"]
 
-CLEAN_UP_SECONDS = 60.0
+_log = logging.getLogger("pydatatask.repository")
+
+CLEAN_UP_SECONDS = 20.0
 """How long aborting an upload may take, retries of the client included."""
 
 
@@ -55,12 +59,14 @@ class MultipartUpload:
         self._sending: set[asyncio.Task[None]] = set()
         self._beginning = asyncio.create_task(self._begin())
 
-    async def _begin(self) -> str:
+    async def _begin(self) -> CreateMultipartUploadOutputTypeDef:
         target = self._target
-        answer = await target.client.create_multipart_upload(
+        return await target.client.create_multipart_upload(
             Bucket=target.bucket, Key=target.key, ContentType=target.mimetype
         )
-        return answer["UploadId"]
+
+    async def _id(self) -> str:
+        return (await self._beginning)["UploadId"]
 
     async def send(self, number: int, data: io.BytesIO, slots: int) -> None:
         """Send a part, as soon as fewer than ``slots`` others are being sent. It goes on when this returns.
@@ -79,7 +85,7 @@ class MultipartUpload:
         target = self._target
         data.seek(0)
         answer = await target.client.upload_part(
-            Bucket=target.bucket, Key=target.key, UploadId=await self._beginning, PartNumber=number, Body=data
+            Bucket=target.bucket, Key=target.key, UploadId=await self._id(), PartNumber=number, Body=data
         )
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
 
@@ -103,12 +109,14 @@ class MultipartUpload:
                 await target.client.complete_multipart_upload(
                     Bucket=target.bucket,
                     Key=target.key,
-                    UploadId=await self._beginning,
+                    UploadId=await self._id(),
                     MultipartUpload={"Parts": self._parts},
                 )
             except client_error() as error:
                 if answer_code(error) != "NoSuchUpload" or not await self._is_complete():
                     raise
+        if self._may_have_begun_others():
+            await self._forget_others_or_log()
 
     async def _is_complete(self) -> bool:
         """Tell whether the object is what was sent: the client asks again where an answer was lost."""
@@ -136,14 +144,45 @@ class MultipartUpload:
             part.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
         await asyncio.wait([self._beginning])
-        if self._beginning.exception() is None:
-            await self._forget(self._beginning.result())
+        with s3_errors(self._target.place):
+            if self._beginning.exception() is None:
+                await self._forget(await self._id())
+            if self._may_have_begun_others():
+                await self._forget_others()
 
     async def _forget(self, upload: str) -> None:
         target = self._target
-        with s3_errors(target.place):
-            try:
-                await target.client.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=upload)
-            except client_error() as error:
-                if answer_code(error) != "NoSuchUpload":
-                    raise
+        try:
+            await target.client.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=upload)
+        except client_error() as error:
+            if answer_code(error) != "NoSuchUpload":
+                raise
+
+    def _may_have_begun_others(self) -> bool:
+        """Tell whether an answer may have been lost that named an upload, so that nobody knows it."""
+        failure = self._beginning.exception()
+        if failure is None:
+            return self._beginning.result()["ResponseMetadata"]["RetryAttempts"] > 0
+        if isinstance(failure, client_error()):
+            return failure.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+        return True
+
+    async def _forget_others(self) -> None:
+        """Abort what has been begun for this object and has no parts, as is the case where nobody knows it."""
+        target = self._target
+        answer = await target.client.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key)
+        for upload in answer.get("Uploads", ()):
+            if upload["Key"] == target.key:
+                parts = await target.client.list_parts(
+                    Bucket=target.bucket, Key=target.key, UploadId=upload["UploadId"]
+                )
+                if not parts.get("Parts"):
+                    await self._forget(upload["UploadId"])
+
+    async def _forget_others_or_log(self) -> None:
+        """Do so for an upload that has been completed, which is no failure if this fails."""
+        try:
+            with s3_errors(self._target.place):
+                await clean_up(self._forget_others(), CLEAN_UP_SECONDS)
+        except StoreError as error:
+            _log.warning("an upload of %s may have been left open: %s", self._target.place, error)
