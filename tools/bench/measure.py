@@ -6,11 +6,12 @@ import json
 import shlex
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tools.bench.workload import Case, CommandCase, FunctionCase, Metrics, Workload
+from tools.bench.workload import Case, CommandCase, FunctionCase, Metrics, ScriptCase, Workload
 from tools.command import PYTHON
 from tools.workspace import ROOT
 
@@ -52,22 +53,33 @@ def measure(workload: Workload, rounds: int | None, progress: Callable[[str], No
 
     The first round warms up caches and is not counted.
     """
-    workload.prepare()
     results = Results(workload)
-    count = rounds or workload.rounds
+    try:
+        workload.prepare()
+        _measure(results, rounds or workload.rounds, progress)
+    finally:
+        workload.clean_up()
+    return results
+
+
+def _measure(results: Results, count: int, progress: Callable[[str], None]) -> None:
+    workload = results.workload
     for number in range(count + 1):
         for case in workload.cases:
             progress(f"{workload.name} {number}/{count} {case.name}")
             metrics = _run(workload, case)
             if number > 0:
                 results.add(case.name, metrics)
-    return results
 
 
 def _run(workload: Workload, case: Case) -> Metrics:
-    if isinstance(case, FunctionCase):
-        return _run_function(workload, case)
-    return time_command(case)
+    match case:
+        case FunctionCase():
+            return _run_function(workload, case)
+        case ScriptCase():
+            return run_script(case)
+        case CommandCase():
+            return time_command(case)
 
 
 def child_argv(workload: Workload, case: FunctionCase) -> list[str]:
@@ -77,6 +89,21 @@ def child_argv(workload: Workload, case: FunctionCase) -> list[str]:
 
 def _run_function(workload: Workload, case: FunctionCase) -> Metrics:
     done = subprocess.run(child_argv(workload, case), cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    metrics: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return metrics
+
+
+def run_script(case: ScriptCase) -> Metrics:
+    """Run a program that measures itself.
+
+    :raises RuntimeError: when it fails.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            case.argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
+        )
+    if done.returncode != 0:
+        raise RuntimeError(f"{case.name} failed: {shlex.join(case.argv)}")
     metrics: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return metrics
 

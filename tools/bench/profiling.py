@@ -20,7 +20,14 @@ LINES: Final = 30
 def profile(workload: Workload, case: Case) -> None:
     """Run a case once under a profiler, and print the functions or imports in which it spends the most time."""
     print(f"\n== profile of {workload.name} {case.name}", flush=True)
-    workload.prepare()
+    try:
+        workload.prepare()
+        _profile(workload, case)
+    finally:
+        workload.clean_up()
+
+
+def _profile(workload: Workload, case: Case) -> None:
     if isinstance(case, FunctionCase):
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "profile"

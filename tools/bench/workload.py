@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
+
+from tools.bench.peers import Peer
 
 Metrics: TypeAlias = Mapping[str, float]
 """What one run of a case measured, by name: `s`, `ms`, `jobs/s`, `MiB` or whatever the workload compares."""
@@ -32,7 +34,18 @@ class CommandCase:
     """Where it runs; the root of the repository by default."""
 
 
-Case: TypeAlias = FunctionCase | CommandCase
+@dataclass(frozen=True)
+class ScriptCase:
+    """A program that measures itself, and prints its metrics as a JSON object in its last line.
+
+    It runs in an empty directory. This is for other systems, in environments of their own; see `tools.bench.peers`.
+    """
+
+    name: str
+    argv: Sequence[str]
+
+
+Case: TypeAlias = FunctionCase | CommandCase | ScriptCase
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,14 @@ Goal: TypeAlias = AtMost | AtLeast
 
 
 @dataclass(frozen=True)
+class PeerCase:
+    """A case of another system, which is run on demand only."""
+
+    peer: Peer
+    case: Case
+
+
+@dataclass(frozen=True)
 class Workload:
     """Something to measure."""
 
@@ -73,3 +94,15 @@ class Workload:
     """How often each case is run, unless the command line tells."""
     prepare: Callable[[], None] = lambda: None
     """Run once, before the first round."""
+    clean_up: Callable[[], None] = lambda: None
+    """Run once, after the last round, and also where one has failed."""
+    peers: Sequence[PeerCase] = field(default=())
+    """What other systems take for the same, measured with `--peers`."""
+
+    def with_peers(self, names: Collection[str] | None = None) -> Workload:
+        """Give the same workload with the cases of other systems among its own.
+
+        :param names: Which systems; all by default.
+        """
+        chosen = [peer.case for peer in self.peers if names is None or peer.peer.name in names]
+        return replace(self, cases=[*self.cases, *chosen])

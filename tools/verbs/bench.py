@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.bench.goals import is_met
 from tools.bench.measure import measure
+from tools.bench.peers import PEERS, install
 from tools.bench.profiling import profile
 from tools.bench.registry import all_workloads, select
 from tools.bench.table import as_json, render
@@ -26,6 +27,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each case is run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     parser.add_argument("--profile", metavar="CASE", help="instead of measuring, profile this case of the workloads")
+    parser.add_argument(
+        "--peers", nargs="?", const="all", metavar="NAMES", help="also measure other systems: all, or some, with commas"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with status 1 where a goal was missed")
     options = parser.parse_args(arguments)
     try:
@@ -41,6 +45,12 @@ def main(arguments: list[str]) -> int:
                 if case.name == options.profile:
                     profile(workload, case)
         return 0
+    if options.peers:
+        names = set(PEERS if options.peers == "all" else options.peers.split(","))
+        if unknown := names - PEERS.keys():
+            parser.error(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
+        chosen = [workload.with_peers(names) for workload in chosen]
+        install({case.peer for workload in chosen for case in workload.peers if case.peer.name in names})
     return _measure(chosen, options)
 
 

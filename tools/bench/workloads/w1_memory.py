@@ -13,14 +13,13 @@ from collections import deque
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
-from pydatatask_exec.inprocess import InProcessSyncTask
-from pydatatask_storage.memory_metadata import InProcessMetadataRepository
+from tools.bench.peers import PEERS
 from tools.bench.repeating import median_seconds
-from tools.bench.workload import AtLeast, FunctionCase, Workload
+from tools.bench.stages import by_updates, check, increment, staged, values
+from tools.bench.workload import AtLeast, FunctionCase, PeerCase, ScriptCase, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,26 +29,8 @@ if TYPE_CHECKING:
 SIZES: Final = (1_000, 10_000, 100_000)
 STAGES: Final = 2
 WORKERS: Final = 15
-
-
-class Store(Protocol):
-    """What a stage needs of a repository."""
-
-    async def info(self, job: str, /) -> int:
-        """Give the value of a job."""
-
-    async def dump(self, job: str, data: int, /) -> None:
-        """Keep the value of a job."""
-
-
-async def increment(job: str, source: Store, target: Store) -> None:
-    """Run one stage for one job."""
-    await target.dump(job, await source.info(job) + 1)
-
-
-def values(count: int) -> dict[str, int]:
-    """Make the input."""
-    return {f"j{number}": number for number in range(count)}
+PEERS_UP_TO: Final = {"doit": 10_000, "parsl": 10_000, "dask": 10_000, "luigi": 1_000}
+"""With how many jobs another system is measured at most; more would take it minutes."""
 
 
 class DictStore:
@@ -75,59 +56,41 @@ async def _worker(jobs: deque[str], source: DictStore, target: DictStore, done: 
         done[job] = {"result": "success", "start_time": start, "end_time": datetime.now(UTC)}
 
 
-async def limit_once(count: int) -> float:
-    """Run the stages by bare workers."""
-    stores = [DictStore(values(count)), *(DictStore({}) for _ in range(STAGES))]
-    dones: list[dict[str, object]] = [{} for _ in range(STAGES)]
+async def limit_once(count: int, stages: int = STAGES) -> float:
+    """Run the stages by bare workers, and give the seconds."""
+    stores = [DictStore(values(count)), *(DictStore({}) for _ in range(stages))]
+    dones: list[dict[str, object]] = [{} for _ in range(stages)]
     begun = perf_counter()
     for source, target, done in zip(stores, stores[1:], dones, strict=False):
         jobs = deque(source.data)
         await asyncio.gather(*(_worker(jobs, source, target, done) for _ in range(WORKERS)))
     seconds = perf_counter() - begun
-    _check(stores[-1].data, [len(done) for done in dones], count)
+    check(stores[-1].data, [len(done) for done in dones], count)
     return seconds
 
 
-def build(data: dict[str, int], stages: int = STAGES) -> tuple[Pipeline, list[InProcessMetadataRepository]]:
-    """Make the pipeline, and give it with its stores, in order, and its records of completion."""
-    stores = [InProcessMetadataRepository(), *(InProcessMetadataRepository() for _ in range(stages))]
-    stores[0].data.update(data)
-    dones = [InProcessMetadataRepository() for _ in range(stages)]
-    tasks: list[InProcessSyncTask] = []
-    for number, done in enumerate(dones):
-        task = InProcessSyncTask(f"stage{number}", done, func=increment)
-        task.link("source", stores[number], is_input=True)
-        task.link("target", stores[number + 1], is_output=True)
-        if tasks:
-            task.link("before", dones[number - 1], required_for_start=True)
-        tasks.append(task)
-    return Pipeline(tasks, Session()), [*stores, *dones]
-
-
-async def drive_by_updates(pipeline: Pipeline) -> None:
-    """Run rounds back to back until one finds nothing to do."""
-    while await pipeline.update():
-        pass
-
-
-async def ours_once(drive: Callable[[Pipeline], Awaitable[None]], count: int) -> float:
-    """Run the stages by a pipeline."""
-    pipeline, stores = build(values(count))
-    async with pipeline:
+async def ours_once(drive: Callable[[Pipeline], Awaitable[None]], count: int, stages: int = STAGES) -> float:
+    """Run the stages by a pipeline, and give the seconds."""
+    work = staged(count, stages)
+    async with work.pipeline as pipeline:
         begun = perf_counter()
         await drive(pipeline)
         seconds = perf_counter() - begun
-    _check(stores[STAGES].data, [len(done.data) for done in stores[STAGES + 1 :]], count)
+    work.check(count)
     return seconds
-
-
-def _check(results: dict[str, int], records: list[int], count: int) -> None:
-    if results != {job: value + STAGES for job, value in values(count).items()} or records != [count] * STAGES:
-        raise RuntimeError("the stages have not done what they should")
 
 
 async def _rate(once: Callable[[int], Awaitable[float]], count: int) -> Metrics:
     return {"runs/s": STAGES * count / await median_seconds(lambda: once(count))}
+
+
+def _peers(count: int) -> list[PeerCase]:
+    known = [("known update", "known", "update"), ("known run", "known", "run")]
+    others = [(name, name, "") for name, most in PEERS_UP_TO.items() if count <= most]
+    return [
+        PeerCase(PEERS[peer], ScriptCase(case, PEERS[peer].script(f"{peer}_w1", count, argument)))
+        for case, peer, argument in [*known, *others]
+    ]
 
 
 def _workload(count: int) -> Workload:
@@ -137,12 +100,13 @@ def _workload(count: int) -> Workload:
         title=f"{count:,} jobs in memory, two stages",
         cases=[
             FunctionCase("limit", partial(_rate, limit_once, count)),
-            FunctionCase("update", partial(_rate, partial(ours_once, drive_by_updates), count)),
+            FunctionCase("update", partial(_rate, partial(ours_once, by_updates), count)),
             FunctionCase("run", partial(_rate, partial(ours_once, Pipeline.run), count)),
         ],
         baseline="limit",
         goals=goals,
         rounds=3 if count == max(SIZES) else 5,
+        peers=_peers(count),
     )
 
 
