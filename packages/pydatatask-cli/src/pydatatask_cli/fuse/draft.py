@@ -28,6 +28,8 @@ class Draft:
         """What the file is called at present."""
         self.dirty = False
         """Whether something was written that is not in the repository."""
+        self.is_temporary = False
+        """Whether it was made as a temporary file, which becomes a job by being renamed, or after a while."""
         self.stored = False
         """Whether the repository has had a value from here under the present name."""
         self.removed = False

@@ -7,10 +7,10 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydatatask_cli.fuse.attributes import brief_attributes
 from pydatatask_cli.fuse.draft import Draft
-from pydatatask_cli.fuse.empty_files import SECONDS, EmptyFiles
 from pydatatask_cli.fuse.handles import DraftHandle, Handle, ReadHandle
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
 from pydatatask_cli.fuse.nodes import Node, TaskDirectory, Top
@@ -18,9 +18,12 @@ from pydatatask_cli.fuse.reading import StreamReader
 from pydatatask_cli.fuse.refusals import Refusal
 from pydatatask_cli.fuse.store import Kind
 from pydatatask_cli.fuse.temporary_names import looks_temporary
+from pydatatask_cli.fuse.waiting_files import SECONDS, WaitingFiles
 from pydatatask_core.pipeline import Pipeline
 
 __all__ = ["Changes", "FileSystem"]
+
+H = TypeVar("H", bound=Handle)
 
 _log = logging.getLogger("pydatatask.cli")
 
@@ -47,13 +50,14 @@ class FileSystem:
 
     :param pipeline: The pipeline, which is open.
     :param mountpoint: Where the kernel shows it: an absolute path without symbolic links.
-    :param seconds_empty: How long a file that was never written has to be there before it becomes a job.
+    :param seconds_to_wait: How long a file has to be there before it becomes a job if it may be a temporary one.
     """
 
-    def __init__(self, pipeline: Pipeline, mountpoint: str, seconds_empty: float = SECONDS) -> None:
+    def __init__(self, pipeline: Pipeline, mountpoint: str, seconds_to_wait: float = SECONDS) -> None:
         self.top = Top(pipeline)
         self.mountpoint = mountpoint
-        self.empty_files = EmptyFiles(seconds_empty)
+        self._handles: set[Handle] = set()
+        self.waiting_files = WaitingFiles(seconds_to_wait)
 
     async def look_up(self, directory: Node, name: str) -> Node:
         """Find what a directory has under a name.
@@ -69,7 +73,7 @@ class FileSystem:
             raise Refusal(errno.ENOENT)
         return found
 
-    async def list(self, directory: Node) -> Mapping[str, Node]:
+    async def entries(self, directory: Node) -> Mapping[str, Node]:
         """Give all that a directory has, by name.
 
         :param directory: The directory.
@@ -100,6 +104,7 @@ class FileSystem:
         """
         file = _changeable(directory).create(name)
         file.draft.permissions = permissions & 0o7777
+        file.draft.is_temporary = _is_made_by_mkstemp(flags, permissions)
         return file, self._draft_handle(file.directory, file.draft, flags, opener)
 
     async def open(self, node: Node, flags: int, opener: int) -> Handle:
@@ -115,7 +120,7 @@ class FileSystem:
         if isinstance(node, JobFile) and flags & os.O_ACCMODE == os.O_RDONLY:
             reader = StreamReader(lambda: node.directory.store.open(node.name))
             await reader.open()
-            return ReadHandle(reader)
+            return self._kept(ReadHandle(reader))
         draft = node.draft if isinstance(node, DraftFile) else node.directory.overwrite(node.name)
         handle = self._draft_handle(node.directory, draft, flags, opener)
         if flags & os.O_TRUNC:
@@ -123,7 +128,11 @@ class FileSystem:
         return handle
 
     def _draft_handle(self, directory: LinkDirectory, draft: Draft, flags: int, opener: int) -> DraftHandle:
-        return DraftHandle(directory, draft, flags, self._path, opener)
+        return self._kept(DraftHandle(directory, draft, flags, self._path, opener))
+
+    def _kept(self, handle: H) -> H:
+        self._handles.add(handle)
+        return handle
 
     def _path(self, directory: LinkDirectory, draft: Draft) -> str:
         return f"{self.mountpoint}/{directory}/{draft.name}"
@@ -133,6 +142,7 @@ class FileSystem:
 
         :param handle: The handle.
         """
+        self._handles.discard(handle)
         await handle.release()
         if isinstance(handle, DraftHandle) and handle.is_left:
             self._leave(handle.directory, handle.draft)
@@ -140,7 +150,7 @@ class FileSystem:
     def _leave(self, directory: LinkDirectory, draft: Draft) -> None:
         """See what becomes of a file that nobody has open any more, and that is no job."""
         if directory.store.admits(draft.name):
-            self.empty_files.add(directory, draft)
+            self.waiting_files.add(directory, draft)
         elif draft.dirty and not looks_temporary(draft.name):
             _log.warning(
                 "%s/%s does not become a job, as %r is no valid job id there; rename it, or it is gone when the mount "
@@ -211,13 +221,15 @@ class FileSystem:
         return [JobFile(directory, name) for _, name in (source, target)]
 
     async def close(self) -> None:
-        """Store what has been closed but not been stored yet, and tell of what is lost."""
-        await self.empty_files.store_all()
+        """Store what has been closed but not been stored yet, tell of what is lost, and let go of open files."""
+        await self.waiting_files.store_all()
         for directory in self._link_directories():
             for draft in [*directory.drafts.values(), *directory.overwriting.values()]:
-                if draft.dirty and not looks_temporary(draft.name):
+                if draft.dirty and directory.store.admits(draft.name):
                     _log.warning("%s/%s was not finished, and has not become a job", directory, draft.name)
                 await directory.drop(draft)
+        while self._handles:
+            await self._handles.pop().abandon()
 
     def _link_directories(self) -> Iterator[LinkDirectory]:
         for task in self.top.tasks.values():
@@ -240,6 +252,11 @@ def _changeable(directory: Node) -> LinkDirectory:
     return directory
 
 
+def _is_made_by_mkstemp(flags: int, permissions: int) -> bool:
+    wanted = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    return flags & wanted == wanted and permissions & 0o777 == 0o600
+
+
 def _change_draft(draft: Draft, changes: Changes) -> None:
     if changes.permissions is not None:
         draft.permissions = changes.permissions & 0o7777
@@ -254,5 +271,6 @@ def _change_draft(draft: Draft, changes: Changes) -> None:
 def _changes_nothing(node: Node, changes: Changes) -> bool:
     """Tell whether a node, whose attributes cannot be changed, has those that it is to have."""
     present = (brief_attributes(node).mode & 0o7777, os.getuid(), os.getgid())
-    wanted = (changes.permissions, changes.user, changes.group)
+    permissions = None if changes.permissions is None else changes.permissions & 0o7777
+    wanted = (permissions, changes.user, changes.group)
     return all(one is None or one == other for one, other in zip(wanted, present, strict=True))

@@ -42,6 +42,10 @@ class Handle(Protocol):
         """Do what is to be done when the file is not open anywhere any more."""
         ...
 
+    async def abandon(self) -> None:
+        """Let go of the file, storing nothing, since the mount has ended."""
+        ...
+
 
 class ReadHandle(Handle):
     """A job that is being read: its value as it was when the file was opened.
@@ -70,6 +74,10 @@ class ReadHandle(Handle):
 
     @override
     async def release(self) -> None:
+        await self._reader.close()
+
+    @override
+    async def abandon(self) -> None:
         await self._reader.close()
 
 
@@ -143,9 +151,7 @@ class DraftHandle(Handle):
     async def release(self) -> None:
         """Store what was written, if that has not been done; the log alone can be told of a failure then."""
         draft = self.draft
-        draft.users -= 1
-        draft.writers.discard(self)
-        draft.busy.discard(self)
+        self._let_go()
         if draft.removed or draft.writers:
             await draft.close()
             return
@@ -158,3 +164,13 @@ class DraftHandle(Handle):
             await self.directory.drop(draft)
             raise
         await self.directory.retire(draft)
+
+    @override
+    async def abandon(self) -> None:
+        self._let_go()
+        await self.draft.close()
+
+    def _let_go(self) -> None:
+        self.draft.users -= 1
+        self.draft.writers.discard(self)
+        self.draft.busy.discard(self)

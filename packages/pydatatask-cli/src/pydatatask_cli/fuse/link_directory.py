@@ -135,7 +135,7 @@ class LinkDirectory:
         :param draft: A draft of this directory.
         """
         async with draft.turn:
-            if draft.dirty and not draft.removed and self.store.admits(draft.name):
+            if draft.dirty and not (draft.removed or draft.is_temporary) and self.store.admits(draft.name):
                 await self._save(draft)
 
     async def _save(self, draft: Draft) -> None:
@@ -264,7 +264,7 @@ class LinkDirectory:
     def _move(self, draft: Draft, name: str) -> None:
         del self.drafts[draft.name]
         self.drafts[name] = draft
-        draft.name, draft.stored = name, False
+        draft.name, draft.stored, draft.is_temporary = name, False, False
 
     async def _settle(self, draft: Draft, job: str | None) -> None:
         """Make a draft under its new name a job, or what hides one.

@@ -56,7 +56,7 @@ async def mount(pipeline: Pipeline, directory: str, mounted: Callable[[], None])
 async def _serve(fuse: Fuse, filesystem: FileSystem) -> None:
     """Serve the file system until it is unmounted."""
     async with asyncio.TaskGroup() as group:
-        watching = group.create_task(filesystem.empty_files.watch())
+        watching = group.create_task(filesystem.waiting_files.watch())
         try:
             await _answer_requests(fuse)
         finally:

@@ -19,6 +19,7 @@ from pydatatask_cli.fuse.inodes import Inodes
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile
 from pydatatask_cli.fuse.nodes import Node
 from pydatatask_cli.fuse.refusals import Refusal, errno_of, is_expected
+from pydatatask_cli.fuse.unsupported import UnsupportedRequests
 from pydatatask_core.offload import offload
 
 __all__ = ["Operations"]
@@ -49,7 +50,7 @@ def _answer(
     return answer
 
 
-class Operations:
+class Operations(UnsupportedRequests):
     """What pyfuse3 calls, one method for each kind of request; it knows numbers only.
 
     :param fuse: The library.
@@ -61,7 +62,7 @@ class Operations:
     enable_acl: Final = False
 
     def __init__(self, fuse: Fuse, filesystem: FileSystem) -> None:
-        self._fuse = fuse
+        super().__init__(fuse)
         self._files = filesystem
         self._inodes = Inodes(filesystem.top)
         self._handles: dict[int, Handle] = {}
@@ -81,7 +82,7 @@ class Operations:
         if not is_expected(error):
             known = number != errno.EIO
             _log.warning("%s: %s (%s)", request, error or type(error).__name__, os.strerror(number), exc_info=not known)
-        return self._fuse.FUSEError(number)
+        return self.fuse.FUSEError(number)
 
     # Looking around
 
@@ -110,7 +111,7 @@ class Operations:
     async def opendir(self, inode: int, context: Context) -> int:
         """List a directory, as it is now."""
         node = self._inodes.node(inode)
-        listing = [(".", node), *(await self._files.list(node)).items()]
+        listing = [(".", node), *(await self._files.entries(node)).items()]
         handle = next(self._new_handles)
         self._listings[handle] = listing
         return handle
@@ -123,7 +124,7 @@ class Operations:
             name, node = listing[at]
             number = self._inodes.number(node)
             entry = self._entry(number, node, brief_attributes(node))
-            if not self._fuse.readdir_reply(token, os.fsencode(name), entry, at + 1):
+            if not self.fuse.readdir_reply(token, os.fsencode(name), entry, at + 1):
                 self._inodes.forget([(number, 0)])
                 return
             if name != ".":
@@ -140,7 +141,7 @@ class Operations:
         import tempfile
 
         room = await offload(lambda: os.statvfs(tempfile.gettempdir()))
-        data = self._fuse.StatvfsData()
+        data = self.fuse.StatvfsData()
         data.f_bsize, data.f_frsize, data.f_namemax = room.f_bsize, room.f_frsize, room.f_namemax
         data.f_blocks, data.f_bfree, data.f_bavail = room.f_blocks, room.f_bfree, room.f_bavail
         data.f_files, data.f_ffree, data.f_favail = room.f_files, room.f_ffree, room.f_favail
@@ -222,70 +223,16 @@ class Operations:
         self._inodes.withdraw(await self._files.remove(self._inodes.node(parent), os.fsdecode(name)))
 
     @_answer
-    async def rmdir(self, parent: int, name: bytes, context: Context) -> None:
-        """Refuse to delete a directory: tasks and links are part of the pipeline."""
-        raise Refusal(errno.EPERM)
-
-    @_answer
     async def rename(
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, context: Context
     ) -> None:
         """Call a file by another name."""
-        if flags & self._fuse.RENAME_EXCHANGE:
+        if flags & self.fuse.RENAME_EXCHANGE:
             raise Refusal(errno.EINVAL)
         source = self._inodes.node(parent), os.fsdecode(name)
         target = self._inodes.node(new_parent), os.fsdecode(new_name)
-        for gone in await self._files.rename(source, target, may_replace=not flags & self._fuse.RENAME_NOREPLACE):
+        for gone in await self._files.rename(source, target, may_replace=not flags & self.fuse.RENAME_NOREPLACE):
             self._inodes.withdraw(gone)
-
-    @_answer
-    async def symlink(self, *request: object) -> None:
-        """Refuse to make a symbolic link."""
-        raise Refusal(errno.EPERM)
-
-    @_answer
-    async def link(self, *request: object) -> None:
-        """Refuse to give a file a second name."""
-        raise Refusal(errno.EPERM)
-
-    @_answer
-    async def mknod(self, *request: object) -> None:
-        """Refuse to make what is neither a file nor a directory."""
-        raise Refusal(errno.EPERM)
-
-    @_answer
-    async def access(self, *request: object) -> None:
-        """Leave it to the kernel, which looks at the permissions."""
-        raise Refusal(errno.ENOSYS)
-
-    @_answer
-    async def poll(self, *request: object) -> None:
-        """Leave it to the kernel: files are always ready."""
-        raise Refusal(errno.ENOSYS)
-
-    @_answer
-    async def fsyncdir(self, handle: int, datasync: bool) -> None:
-        """Do nothing: what there is, is in repositories."""
-
-    @_answer
-    async def getxattr(self, *request: object) -> None:
-        """Have no extended attributes."""
-        raise Refusal(errno.ENOSYS)
-
-    @_answer
-    async def setxattr(self, *request: object) -> None:
-        """Have no extended attributes."""
-        raise Refusal(errno.ENOSYS)
-
-    @_answer
-    async def listxattr(self, *request: object) -> None:
-        """Have no extended attributes."""
-        raise Refusal(errno.ENOSYS)
-
-    @_answer
-    async def removexattr(self, *request: object) -> None:
-        """Have no extended attributes."""
-        raise Refusal(errno.ENOSYS)
 
     # What answers are made of
 
@@ -293,7 +240,7 @@ class Operations:
         """Tell the kernel to come for every byte, as what it remembered could be of another value."""
         number = next(self._new_handles)
         self._handles[number] = handle
-        return self._fuse.FileInfo(fh=number, direct_io=True, keep_cache=False)
+        return self.fuse.FileInfo(fh=number, direct_io=True, keep_cache=False)
 
     def _told(self, node: Node, found: Attributes) -> Entry:
         """Give the attributes of a node in an answer after which the kernel knows its number."""
@@ -302,7 +249,7 @@ class Operations:
         return self._entry(number, node, found)
 
     def _entry(self, number: int, node: Node, found: Attributes) -> Entry:
-        entry = self._fuse.EntryAttributes()
+        entry = self.fuse.EntryAttributes()
         entry.st_ino, entry.st_mode, entry.st_nlink = number, found.mode, found.links
         entry.st_uid, entry.st_gid = found.owner or (os.getuid(), os.getgid())
         entry.st_size, entry.st_blocks, entry.st_blksize = found.size, -(-found.size // 512), _BLOCK

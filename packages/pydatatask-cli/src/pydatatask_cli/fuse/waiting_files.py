@@ -1,7 +1,9 @@
-"""Files that were made and never written: they become jobs with empty values, but not at once.
+"""Files that become jobs only if they are still there, under the same name, a moment after they were closed.
 
-Editors try whether they may make files in a directory by making one and deleting it. Nothing tells that one from a file
-that is meant to be empty, but that it is gone after a moment.
+- Files that were made and never written. Editors try whether they may make files in a directory by making one and
+  deleting it, and nothing tells that one from a file that is meant to be empty.
+- Files made as ``mkstemp`` makes them. Their names may look like job ids, but ``sed -i`` and the like rename them when
+  they are done.
 """
 
 from __future__ import annotations
@@ -13,15 +15,15 @@ from collections import deque
 from pydatatask_cli.fuse.draft import Draft
 from pydatatask_cli.fuse.link_directory import LinkDirectory
 
-__all__ = ["SECONDS", "EmptyFiles"]
+__all__ = ["SECONDS", "WaitingFiles"]
 
 _log = logging.getLogger("pydatatask.cli")
 
 SECONDS = 2.0
-"""How long a file that was never written has to be there before it becomes a job."""
+"""How long such a file has to be there before it becomes a job."""
 
 
-class EmptyFiles:
+class WaitingFiles:
     """The files that are waiting to become jobs.
 
     :param seconds: How long they wait.
@@ -33,12 +35,12 @@ class EmptyFiles:
         self._arrived = asyncio.Event()
 
     def add(self, directory: LinkDirectory, draft: Draft) -> None:
-        """Let a file wait, which is about to be closed for the last time.
+        """Let a file wait that has been closed for the last time, if it is of this kind.
 
         :param directory: Where it is.
         :param draft: The file.
         """
-        if not draft.dirty and not draft.stored and draft.stands_for is None and directory.store.admits(draft.name):
+        if draft.stands_for is None and (draft.is_temporary or not draft.dirty):
             due = asyncio.get_running_loop().time() + self._seconds
             self._waiting.append((due, directory, draft))
             self._arrived.set()
@@ -60,13 +62,12 @@ class EmptyFiles:
 
     async def _store_next(self) -> None:
         _, directory, draft = self._waiting.popleft()
-        if draft.removed or draft.dirty or draft.writers:
+        if draft.removed or draft.writers or not directory.store.admits(draft.name):
             return
         try:
-            draft.dirty = True
+            draft.dirty, draft.is_temporary = True, False
             await directory.save(draft)
-            if draft.stored:
-                await directory.retire(draft)
+            await directory.retire(draft)
         except Exception as error:
-            _log.error("the empty file %s/%s has not become a job: %s", directory, draft.name, error)
+            _log.error("the file %s/%s has not become a job: %s", directory, draft.name, error)
             await directory.drop(draft)

@@ -1,0 +1,64 @@
+"""Requests of the kernel that this file system does not do anything about."""
+
+from __future__ import annotations
+
+import errno
+
+from pydatatask_cli.fuse.binding import Fuse
+
+__all__ = ["UnsupportedRequests"]
+
+
+class UnsupportedRequests:
+    """Answers that say no. ENOSYS lets the kernel do it by itself, and not ask again.
+
+    :param fuse: The library.
+    """
+
+    def __init__(self, fuse: Fuse) -> None:
+        self.fuse = fuse
+        """The library."""
+
+    async def rmdir(self, *request: object) -> None:
+        """Refuse to delete a directory: tasks and links are part of the pipeline."""
+        raise self.fuse.FUSEError(errno.EPERM)
+
+    async def symlink(self, *request: object) -> None:
+        """Refuse to make a symbolic link."""
+        raise self.fuse.FUSEError(errno.EPERM)
+
+    async def link(self, *request: object) -> None:
+        """Refuse to give a file a second name."""
+        raise self.fuse.FUSEError(errno.EPERM)
+
+    async def mknod(self, *request: object) -> None:
+        """Refuse to make what is neither a file nor a directory."""
+        raise self.fuse.FUSEError(errno.EPERM)
+
+    async def access(self, *request: object) -> bool:
+        """Leave it to the kernel, which looks at the permissions."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
+
+    async def poll(self, *request: object) -> int:
+        """Leave it to the kernel: files are always ready."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
+
+    async def fsyncdir(self, *request: object) -> None:
+        """Leave it to the kernel: what there is, is in repositories."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
+
+    async def getxattr(self, *request: object) -> bytes:
+        """Have no extended attributes."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
+
+    async def setxattr(self, *request: object) -> None:
+        """Have no extended attributes."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
+
+    async def listxattr(self, *request: object) -> list[bytes]:
+        """Have no extended attributes."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
+
+    async def removexattr(self, *request: object) -> None:
+        """Have no extended attributes."""
+        raise self.fuse.FUSEError(errno.ENOSYS)
