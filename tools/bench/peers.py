@@ -35,9 +35,9 @@ class Peer:
         """The interpreter of its environment."""
         return str(self.directory / "bin" / "python")
 
-    def script(self, name: str, *arguments: object) -> list[str]:
-        """Tell how to run one of our scripts in its environment."""
-        return [self.python, str(SCRIPTS / f"{name}.py"), *map(str, arguments)]
+    def runs(self, workload: str, *arguments: object) -> list[str]:
+        """Tell how to run our script for it, in its environment, with a workload and what that takes."""
+        return [self.python, str(SCRIPTS / f"run_{self.name}.py"), workload, *map(str, arguments)]
 
     @property
     def is_installed(self) -> bool:

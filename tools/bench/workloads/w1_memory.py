@@ -88,7 +88,7 @@ def _peers(count: int) -> list[PeerCase]:
     known = [("known update", "known", "update"), ("known run", "known", "run")]
     others = [(name, name, "") for name, most in PEERS_UP_TO.items() if count <= most]
     return [
-        PeerCase(PEERS[peer], ScriptCase(case, PEERS[peer].script(f"{peer}_w1", count, argument)))
+        PeerCase(PEERS[peer], ScriptCase(case, PEERS[peer].runs("w1", count, argument)))
         for case, peer, argument in [*known, *others]
     ]
 

@@ -113,7 +113,7 @@ async def ours(place: str) -> Metrics:
 
 def _peer(name: str, place: str) -> PeerCase:
     peer = PEERS[name]
-    return PeerCase(peer, ScriptCase(name, peer.script(f"{name}_w2", PEER_COUNT[name], place)))
+    return PeerCase(peer, ScriptCase(name, peer.runs("w2", PEER_COUNT[name], place)))
 
 
 def _workload(name: str, place: str) -> Workload:

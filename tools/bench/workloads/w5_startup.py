@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import compileall
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tools.bench.workload import AtMost, CommandCase, Workload
+from tools.bench.peers import PEERS
+from tools.bench.workload import AtMost, CommandCase, PeerCase, Workload
 from tools.command import PYTHON
 from tools.workspace import ROOT, distributions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.bench.peers import Peer
 
 SCRIPT: Final = str(ROOT / "tools" / "bench" / "scripts" / "small_pipeline.py")
 
@@ -16,6 +22,17 @@ def _prepare() -> None:
     """Byte-compile our sources as an installation would, also where Python is told to write no bytecode."""
     for distribution in distributions():
         compileall.compile_dir(distribution.source, quiet=1)
+
+
+def _peers() -> Iterator[tuple[Peer, str, list[str]]]:
+    """Import other systems, and call the programs they come with."""
+    for name, module in (("known", "pydatatask"), ("doit", "doit.doit_cmd"), ("luigi", "luigi"), ("parsl", "parsl")):
+        peer = PEERS[name]
+        yield peer, f"import {name}", [peer.python, "-c", f"import {module}"]
+    yield PEERS["dask"], "import dask", [PEERS["dask"].python, "-c", "import distributed"]
+    yield PEERS["known"], "known status", [PEERS["known"].python, SCRIPT, "status"]
+    for name in ("doit", "luigi"):
+        yield PEERS[name], f"{name} --help", [str(PEERS[name].directory / "bin" / name), "--help"]
 
 
 def workloads() -> list[Workload]:
@@ -39,5 +56,6 @@ def workloads() -> list[Workload]:
             ],
             rounds=15,
             prepare=_prepare,
+            peers=[PeerCase(peer, CommandCase(name, argv)) for peer, name, argv in _peers()],
         )
     ]

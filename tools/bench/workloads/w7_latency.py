@@ -115,7 +115,7 @@ def _peers() -> list[PeerCase]:
     known = [("known update", "known", "update"), ("known run", "known", "run")]
     others = [(name, name, "") for name in ("doit", "luigi", "dask", "parsl")]
     return [
-        PeerCase(PEERS[peer], ScriptCase(case, PEERS[peer].script(f"{peer}_w7", STAGES, argument)))
+        PeerCase(PEERS[peer], ScriptCase(case, PEERS[peer].runs("w7", STAGES, argument)))
         for case, peer, argument in [*known, *others]
     ]
 
