@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
@@ -51,6 +52,12 @@ async def pymongo_database(mongodb_url: str) -> AsyncIterator[AsyncDatabase[Docu
     yield client[name]
     await client.drop_database(name)
     await client.close()
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Take the address of a server from its URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 27017
 
 
 def _new_name() -> str:

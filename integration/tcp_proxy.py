@@ -1,4 +1,4 @@
-"""A proxy for connections of any protocol, which can be slow, cut off or silent."""
+"""A proxy for any protocol, which is slow, falls silent or cuts connections when a test says so."""
 
 from __future__ import annotations
 
@@ -11,76 +11,79 @@ from integration.server_process import HOST
 _BLOCK = 65_536
 
 
-class TcpProxy:
-    """The proxy."""
+class TCPProxy:
+    """The proxy.
 
-    def __init__(self, upstream: str) -> None:
-        """Stand in front of a server, `host:port`."""
-        self._host, _, port = upstream.rpartition(":")
-        self._port = int(port)
-        self._connections: set[asyncio.Task[None]] = set()
+    :param host: The server's host.
+    :param port: The server's port.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+        self.accepts = True
+        self.connections = 0
+        self.bytes_to_server = 0
+        self.cut_after: int | None = None
         self.latency = 0.0
         """How many seconds each block is held up."""
         self.silent = False
         """Whether nothing is passed on any more."""
-        self.closed = False
-        """Whether connections are cut as soon as they are made."""
-        self.address = ""
 
     def cut(self) -> None:
-        """Cut all connections there are."""
-        for connection in self._connections:
-            connection.cancel()
-
-    async def settle(self) -> None:
-        """Cut all connections, and wait until they are gone."""
-        self.cut()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        """Cut all connections that there are."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+        """Serve one connection."""
+        if not self.accepts:
+            writer.transport.abort()
+            return
+        self.connections += 1
+        upstream_reader, upstream_writer = await asyncio.open_connection(*self._server)
+        self._writers |= {writer, upstream_writer}
         try:
-            if not self.closed:
-                await self._pass_on(reader, writer)
-        except (asyncio.CancelledError, ConnectionError):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(reader, upstream_writer, counts=True))
+                group.create_task(self._pump(upstream_reader, writer, counts=False))
+        finally:
+            self._writers -= {writer, upstream_writer}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counts: bool) -> None:
+        try:
+            while data := await reader.read(_BLOCK):
+                if counts:
+                    self.bytes_to_server += len(data)
+                    if self.cut_after is not None and self.bytes_to_server >= self.cut_after:
+                        self.cut_after = None
+                        self.cut()
+                        return
+                await asyncio.sleep(self.latency)
+                if self.silent:
+                    continue
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
             writer.transport.abort()
         finally:
             writer.close()
-            self._connections.discard(task)
-
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, to = await asyncio.open_connection(self._host, self._port)
-        try:
-            ways = [asyncio.create_task(self._copy(reader, to)), asyncio.create_task(self._copy(back, writer))]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
-        finally:
-            to.close()
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while block := await reader.read(_BLOCK):
-            await asyncio.sleep(self.latency)
-            if self.silent:
-                await asyncio.Event().wait()
-            writer.write(block)
-            await writer.drain()
 
 
 @asynccontextmanager
-async def tcp_proxy(upstream: str) -> AsyncIterator[TcpProxy]:
-    """Run a proxy in front of a server, `host:port`, while the block lasts."""
-    proxy = TcpProxy(upstream)
+async def tcp_proxy(host: str, port: int) -> AsyncIterator[TCPProxy]:
+    """Run a proxy while the block lasts.
+
+    :param host: The server's host.
+    :param port: The server's port.
+    """
+    proxy = TCPProxy(host, port)
     server = await asyncio.start_server(proxy.serve, HOST, 0)
-    proxy.address = "{}:{}".format(*server.sockets[0].getsockname())
+    proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy
     finally:
         server.close()
-        await proxy.settle()
+        proxy.cut()
+        await server.wait_closed()

@@ -13,9 +13,9 @@ from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo import AsyncMongoClient
 
-from integration.mongo_server import Document
+from integration.mongo_server import Document, host_and_port
 from integration.server_process import HOST, free_port
-from integration.tcp_proxy import TcpProxy, tcp_proxy
+from integration.tcp_proxy import TCPProxy, tcp_proxy
 from pydatatask_core.errors import DefinitionError, StoreUnreachableError
 from pydatatask_storage import MongoMetadataRepository
 
@@ -169,17 +169,17 @@ USES: dict[str, Use] = {
 
 
 @pytest.fixture
-async def proxy(mongodb_url: str) -> AsyncIterator[TcpProxy]:
+async def proxy(mongodb_url: str) -> AsyncIterator[TCPProxy]:
     """A proxy in front of the server."""
-    async with tcp_proxy(mongodb_url.removeprefix("mongodb://").rstrip("/")) as running:
+    async with tcp_proxy(*host_and_port(mongodb_url)) as running:
         yield running
 
 
 @pytest.fixture
-async def impatient(proxy: TcpProxy, motor_database: Database) -> AsyncIterator[Database]:
+async def impatient(proxy: TCPProxy, motor_database: Database) -> AsyncIterator[Database]:
     """The same database behind the proxy, by way of a client without much patience. It holds one record."""
     await motor_database["records"].insert_one({"_id": "a", "x": 1})
-    client = connect(proxy.address)
+    client = connect(f"{HOST}:{proxy.port}")
     yield client[motor_database.name]
     client.close()
 
@@ -198,7 +198,7 @@ class TestFailures:
         client.close()
 
     async def test_an_answer_that_does_not_come_is_an_error(
-        self, use: Use, impatient: Database, proxy: TcpProxy, motor_database: Database
+        self, use: Use, impatient: Database, proxy: TCPProxy, motor_database: Database
     ) -> None:
         repository = MongoMetadataRepository(lambda: impatient, "records")
         assert await repository.keys() == {"a"}
@@ -208,19 +208,19 @@ class TestFailures:
         assert await motor_database["records"].find_one() is not None
 
     async def test_connections_that_are_cut_are_an_error(
-        self, use: Use, impatient: Database, proxy: TcpProxy, motor_database: Database
+        self, use: Use, impatient: Database, proxy: TCPProxy, motor_database: Database
     ) -> None:
         repository = MongoMetadataRepository(lambda: impatient, "records")
         assert await repository.keys() == {"a"}
-        proxy.closed = True
+        proxy.accepts = False
         proxy.cut()
         with pytest.raises(StoreUnreachableError, match=r"\.records"):
             await use(repository)
         assert await motor_database["records"].find_one() == {"_id": "a", "x": 1}
-        proxy.closed = False
+        proxy.accepts = True
         assert await repository.keys() == {"a"}
 
-    async def test_a_slow_server_is_waited_for(self, use: Use, impatient: Database, proxy: TcpProxy) -> None:
+    async def test_a_slow_server_is_waited_for(self, use: Use, impatient: Database, proxy: TCPProxy) -> None:
         proxy.latency = 0.02
         await use(MongoMetadataRepository(lambda: impatient, "records"))
 
