@@ -12,6 +12,7 @@ VERBS: Final = {
     "test": "all tests, unit and integration; arguments go to pytest (--strict-skips: a skip is a failure)",
     "example": "run examples/books, show its status and its report",
     "bench": "measure; see tools/dev bench --help",
+    "api": "compare our API with the documented one, name by name",
     "requirements": "print the requirements and the tests that prove them",
     "build": "build the wheels and sdists into dist/ and look into them",
     "alone": "prove each distribution in an environment of its own",
