@@ -162,9 +162,12 @@ async def test_on_a_full_disk_a_record_is_written_whole_or_not_at_all(full: Path
     assert [path.name for path in full.iterdir()] == ["kept"]
 
 
-async def test_a_full_disk_is_no_reason_to_refuse_it(full: Path) -> None:
-    (full / "filler").write_bytes(b"x" * 60_000)
-    await FileRepository(full).validate()
+async def test_a_full_disk_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    with mounted(tmp_path, "-t", "tmpfs", "-o", "nr_inodes=2", "tmpfs"):
+        (tmp_path / "first").touch()
+        with pytest.raises(OSError, match="No space"):
+            (tmp_path / "second").touch()
+        await FileRepository(tmp_path).validate()
 
 
 async def test_without_the_right_to_look_a_job_is_not_absent(tmp_path: Path) -> None:

@@ -316,6 +316,17 @@ async def test_cancelling_the_opening_of_a_large_file_leaves_no_descriptor(tmp_p
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+async def test_opening_what_is_no_file_leaves_no_descriptor(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    repository = await repository_of(tmp_path)
+    before = len(os.listdir("/proc/self/fd"))
+    for job in ("directory", "pipe", "absent"):
+        with pytest.raises(FileNotFoundError):
+            await repository.open(job, "rb")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 async def test_a_reader_keeps_the_value_that_it_has_opened(tmp_path: Path) -> None:
     repository = await repository_of(tmp_path)
     await write(repository, "first", b"old" * 1_000_000)

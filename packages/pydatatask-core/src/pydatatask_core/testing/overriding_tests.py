@@ -33,6 +33,7 @@ class OverridingTests(RepositoryHooks[R]):
         for job in ("shown", "hidden"):
             await self.put(repository, job)
         assert await repository.keys() == {"shown", "hidden"}
+        await self.settle(repository)  # so that there may be a revision, were it not for what is overridden
         return repository
 
     async def _assert_hidden_from_listings(self, repository: R) -> None:
