@@ -45,7 +45,7 @@ class Client:
         self.cluster = cluster
 
     async def ask(
-        self, method: str, path: str, body: Json | None = None, token: str | None = "admin", **query: str
+        self, method: str, path: str, body: Json | None = None, *, token: str | None = "admin", **query: str
     ) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = self.cluster.url + path
@@ -221,7 +221,7 @@ async def test_what_has_no_node_or_is_forced_is_gone_at_once(
     client: Client, name: str, gone: str, changes: tuple[Callable[[Json], None], ...], query: dict[str, str]
 ) -> None:
     await client.store(name, *changes)
-    status, body = await client.ask("DELETE", f"{PODS}/{name}", **query)
+    status, body = await client.ask("DELETE", f"{PODS}/{name}", None, **query)
     assert (status, json.loads(body)["kind"]) == (200, "Pod")
     assert_as_recorded(gone, await client.ask("GET", f"{PODS}/{name}"))
 
@@ -282,7 +282,7 @@ async def test_exec_that_is_refused(client: Client) -> None:
 SESSIONS = [
     entry
     for entry in load("exec-frames")
-    if "tty" not in dict(entry["query"]) and (entry["subprotocol"] or entry["http_status"] != 101)
+    if "tty" not in dict(entry["query"]) and (entry.get("subprotocol") or entry["http_status"] != 101)
 ]
 
 
@@ -353,7 +353,7 @@ async def test_versions_that_cannot_be_had(client: Client) -> None:
 
 
 async def watched(client: Client, **query: str) -> list[Json]:
-    _, body = await client.ask("GET", PODS, watch="true", **query)
+    _, body = await client.ask("GET", PODS, None, watch="true", **query)
     return [json.loads(line) for line in body.splitlines()]
 
 

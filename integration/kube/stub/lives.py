@@ -157,7 +157,9 @@ async def init_fails(handle: PodHandle) -> None:
 
 async def processes(handle: PodHandle) -> None:
     """Run the commands of the containers: init containers one by one, the others and the sidecars side by side."""
-    if await begin(handle):
+    await handle.change(scheduled)
+    await handle.change(waiting)
+    if await handle.pause():
         return
     ends: dict[str, End] = {}
     sidecars = []
@@ -169,6 +171,9 @@ async def processes(handle: PodHandle) -> None:
         if ends[container["name"]].code:
             await handle.change(lambda pod: terminated(pod, ends, "Failed"))
             return
+    if ends:
+        await handle.change(lambda pod: terminated(pod, ends, "Pending"))
+    await handle.change(running)
     main = [(container["name"], await _spawn(handle, container)) for container in handle.spec["containers"]]
     results = await asyncio.gather(*(_end(handle, process) for _, process in main))
     phase = "Failed" if any(end.code for end in results) else "Succeeded"

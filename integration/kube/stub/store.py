@@ -40,6 +40,7 @@ class Store:
         self.pods: dict[tuple[str, str], Json] = {}
         self.history: list[Event] = []
         self.snapshots: dict[int, list[Json]] = {}
+        self.announcements = 0
         self._changed = asyncio.Condition()
 
     def get(self, namespace: str, name: str) -> Json | None:
@@ -82,14 +83,15 @@ class Store:
 
     async def announce(self) -> None:
         """Wake up who waits for changes."""
+        self.announcements += 1
         async with self._changed:
             self._changed.notify_all()
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for a change, or so many seconds."""
+    async def wait(self, seconds: float, since: int) -> None:
+        """Wait for an announcement after so many, or for so many seconds."""
         try:
             async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait()
+                await self._changed.wait_for(lambda: self.announcements > since)
         except TimeoutError:
             return
 

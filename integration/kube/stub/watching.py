@@ -78,21 +78,24 @@ class Watches:
         bookmarks = query.get("allowWatchBookmarks") == "true"
         end = loop.time() + float(query.get("timeoutSeconds") or 1800)
         bookmark = loop.time() + self.bookmark_seconds
-        while loop.time() < end and ending == self._ending:
+        over = False
+        while not over:
+            announcements = store.announcements
+            over = loop.time() >= end or ending != self._ending
             if version < store.oldest:
                 yield {"type": "ERROR", "object": expired_watch(version, store.oldest).body}
                 return
-            for event in self._after(version):
-                version = event.version
+            events, version = self._after(version), max(version, store.version)
+            for event in events:
                 if event.pod["metadata"]["namespace"] == namespace and matches(event.pod):
                     yield {"type": event.kind, "object": event.pod}
             if bookmarks and loop.time() >= bookmark:
                 bookmark = loop.time() + self.bookmark_seconds
-                yield _bookmark(max(version, store.version))
-            if version >= store.version:
-                await store.wait(max(0.0, min(end, bookmark) - loop.time()))
-        if bookmarks and version:
-            yield _bookmark(max(version, store.version))
+                yield _bookmark(version)
+            if not over:
+                await store.wait(max(0.0, min(end, bookmark) - loop.time()), announcements)
+        if bookmarks:
+            yield _bookmark(version)
 
     def _after(self, version: int) -> list[Event]:
         history = self._store.history

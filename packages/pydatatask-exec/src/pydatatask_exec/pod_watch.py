@@ -118,7 +118,8 @@ class PodWatch:
         pods, version = await self._pages()
         self._cache.replace(pods, version_number(version))
         self._version = version
-        self._took = time.monotonic() - begin
+        if self._listed.is_set():  # the first one makes the connection, and imports the client
+            self._took = time.monotonic() - begin
         self._failure = None
         self._listed.set()
 

@@ -1,0 +1,471 @@
+"""What goes wrong in clusters, one thing after the other: no job hangs for ever, and none is recorded falsely."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from integration.kube.stages import SECOND, Stage, until
+from integration.kube.stub.cluster import StubCluster
+from integration.kube.stub.faults import User
+from integration.kube.stub.statuses import ApiError, Json
+from integration.kube.stub.store import stamp
+from pydatatask_core import Pipeline
+from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
+from pydatatask_exec import KubeTask
+
+pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers
+
+JOBS = [f"j{number}" for number in range(30)]
+
+
+async def run(pipeline: Pipeline, seconds: float = 60) -> None:
+    async with pipeline:
+        await pipeline.run(timeout=seconds)
+
+
+async def run_with(pipeline: Pipeline, disturb: Callable[[], Any], seconds: float = 60) -> None:
+    """Run, and disturb the run meanwhile."""
+    async with pipeline, asyncio.TaskGroup() as group:
+        group.create_task(pipeline.run(timeout=seconds))
+        await disturb()
+
+
+def assert_all_succeeded(stage: Stage) -> None:
+    assert {job: record["reason"] for job, record in stage.done.data.items()} == dict.fromkeys(JOBS, "Succeeded")
+    assert set(stage.logs.data) == set(JOBS)
+    assert all(log.startswith(b"log of ") for log in stage.logs.data.values())
+
+
+def quick(stage: Stage) -> Pipeline:
+    return stage.task(stage.shell("", life="quick"), JOBS)[1]
+
+
+# The watch
+
+
+async def test_watches_that_are_cut(stub_stage: Stage, stub: StubCluster) -> None:
+    async def disturb() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            stub.watches.cut()
+
+    await run_with(quick(stub_stage), disturb)
+    assert_all_succeeded(stub_stage)
+    assert stub.faults.counts["create"] == len(JOBS)
+
+
+async def test_versions_that_are_forgotten(stub_stage: Stage, stub: StubCluster) -> None:
+    """An open watch is told so by an event; a list in chunks by a status."""
+
+    async def disturb() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            await stub.watches.end()
+            stub.store.compact()
+
+    await run_with(quick(stub_stage), disturb)
+    assert_all_succeeded(stub_stage)
+    assert stub.faults.counts["create"] == len(JOBS)
+
+
+async def test_a_watch_that_is_refused_by_status_410(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.faults.fail("watch", lambda: ApiError(410, "too old resource version", "Expired"), times=3)
+    await run(quick(stub_stage))
+    assert_all_succeeded(stub_stage)
+    assert stub.faults.counts["list"] == 4
+
+
+async def test_a_list_whose_next_chunk_has_expired(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.faults.fail("list", lambda: ApiError(410, "The provided continue parameter is too old", "Expired"))
+    await run(quick(stub_stage))
+    assert_all_succeeded(stub_stage)
+
+
+async def test_a_cluster_that_is_set_back(stub_stage: Stage, stub: StubCluster) -> None:
+    async def disturb() -> None:
+        await until(lambda: stub.faults.counts["delete"] > 5)
+        stub.watches.cut()
+        stub.store.set_back(100)
+
+    await run_with(quick(stub_stage), disturb)
+    assert set(stub_stage.done.data) == set(JOBS)
+
+
+# The API server
+
+
+async def test_an_api_server_that_is_down_for_a_while(stub_stage: Stage, stub: StubCluster) -> None:
+    async def disturb() -> None:
+        await until(lambda: stub.faults.counts["create"] > 10)
+        await stub.down()
+        await asyncio.sleep(2)
+        assert "Failed" not in {record["reason"] for record in stub_stage.done.data.values()}
+        await stub.up()
+
+    await run_with(quick(stub_stage), disturb)
+    assert_all_succeeded(stub_stage)
+    assert max(count for (kind, _), count in created(stub).items() if kind == "create") == 1
+
+
+def created(stub: StubCluster) -> dict[tuple[str, str], int]:
+    """How often a pod of a name has come to be, whatever was asked for."""
+    names: dict[tuple[str, str], int] = {}
+    for event in stub.store.history:
+        if event.kind == "ADDED":
+            key = ("create", event.pod["metadata"]["name"])
+            names[key] = names.get(key, 0) + 1
+    return names
+
+
+async def test_a_server_that_is_down_at_the_start_is_an_error_that_says_so(
+    stub_stage: Stage, stub: StubCluster
+) -> None:
+    await stub.down()
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    async with pipeline:
+        with pytest.raises(ConnectionError, match="could not be reached to list pods in namespace default"):
+            await task.live.contains("j")
+        await stub.up()
+        await pipeline.run(timeout=60)
+    assert set(stub_stage.done.data) == {"j"}
+
+
+@pytest.mark.parametrize("kind", ["create", "list", "log", "delete", "watch"])
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_requests_that_fail_for_a_while(stub_stage: Stage, stub: StubCluster, kind: str, status: int) -> None:
+    def error() -> ApiError:
+        error = ApiError(status, "too many requests, please try again later", "TooManyRequests")
+        if status == 429:
+            error.headers["Retry-After"] = "0"
+        return error
+
+    stub.faults.fail(kind, error, times=3)
+    await run(quick(stub_stage))
+    assert stub.faults.refused[kind] == 3
+    assert_all_succeeded(stub_stage)
+
+
+async def test_the_server_says_when_to_try_again(stub_stage: Stage, stub: StubCluster) -> None:
+    def busy() -> ApiError:
+        error = ApiError(429, "busy", "TooManyRequests")
+        error.headers["Retry-After"] = "1"
+        return error
+
+    stub.faults.fail("create", busy)
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    async with pipeline:
+        begin = asyncio.get_running_loop().time()
+        await task.launch("j")
+        assert asyncio.get_running_loop().time() - begin >= 1
+
+
+# Pods that somebody else deletes
+
+
+@pytest.mark.requirement("pod.vanished")
+@pytest.mark.parametrize("stage_reached", ["unscheduled", "Pending", "Running", "Succeeded"])
+async def test_a_pod_deleted_at_any_stage_is_launched_again(
+    stub_stage: Stage, stub: StubCluster, stage_reached: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.kubelet.step = 0.3
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    deleted: list[str] = []
+
+    async def disturb() -> None:
+        while not deleted:
+            for (namespace, name), pod in list(stub.store.pods.items()):
+                phase = pod["status"]["phase"] if "nodeName" in pod["spec"] else "unscheduled"
+                if phase == stage_reached or (stage_reached == "unscheduled" and phase == "Pending"):
+                    deleted.append(pod["metadata"]["uid"])
+                    await stub.writer.delete(namespace, name, {}, {"gracePeriodSeconds": "0"})
+            await stub.store.wait(0.1, stub.store.announcements)
+
+    stub.faults.delays["log"] = 0.3  # so that a finished pod is not reaped too soon to be deleted
+    await run_with(pipeline, disturb)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    if stage_reached != "Succeeded":  # where that came too late, the record of the finished pod was true
+        assert stub.faults.counts["create"] == 2
+        assert "deleted by somebody else" in caplog.text
+
+
+async def test_a_pod_deleted_before_the_watch_has_told_of_it(stub_stage: Stage, stub: StubCluster) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"))
+    async with pipeline:
+        await task.followed()
+        await stub.down()
+        await stub.up()
+        await task.launch("j")
+        for namespace, name in list(stub.store.pods):
+            await stub.writer.delete(namespace, name, {}, {"gracePeriodSeconds": "0"})
+        await until(lambda: not_live(task))
+
+
+async def not_live(task: KubeTask) -> bool:
+    return not await task.live.contains("j")
+
+
+# Ends of pods that are not their own
+
+
+@pytest.mark.requirement("pod.no-container-status", "pod.logs-unavailable")
+async def test_an_evicted_pod_without_containers(stub_stage: Stage) -> None:
+    await stub_stage.run(stub_stage.shell("", life="evicted"))
+    assert stub_stage.done.data["j"]["reason"] == "Failed"
+    assert stub_stage.done.data["j"]["message"] == "Evicted: The node was low on resource: memory."
+    assert "exit_code" not in stub_stage.done.data["j"]
+
+
+async def test_a_container_that_ran_out_of_memory_is_explained(stub_stage: Stage) -> None:
+    await stub_stage.run(stub_stage.shell("", life="out-of-memory"))
+    assert stub_stage.done.data["j"]["exit_code"] == 137
+    assert stub_stage.done.data["j"]["message"] == "OOMKilled"
+
+
+@pytest.mark.requirement("pod.terminating", "pod.vanished")
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("PreemptionByScheduler", "default-scheduler: preempting to accommodate a higher priority pod"),
+        ("EvictionByEvictionAPI", "Eviction API: evicting"),
+    ],
+)
+async def test_a_pod_that_the_cluster_stops_is_launched_again(
+    stub_stage: Stage, stub: StubCluster, reason: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.kubelet.step = 0.2
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+
+    async def disturb() -> None:
+        await until(lambda: phases(stub) == ["Running"])
+        ((namespace, name),) = stub.store.pods
+        await stub.writer.evict(namespace, name, reason, message)
+
+    await run_with(pipeline, disturb)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    assert stub.faults.counts["create"] == 2
+    assert f"its pod is being deleted: {reason}: {message}" in caplog.text
+    assert f"({reason}: {message}); the job will be launched again" in caplog.text
+
+
+def phases(stub: StubCluster) -> list[str]:
+    return [pod["status"]["phase"] for pod in stub.store.pods.values()]
+
+
+async def lose_node(stub: StubCluster) -> None:
+    """Let a pod's node be gone: the pod is being deleted, and nobody says that it is."""
+    stub.kubelet.reachable = False
+    ((namespace, name),) = stub.store.pods
+    handle = stub.kubelet.handle(stub.store.pods[namespace, name]["metadata"]["uid"])
+    assert handle is not None
+    handle.may_go.clear()
+    await stub.writer.evict(namespace, name, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")
+
+
+async def test_a_pod_of_a_node_that_comes_back(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.kubelet.step = 0.2
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+
+    async def disturb() -> None:
+        await until(lambda: phases(stub) == ["Running"])
+        (uid,) = [pod["metadata"]["uid"] for pod in stub.store.pods.values()]
+        await lose_node(stub)
+        await asyncio.sleep(0.5)
+        assert stub_stage.done.data == {}
+        assert stub.faults.counts["create"] == 1
+        assert await task.notes() == {"j": "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint"}
+        stub.kubelet.reachable = True
+        handle = stub.kubelet.handle(uid)
+        assert handle is not None
+        handle.may_go.set()
+
+    await run_with(pipeline, disturb)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    assert stub.faults.counts["create"] == 2
+
+
+@pytest.mark.requirement("pod.logs-unavailable", "pod.timeout")
+async def test_a_pod_of_a_node_that_stays_away_times_out(stub_stage: Stage, stub: StubCluster) -> None:
+    """Its deletion was ordered long ago, and still it is there: its time is over, but it is live until it is gone."""
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"), timeout=SECOND)
+    async with pipeline:
+        await pipeline.update()
+        await until(lambda: phases(stub) == ["Running"])
+        await lose_node(stub)
+        ((namespace, name),) = stub.store.pods
+        uid = stub.store.pods[namespace, name]["metadata"]["uid"]
+
+        def age(pod: Json) -> None:
+            pod["metadata"]["creationTimestamp"] = pod["metadata"]["deletionTimestamp"] = "2020-01-01T00:00:00Z"
+
+        await stub.store.change(namespace, name, uid, age)
+        await until(lambda: "j" in stub_stage.done.data, pipeline)
+        assert await task.live.contains("j")
+        for _ in range(5):
+            await pipeline.update()
+    assert stub_stage.done.data["j"]["reason"] == "Timeout"
+    assert b"[pydatatask: the log of container main could not be fetched: " in stub_stage.logs.data["j"]
+    assert stub.faults.names["create", name] <= 1
+
+
+async def test_a_finalizer_that_keeps_a_finished_pod_does_not_have_it_reaped_twice(
+    stub_stage: Stage, stub: StubCluster
+) -> None:
+    template = stub_stage.shell("", life="quick")
+    template = template.replace("metadata:\n", "metadata:\n  finalizers: [example.com/keep]\n")
+    task, pipeline = stub_stage.task(template)
+    async with pipeline:
+        await until(lambda: "j" in stub_stage.done.data, pipeline)
+        for _ in range(5):
+            await pipeline.update()
+        assert await task.live.contains("j")
+        assert stub.faults.counts["delete"] == 1
+        assert stub.faults.counts["log"] == 1
+        ((namespace, name),) = stub.store.pods
+        uid = stub.store.pods[namespace, name]["metadata"]["uid"]
+        await stub.store.remove(namespace, name, uid)
+        await until(lambda: not_live(task))
+
+
+# Logs
+
+
+@pytest.mark.requirement("pod.logs-unavailable")
+async def test_logs_of_a_node_that_does_not_answer_are_noted(
+    stub_stage: Stage, stub: StubCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    stub.kubelet.reachable = False
+    await run(pipeline)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    log = stub_stage.logs.data["j"]
+    assert log.startswith(b"[pydatatask: the log of container main could not be fetched: ")
+    assert b"connection refused" in log
+    assert "task task, job j: its log is not kept whole" in caplog.text
+
+
+@pytest.mark.requirement("pod.logs-unavailable")
+async def test_logs_without_the_right_to_read_them_are_noted(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.users["admin"] = User("reader", frozenset({"log"}))
+    await stub_stage.run(stub_stage.shell("", life="quick"))
+    assert b'User "reader" cannot get resource "pods/log"' in stub_stage.logs.data["j"]
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+
+
+async def test_a_log_that_breaks_off_is_read_again(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.logs.truncate = [10, 10]
+    await stub_stage.run(stub_stage.shell("echo 0123456789 0123456789"))
+    assert stub_stage.logs.data["j"] == b"0123456789 0123456789\n"
+    assert stub.faults.counts["log"] == 3
+
+
+# Room and rights
+
+
+async def test_a_quota_of_the_namespace_makes_jobs_wait(
+    stub_stage: Stage, stub: StubCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.namespaces.quota["default"] = 3
+    await run(quick(stub_stage))
+    assert_all_succeeded(stub_stage)
+    assert "has to wait: the cluster has no room to create pod" in caplog.text
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert stub.faults.counts["create"] < 10 * len(JOBS)
+
+
+async def test_a_quota_of_the_namespace_that_allows_nothing_ends_the_run(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.namespaces.quota["default"] = 0
+    with pytest.raises(PipelineStuckError, match="no room to create pod"):
+        await run(stub_stage.task(stub_stage.shell("", life="quick"))[1])
+    assert stub_stage.done.data == {}
+
+
+async def test_a_namespace_whose_service_account_comes_late(stub_stage: Stage, stub: StubCluster) -> None:
+    stub.namespaces.without_service_account.add("default")
+
+    async def disturb() -> None:
+        await until(lambda: stub.faults.counts["create"] > 0)
+        stub.namespaces.without_service_account.clear()
+
+    await run_with(stub_stage.task(stub_stage.shell("", life="quick"))[1], disturb)
+    assert set(stub_stage.done.data) == {"j"}
+
+
+@pytest.mark.requirement("podman.no-watch-role")
+async def test_without_the_right_to_watch_pods_are_listed_and_this_is_said_once(
+    stub_stage: Stage, stub: StubCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.users["admin"] = User("lister", frozenset({"watch"}))
+    await run(quick(stub_stage))
+    assert_all_succeeded(stub_stage)
+    said = [record for record in caplog.records if "listed every" in record.getMessage()]
+    assert len(said) == 1
+    assert stub.faults.counts["watch"] == 1
+    assert stub.faults.counts["create"] == len(JOBS)
+
+
+@pytest.mark.parametrize(("kind", "verb"), [("list", "list pods"), ("create", "create pod")])
+async def test_missing_rights_are_named(stub_stage: Stage, stub: StubCluster, kind: str, verb: str) -> None:
+    stub.users["admin"] = User("somebody", frozenset({kind}))
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    async with pipeline:
+        with pytest.raises(ClusterAccessError, match=f"failed to {verb} .*cannot {kind}") as caught:
+            await task.launch("j")
+    assert isinstance(caught.value, PermissionError)
+    assert "Bearer" not in str(caught.value)
+
+
+async def test_a_pod_of_the_same_name_that_is_somebody_elses_is_no_claim(stub_stage: Stage, stub: StubCluster) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"))
+    async with pipeline:
+        name = f"{stub_stage.cluster.app}-task-j"
+        await stub.writer.create(
+            "default",
+            {
+                "metadata": {"name": name, "annotations": {"stub/life": "lasting"}},
+                "spec": {"containers": [{"name": "x", "image": "y"}]},
+            },
+            {},
+        )
+        with pytest.raises(ClusterError, match="already exists"):
+            await task.launch("j")
+        assert not await task.live.contains("j")
+
+
+async def test_a_volume_that_is_missing_is_explained_by_the_events(stub_stage: Stage, stub: StubCluster) -> None:
+    volume = {"name": "v", "configMap": {"name": "nosuch"}}
+    task, pipeline = stub_stage.task(stub_stage.shell("true", volumes=[volume]))
+    text = 'MountVolume.SetUp failed for volume "v" : configmap "nosuch" not found'
+    stub.events = [
+        {"type": "Warning", "reason": "FailedMount", "message": text, "lastTimestamp": "2026-01-01T00:00:00Z"}
+    ]
+    async with pipeline:
+        await pipeline.update()
+        ((namespace, name),) = stub.store.pods
+        uid = stub.store.pods[namespace, name]["metadata"]["uid"]
+
+        def age(pod: Json) -> None:
+            pod["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+
+        await stub.store.change(namespace, name, uid, age)
+        await until(lambda: has_note(task))
+        (note,) = (await task.notes()).values()
+        assert note.startswith("Pending for ")
+        assert note.endswith(f"min: FailedMount: {text}")
+        for _ in range(3):
+            await task.notes()
+        assert stub.faults.counts["events"] == 1
+
+
+async def has_note(task: KubeTask) -> bool:
+    return bool(await task.notes())
+
+
+def test_times_are_written_as_kubernetes_does() -> None:
+    from datetime import UTC, datetime
+
+    assert stamp(datetime(2026, 1, 2, 3, 4, 5, 678, UTC)) == "2026-01-02T03:04:05Z"
