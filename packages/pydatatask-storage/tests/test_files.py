@@ -7,13 +7,14 @@ import os
 import pickle
 import stat
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
-from pydatatask_core import Access
+from pydatatask_core import Access, async_copyfile
 from pydatatask_core.access import validation_access
 from pydatatask_core.errors import DefinitionError, InvalidJobIdError, StoreError, StoreFailedError
 from pydatatask_storage import FileRepository, FileRepositoryBase
@@ -385,3 +386,19 @@ async def test_values_are_synchronized_only_if_wanted(
         assert synchronized[1] == str(tmp_path)
     else:
         assert synchronized == []
+
+
+@pytest.mark.requirement("blob.bounded-memory")
+async def test_copying_a_large_file_takes_little_memory(tmp_path: Path) -> None:
+    repository = await repository_of(tmp_path)
+    with open(tmp_path / "first", "wb") as file:
+        file.truncate(50_000_000)
+    tracemalloc.start()
+    try:
+        async with await repository.open("first", "rb") as source, await repository.open("second", "wb") as target:
+            await async_copyfile(source, target)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "second").stat().st_size == 50_000_000
+    assert peak < 8_000_000
