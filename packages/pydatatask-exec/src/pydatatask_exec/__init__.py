@@ -15,6 +15,8 @@ from pydatatask_exec.pod_manager import PodManager as PodManager
 from pydatatask_exec.pod_watch import WatchTimes as WatchTimes
 from pydatatask_exec.process_manager import AbstractProcessManager as AbstractProcessManager
 from pydatatask_exec.process_task import ProcessTask as ProcessTask
+from pydatatask_exec.ssh_connection import ReconnectingSSH as ReconnectingSSH
+from pydatatask_exec.ssh_manager import SSHLinuxManager as SSHLinuxManager
 from pydatatask_exec.stdout_marker import STDOUT as STDOUT
 from pydatatask_exec.stdout_marker import StderrIsStdout as StderrIsStdout
 from pydatatask_exec.templates import Template as Template
@@ -31,7 +33,9 @@ __all__ = [
     "PlainFunctionProtocol",
     "PodManager",
     "ProcessTask",
+    "ReconnectingSSH",
     "RequestLimits",
+    "SSHLinuxManager",
     "StderrIsStdout",
     "TaskFunction",
     "Template",

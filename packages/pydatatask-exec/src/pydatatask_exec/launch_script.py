@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-__all__ = ["IDENTITY", "Claim", "Launch", "command_for"]
+__all__ = ["IDENTITY", "Claim", "Launch", "command_for", "time_code"]
 
 IDENTITY = "pid"
 """The file, in the directory where the script is started, that holds its identity."""
@@ -87,9 +87,9 @@ class Launch:
         return_code = quote(self.return_code)
         return "\n".join(
             [
+                "trap : TERM INT HUP PIPE",
                 *(_identify(claim) if claim else ()),
                 f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
-                "trap : TERM INT HUP PIPE",
                 *self._exports(),
                 f"(exec {self._command()}{' 9>&-' if claim and claim.ticket else ''})",
                 f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
@@ -111,12 +111,21 @@ class Launch:
         return f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}"
 
 
+def time_code(uptime: bool) -> str:
+    """Give code that sets ``$pydatatask_t`` to a time at which the shell exists, for its identity.
+
+    :param uptime: Whether ``/proc/uptime`` can be trusted; else the time at which the shell began is found out, which
+        takes longer. The shell's arguments are lost by that.
+    """
+    return _UPTIME if uptime else _OWN_START
+
+
 def _identify(claim: Claim) -> list[str]:
     """Create the file exclusively (``set -C``), or give up."""
     lost = _GIVE_UP if claim.ticket is None else f"{{ echo {claim.ticket} lost >&9; {_GIVE_UP}; }}"
     identity = f"$$:$pydatatask_t:{claim.boot}"
     return [
-        _UPTIME if claim.uptime else _OWN_START,
+        time_code(claim.uptime),
         "set -C",
         f'echo "{identity}" >{IDENTITY} || {lost}',
         "set +C",

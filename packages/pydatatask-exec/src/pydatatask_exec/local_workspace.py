@@ -104,7 +104,7 @@ class LocalWorkspace(Workspace):
             await offload(local_jobs.remove, self._reaped, names)
 
     @override
-    def watch(self, pid: str, on_exit: Callable[[], None]) -> bool:
+    def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
         identity = ProcessIdentity.parse(pid)
         return identity is not None and child_watch().watch(identity.pid, on_exit)
 

@@ -119,7 +119,7 @@ class ProcessAdoption:
             self._adopted(claim)
 
     def _watch(self, claim: ProcessClaim, pid: str) -> bool:
-        return self._workspace.watch(pid, lambda: self._claims.end(claim))
+        return self._workspace.watch(pid, lambda: self._claims.end(claim), lambda: self._claims.unwatch(claim))
 
     async def _take_back(self, jobs: AbstractSet[str]) -> None:
         """Give up claims whose launchers have not begun, and now never will."""

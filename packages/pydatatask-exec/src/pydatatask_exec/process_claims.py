@@ -61,6 +61,7 @@ class ProcessClaims:
         self._ended: dict[str, ProcessClaim] = {}
         self._unwatched: dict[str, ProcessClaim] = {}
         self._polled_at = 0.0
+        self._rechecked_at = time.monotonic()
 
     def __iter__(self) -> Iterator[ProcessClaim]:
         return iter(list(self._claims.values()))
@@ -103,6 +104,15 @@ class ProcessClaims:
         elif not watched:
             self._unwatched[claim.job] = claim
 
+    def unwatch(self, claim: ProcessClaim) -> None:
+        """Take note that we will not be told of the end of a job.
+
+        :param claim: The claim.
+        """
+        claim.watched = False
+        if not (claim.launching or claim.ended) and self._claims.get(claim.job) is claim:
+            self._unwatched[claim.job] = claim
+
     def end(self, claim: ProcessClaim) -> None:
         """Take note that the process of a job has ended.
 
@@ -124,14 +134,18 @@ class ProcessClaims:
             self._unwatched.pop(claim.job, None)
             self._ended.pop(claim.job, None)
 
-    def due(self, poll_seconds: float) -> list[ProcessClaim]:
-        """Give the claims to look at now: those that have ended, and those nobody tells us about.
+    def due(self, poll_seconds: float, recheck_seconds: float) -> list[ProcessClaim]:
+        """Give the claims to look at now: those that have ended, and from time to time others.
 
-        :param poll_seconds: How often to look at the latter, at most.
+        :param poll_seconds: How often, at most, to look at those nobody tells us about.
+        :param recheck_seconds: How often to look at all.
         """
         now = time.monotonic()
         due = [claim for claim in self._ended.values() if claim.retry_at <= now]
-        if self._unwatched and now - self._polled_at >= poll_seconds:
+        if now - self._rechecked_at >= recheck_seconds:
+            self._rechecked_at = self._polled_at = now
+            due += [claim for claim in self._claims.values() if not (claim.launching or claim.ended)]
+        elif self._unwatched and now - self._polled_at >= poll_seconds:
             self._polled_at = now
             due += self._unwatched.values()
         return due

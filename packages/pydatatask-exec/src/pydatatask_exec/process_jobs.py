@@ -35,7 +35,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Protocol
 
-from pydatatask_core.errors import LaunchError, PydatataskError
+from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachableError
 from pydatatask_core.repository import Repository
 from pydatatask_core.resources import Resources
 from pydatatask_core.single_flight import SingleFlight
@@ -119,6 +119,7 @@ class ProcessJobs:
         self._claims = ProcessClaims(self._ended)
         self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
         self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, account.enter, account.leave)
+        self._in_doubt = False
         self._comparing: SingleFlight[None] = SingleFlight()
 
     def _ended(self, claim: ProcessClaim) -> None:
@@ -141,7 +142,6 @@ class ProcessJobs:
         claim = self._claims.get(job)
         if claim is None:
             return False
-        log.info("task %s, job %s: it is live already, and not started again", self._task.name, job)
         if not claim.launching:
             await self._adoption.record(claim, True)
         return True
@@ -154,20 +154,32 @@ class ProcessJobs:
         :returns: Why the process, which runs, could not be recorded; it will be tried again. None if all is well.
         :raises ClaimedElsewhereError: It was not started, as it is live already.
         """
-        await self._compare(only_first=True)
+        await self._resolve_doubts()
         if self._claims.get(job) is not None:
             raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: it is live already, and not started again")
         claim = ProcessClaim(job, datetime.now(UTC), launching=True)
         self._claims.add(claim)
         try:
             claim.pid = await self._start(job, await order(self.workspace, job))
+        except TargetUnreachableError:
+            self._in_doubt = True
+            raise
         finally:
             if claim.pid is None:
                 self._claims.drop(claim)
         return await self._record(claim, claim.pid)
 
+    async def _resolve_doubts(self) -> None:
+        """Before anything is launched, find out what became of launches during which the target was lost."""
+        await self._compare(only_first=True)
+        if self._in_doubt:
+            self._adoption.hurry()
+            await self._compare()
+            self._in_doubt = False
+            raise LaunchError("the target was lost, and what runs there has been found out just now; launch again")
+
     async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:
-        watched = self.workspace.watch(pid, lambda: self._claims.end(claim))
+        watched = self.workspace.watch(pid, lambda: self._claims.end(claim), lambda: self._claims.unwatch(claim))
         self._account.enter(claim)
         try:
             await self._adoption.record(claim, True)
@@ -208,7 +220,7 @@ class ProcessJobs:
         """
         live = len(self._claims)
         await self._compare()
-        due = self._claims.due(self.workspace.poll_seconds)
+        due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
         reaped = await self._reaper.reap(due, self._task.metadata)
         return reaped or live > 0 or len(self._claims) > 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from pydatatask_core.blobs import BlobRepository
-from pydatatask_core.errors import DefinitionError
+from pydatatask_core.errors import DefinitionError, TargetUnreachableError
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.repository import Repository
 from pydatatask_core.resource_manager import ResourceManager
@@ -23,6 +23,7 @@ from pydatatask_exec.process_jobs import Account, ClaimedElsewhereError, Process
 from pydatatask_exec.process_manager import AbstractProcessManager
 from pydatatask_exec.process_reaper import Results
 from pydatatask_exec.stdout_marker import StderrIsStdout
+from pydatatask_exec.target_patience import TargetPatience
 from pydatatask_exec.templates import Template
 from pydatatask_exec.workspace import STDERR, STDOUT, Order, Workspace
 
@@ -98,6 +99,7 @@ class ProcessTask(Task):
         self._template: Template | None = None
         self._opening: SingleFlight[ProcessJobs] = SingleFlight()
         self._answers_hint = False
+        self._patience = TargetPatience()
         _check_environ(name, self.environ)
         self._link_all()
         resource_manager.register(self._usage)
@@ -181,7 +183,12 @@ class ProcessTask(Task):
 
         :param job: The job to launch.
         """
-        if self._jobs is None or not await self._jobs.is_live(job):
+        if self._jobs is not None and await self._jobs.is_live(job):
+            log.info("task %s, job %s: it is live already, and not started again", self.name, job)
+        elif self._patience.asks_to_wait():
+            log.debug("task %s, job %s: it waits until the target can be reached", self.name, job)
+            return
+        else:
             await self._launch(job)
         if self.synchronous and self._jobs is not None:
             await self._jobs.run_to_end(job)
@@ -194,6 +201,10 @@ class ProcessTask(Task):
                     problem = await (await self._open()).launch(job, self._order)
         except ClaimedElsewhereError as error:
             log.info("%s", error)
+        except TargetUnreachableError:
+            self._patience.failed()
+            raise
+        self._patience.succeeded()
         if problem is not None:
             raise problem
 

@@ -9,6 +9,7 @@ whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
@@ -128,6 +129,9 @@ class Workspace(ABC):
     poll_seconds: float = 0.0
     """How often, at most, :meth:`look` is asked about processes that cannot be watched."""
 
+    recheck_seconds: float = math.inf
+    """How often it is asked about those that are watched, where it may go unnoticed that one has ended."""
+
     def __init__(self, directory: PurePath) -> None:
         self.directory = directory
 
@@ -213,11 +217,12 @@ class Workspace(ABC):
         :param jobs: The jobs.
         """
 
-    def watch(self, pid: str, on_exit: Callable[[], None]) -> bool:
+    def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
         """Have a function called, in the running event loop, once a process has ended.
 
         :param pid: The process identifier.
         :param on_exit: The function; it is called once at most.
+        :param on_lost: Is called instead if it will not be known when the process ends.
         :returns: Whether that will be done. Else :meth:`look` has to be asked from time to time.
         """
         return False

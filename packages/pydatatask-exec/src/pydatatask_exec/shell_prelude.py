@@ -1,0 +1,132 @@
+"""What the long-lived shell on a target is told first: functions made of builtins, for requests that come often.
+
+A POSIX shell and busybox's utilities suffice. Lines of output begin with the ticket of the request or job that they
+are about; they are written to descriptor 9, which launchers inherit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ASK_FACTS", "PRELUDE", "TargetFacts", "parse_facts"]
+
+PRELUDE = r"""
+umask 077
+exec 9>&1 2>/dev/null
+LC_ALL=C
+
+is_alive() { # IDENTITY
+    case $1 in *:*:"$boot") ;; *) return 1 ;; esac
+    alive_pid=${1%%:*} alive_seen=${1#*:}
+    alive_seen=${alive_seen%%:*}
+    { read -r alive_line <"/proc/$alive_pid/stat"; } || return 1
+    set -- ${alive_line##*) }
+    case $1 in Z | X) return 1 ;; esac
+    [ "${20}" -le "${alive_seen%.*}${alive_seen#*.}" ]
+}
+
+look() { # TICKET DIRECTORY IDENTITY: whether it is there, is forgotten, is alive; exit status; recorded identity
+    look_there=0 look_forgotten=0 look_alive=0 look_code=- look_id=-
+    [ -d "$2" ] && look_there=1
+    [ -e "$2/forgotten" ] && look_forgotten=1
+    if [ -e "$2/pid" ]; then
+        { read -r look_id <"$2/pid"; } || look_id=
+    fi
+    if ! { read -r look_code <"$2/return_code"; }; then
+        look_code=-
+        case $look_id in -) look_process=$3 ;; *) look_process=$look_id ;; esac
+        if is_alive "$look_process"; then
+            look_alive=1
+        else
+            { read -r look_code <"$2/return_code"; } || look_code=-
+        fi
+    fi
+    echo "$1 $look_there $look_forgotten $look_alive $look_code $look_id" >&9
+}
+
+members() { # SESSION: the processes in it
+    for members_file in /proc/[0-9]*/stat; do
+        { read -r members_line <"$members_file"; } || continue
+        set -- "$1" ${members_line##*) }
+        case $2 in Z | X) continue ;; esac
+        if [ "$5" = "$1" ]; then
+            members_file=${members_file#/proc/}
+            echo "${members_file%/stat}"
+        fi
+    done
+}
+
+await_end() { # IDENTITY TENTHS: whether all of its session are gone within that time
+    await_left=$2
+    while [ "$await_left" -gt 0 ]; do
+        is_alive "$1" || [ -n "$(members "${1%%:*}")" ] || return 0
+        sleep 0.1 || { sleep 1; await_left=$((await_left - 9)); }
+        await_left=$((await_left - 1))
+    done
+    return 1
+}
+
+end_session() { # TICKET IDENTITY TENTHS
+    end_leader=${2%%:*}
+    if is_alive "$2"; then
+        for end_step in TERM KILL ALL; do
+            for end_member in $(members "$end_leader"); do
+                case $end_step:$end_member in
+                TERM:*) kill -TERM "$end_member" ;;
+                KILL:"$end_leader") ;;
+                *) kill -KILL "$end_member" ;;
+                esac
+            done
+            await_end "$2" "$3" && break
+        done
+    fi
+    if is_alive "$2"; then echo "$1 alive" >&9; else echo "$1 gone" >&9; fi
+}
+
+boot=; read -r boot </proc/sys/kernel/random/boot_id
+read -r up _ </proc/uptime
+read -r own </proc/self/stat
+set -- ${own##*) }
+own_start=${20}
+up_ticks=${up%.*}${up#*.}
+genuine=0
+[ "$own_start" -le "$up_ticks" ] && [ "$((up_ticks - own_start))" -lt 6000 ] && genuine=1
+[ "$genuine" = 1 ] || { up=${own_start%??}.${own_start#${own_start%??}}; }
+missing=
+for tool in setsid mkdir chmod mv rm ls id sleep; do
+    command -v "$tool" >/dev/null || missing="$missing $tool"
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """What is to be known about a target."""
+
+    boot: str
+    """The id of the present start of the machine."""
+
+    identity: str
+    """The identity of the shell."""
+
+    uptime: bool
+    """Whether ``/proc/uptime`` tells the time by which the machine tells when processes began."""
+
+    user: int
+    """Who runs the shell."""
+
+    missing: tuple[str, ...]
+    """Utilities that are needed and not there."""
+
+
+ASK_FACTS = 'echo "$ticket $boot $$:$up:$boot $genuine $(id -u)$missing" >&9'
+"""The request that :func:`parse_facts` reads the answer of."""
+
+
+def parse_facts(line: str) -> TargetFacts:
+    """Read the answer to :data:`ASK_FACTS`.
+
+    :param line: The line, without the ticket.
+    """
+    boot, identity, genuine, user, *missing = line.split()
+    return TargetFacts(boot, identity, genuine == "1", int(user), tuple(missing))

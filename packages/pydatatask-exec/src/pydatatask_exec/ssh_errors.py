@@ -1,0 +1,60 @@
+"""The errors of asyncssh, translated at the edge by a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydatatask_core.errors import MissingExtraError, TargetUnreachableError
+
+__all__ = ["require_asyncssh", "translated", "unreachable"]
+
+
+@contextmanager
+def translated(target: str) -> Iterator[None]:
+    """Turn the errors of asyncssh that have a meaning here into those of pydatatask.
+
+    :param target: What to call the target in messages.
+    :raises TargetUnreachableError: The connection is lost, or cannot take another channel.
+    :raises FileNotFoundError: A file is not there.
+    :raises PermissionError: A file cannot be used.
+    :raises OSError: Anything else that the target's file system refuses.
+    """
+    import asyncssh
+
+    try:
+        yield
+    except (asyncssh.DisconnectError, asyncssh.ChannelOpenError, asyncssh.SFTPConnectionLost) as error:
+        raise unreachable(target, error) from error
+    except asyncssh.SFTPNoConnection as error:
+        raise unreachable(target, error) from error
+    except asyncssh.SFTPNoSuchFile as error:
+        raise FileNotFoundError(f"{target}: {error.reason}") from error
+    except asyncssh.SFTPPermissionDenied as error:
+        raise PermissionError(f"{target}: {error.reason}") from error
+    except asyncssh.SFTPError as error:
+        raise OSError(f"{target}: {error.reason}") from error
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise unreachable(target, error) from error
+
+
+def unreachable(target: str, reason: object) -> TargetUnreachableError:
+    """Make the error that says that a target cannot be reached.
+
+    :param target: What to call the target.
+    :param reason: Why.
+    """
+    return TargetUnreachableError(
+        f"{target} cannot be reached: {reason}; its jobs go on, and are looked after once there is a connection"
+    )
+
+
+def require_asyncssh() -> None:
+    """Check that asyncssh is installed.
+
+    :raises MissingExtraError: It is not.
+    """
+    try:
+        import asyncssh  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("asyncssh", "pydatatask-exec[ssh]") from error
