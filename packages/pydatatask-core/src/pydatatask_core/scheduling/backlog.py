@@ -7,12 +7,23 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
+from pydatatask_core.errors import DefinitionError
 from pydatatask_core.tasks import Task
 
 __all__ = ["Backlog", "Level", "Priority"]
 
 Priority = Callable[[str, str], int]
 """Gives the priority of a job of a task, from the names of both; larger numbers go first."""
+
+
+def _priority_of(priority: Priority, task: str, job: str) -> int:
+    try:
+        return +priority(task, job)  # what has no sign is no priority
+    except Exception as error:
+        raise DefinitionError(
+            f"the priority of job {job} of task {task} cannot be told; have the function that the pipeline was given "
+            f"return an integer for each job: {type(error).__name__}: {error}"
+        ) from error
 
 
 class Level:
@@ -31,7 +42,10 @@ class Level:
 
 
 class _Parked:
-    """The jobs of one task and priority that are held: those that were refused, and those behind them."""
+    """The jobs of one task and priority that are held: those that were refused, and those behind them.
+
+    Queues are handed on as they are, never copied, since a place that becomes free must not cost in proportion to them.
+    """
 
     __slots__ = ("behind", "refused")
 
@@ -39,13 +53,25 @@ class _Parked:
         self.refused: list[str] = []
         self.behind: deque[str] = deque()
 
+    def add(self, queue: deque[str]) -> None:
+        """Let these wait behind those that are here."""
+        if self.behind:
+            self.behind.extend(queue)
+        else:
+            self.behind = queue
+
+    def all(self) -> deque[str]:
+        """Give all of them, first to be offered first."""
+        self.behind.extendleft(reversed(self.refused))
+        return self.behind
+
 
 class Backlog:
     """What waits, in the order in which it is to be offered: by priority, then as it came (a listing comes by id).
 
     All jobs of a level are offered before any of a lower level is. A task that was refused is held: its jobs of this
     priority and lower ones are parked, until :meth:`release`, so that a job that does not fit is not overtaken by its
-    own task's. Every operation costs the same however many jobs wait.
+    own task's. Every operation but :meth:`replace` costs the same however many jobs wait.
 
     :param priority: Tells the priority of a job; None makes all equal.
     """
@@ -58,6 +84,11 @@ class Backlog:
         self._held: set[Task] = set()
         self._parked: dict[tuple[int, Task], _Parked] = {}
         self.top: Level | None = None
+
+    @property
+    def held(self) -> AbstractSet[Task]:
+        """The tasks that have been refused, and not released since."""
+        return frozenset(self._held)
 
     def waiting(self) -> Iterator[Task]:
         """Give the tasks of which a job may be taken now."""
@@ -86,19 +117,29 @@ class Backlog:
             return
         by_priority: dict[int, deque[str]] = {}
         for job in jobs:
-            by_priority.setdefault(self._priority(task.name, job), deque()).append(job)
+            by_priority.setdefault(_priority_of(self._priority, task.name, job), deque()).append(job)
         for priority, queue in by_priority.items():
             self._enqueue(priority, task, queue)
 
-    def _enqueue(self, priority: int, task: Task, queue: deque[str]) -> None:
+    def _enqueue(self, priority: int, task: Task, queue: deque[str], first: bool = False) -> None:
+        """Let jobs wait behind those of the task and priority that wait already, or before them."""
         if not queue:
             return
         level = self._levels.get(priority)
         if level is None:
             level = self._levels[priority] = Level(priority)
             heapq.heappush(self._order, -priority)
-        level.queues.setdefault(task, deque()).extend(queue)
         level.waiting += len(queue)
+        present = level.queues.get(task)
+        if present is None:
+            level.queues[task] = queue
+        elif first and len(queue) > len(present):
+            queue.extend(present)
+            level.queues[task] = queue
+        elif first:
+            present.extendleft(reversed(queue))
+        else:
+            present.extend(queue)
 
     def add(self, task: Task, jobs: AbstractSet[str]) -> None:
         """Let more jobs wait, apart from those that do already.
@@ -184,6 +225,19 @@ class Backlog:
         if self.top is not None:
             self._park(self.top, task)
 
+    def put_back(self, task: Task, job: str, level: Level) -> None:
+        """Let a job that was taken wait once more, before all others of its task and priority.
+
+        :param task: The task.
+        :param job: The job.
+        :param level: The job's level.
+        """
+        queued = self._queued.setdefault(task, set())
+        if job not in queued:
+            queued.add(job)
+            self._enqueue(level.priority, task, deque((job,)), first=True)
+            self._advance()
+
     def release(self) -> bool:
         """End all holds: something has been relinquished.
 
@@ -193,7 +247,7 @@ class Backlog:
         had_holds = bool(self._held)
         self._held.clear()
         for (priority, task), jobs in parked.items():
-            self._enqueue(priority, task, deque([*jobs.refused, *jobs.behind]))
+            self._enqueue(priority, task, jobs.all(), first=True)
         if parked:
             self._advance()
         return had_holds
@@ -202,7 +256,7 @@ class Backlog:
         queue = level.queues.pop(task, None)
         if queue is not None:
             level.waiting -= len(queue)
-            self._parked.setdefault((level.priority, task), _Parked()).behind.extend(queue)
+            self._parked.setdefault((level.priority, task), _Parked()).add(queue)
 
     def _advance(self) -> None:
         """Find the highest level with anything left to offer."""

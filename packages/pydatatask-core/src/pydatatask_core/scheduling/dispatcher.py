@@ -10,12 +10,10 @@ from contextlib import contextmanager
 
 from pydatatask_core.offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.backlog import Backlog, Level
+from pydatatask_core.scheduling.time_slice import TimeSlice
 from pydatatask_core.tasks import Task
 
-__all__ = ["SLICE_SECONDS", "DispatchObserver", "Dispatcher", "Launch"]
-
-SLICE_SECONDS = 0.002
-"""For how long a worker may go on with work that never suspends before others get their turn on the event loop."""
+__all__ = ["DispatchObserver", "Dispatcher", "Launch"]
 
 Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
 """Launches a job and does not raise. The offer is None for a job that runs in this process."""
@@ -73,9 +71,12 @@ class Dispatcher:
         self._launch = launch
         self._observer = DispatchObserver() if observer is None else observer
         self._holds: Holds = {}
+        self._plans = 0
         self._lanes: dict[Task, _Lane] = {}
         self._workers = 0
+        self._slice = TimeSlice()
         self.launches = 0
+        """How many launches have come to an end; those that were refused are left out, as nothing came of them."""
 
     @property
     def idle(self) -> bool:
@@ -118,9 +119,11 @@ class Dispatcher:
 
         :param ready: For each task the jobs to launch; those that are in flight are left out.
         """
-        self._holds = {}
+        self._holds, self._plans = {}, self._plans + 1
+        held = self._backlog.held
         self._backlog.replace({task: jobs - self.in_flight(task) for task, jobs in ready.items()})
-        self._staff_all()
+        for task in self._backlog.waiting():
+            self._staff(task, most=1 if task in held else None)  # there is hardly more room than there was
 
     def add(self, task: Task, jobs: AbstractSet[str]) -> None:
         """Launch some more jobs, apart from those that wait or are in flight already.
@@ -140,7 +143,7 @@ class Dispatcher:
 
     def stop(self) -> None:
         """Launch nothing more. Workers whose jobs swallow a cancellation come to an end by that too."""
-        self._width = 0
+        self._width, self._plans = 0, self._plans + 1
         self._backlog.replace({})
 
     def _staff_all(self) -> None:
@@ -170,6 +173,7 @@ class Dispatcher:
             self._group.create_task(self._employ(lane, work), name=f"pydatatask: launching {task.name}")
 
     async def _employ(self, lane: _Lane, work: Callable[[_Lane], Awaitable[None]]) -> None:
+        self._slice.begin()
         try:
             await work(lane)
         finally:
@@ -184,8 +188,7 @@ class Dispatcher:
         All is in one loop, as every call between here and the job would cost a good part of what small jobs cost.
         """
         task, in_flight = lane.task, lane.in_flight
-        launch, backlog = self._launch, self._backlog
-        yield_at = time.monotonic() + SLICE_SECONDS
+        launch, backlog, time_slice = self._launch, self._backlog, self._slice
         top: Level | None = None  # the first job counts as the beginning of a level: there may be work for others
         while (job := backlog.take_offered(task)) is not None:
             in_flight.add(job)
@@ -199,22 +202,18 @@ class Dispatcher:
             finally:
                 in_flight.discard(job)
             self.launches += 1
-            if time.monotonic() > yield_at:
-                await asyncio.sleep(0)
-                yield_at = time.monotonic() + SLICE_SECONDS
+            if time.monotonic() > time_slice.ends:
+                await time_slice.pause()
 
     async def _offer_jobs(self, lane: _Lane) -> None:
         """Launch jobs that go on elsewhere, each of which counts as offered once its launch has returned."""
-        yield_at = time.monotonic() + SLICE_SECONDS
         while (taken := self._backlog.take(lane.task)) is not None:
             await self._offer(lane, *taken)
-            self.launches += 1
-            if time.monotonic() > yield_at:
-                await asyncio.sleep(0)
-                yield_at = time.monotonic() + SLICE_SECONDS
+            if time.monotonic() > self._slice.ends:
+                await self._slice.pause()
 
     async def _offer(self, lane: _Lane, job: str, level: Level) -> None:
-        holds, last = self._holds, lane.last_offer
+        holds, plan, last = self._holds, self._plans, lane.last_offer
         offer = Offer(lane.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
         lane.last_offer = offer
         lane.begin(job)
@@ -225,8 +224,12 @@ class Dispatcher:
             current_offer.reset(token)
             offer.end()
             lane.in_flight.discard(job)
-            if offer.refused is not None and holds is self._holds and self._width:
+            if offer.refused is None or plan != self._plans:
+                self.launches += 1
+            elif holds is self._holds:
                 self._backlog.hold(lane.task, job, level)
+            else:
+                self._backlog.put_back(lane.task, job, level)  # there is more room than when it was refused
             if self._backlog.offered(level):
                 self._staff_all()
             elif offer.refused is None:

@@ -17,6 +17,7 @@ from pydatatask_core.resources import ResourceType
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.listing import Listing
+from pydatatask_core.scheduling.ownership import owner
 from pydatatask_core.scheduling.troubles import Subject, Troubles, spontaneous
 from pydatatask_core.tasks import Task
 
@@ -92,10 +93,11 @@ class Rounds:
         """Launch what is ready, and return when every launch has.
 
         :param ready: For each task the jobs to launch.
+        :raises DefinitionError: The priority of a job cannot be told.
         """
         await self.flush()
         done = _Done()
-        async with asyncio.TaskGroup() as group:
+        async with owner() as group:
             dispatcher = Dispatcher(group, self.width, Backlog(self.priority), self.launch, done)
             try:
                 dispatcher.submit(ready)

@@ -16,6 +16,7 @@ from pydatatask_core.opening import all_repositories
 from pydatatask_core.scheduling.backlog import Backlog
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.hints import TaskHints, hint_listeners
+from pydatatask_core.scheduling.ownership import owner
 from pydatatask_core.scheduling.pacing import Pace
 from pydatatask_core.scheduling.rounds import Rounds
 from pydatatask_core.scheduling.tester import Candidates, Tester
@@ -170,8 +171,10 @@ class Run(DispatchObserver):
         self._updates.done(begun, time.monotonic(), before != self._updated)
 
     async def _update_one(self, task: Task) -> bool:
-        live = await self._rounds.update_task(task)
-        if live is not self._live.get(task, False):
+        live, before = await self._rounds.update_task(task), self._live.get(task, False)
+        if self._troubles.get(Subject("update", task.name)) is not None:
+            return before  # it is not known any better; what failed keeps the run from ending, for a while
+        if live is not before:
             self._live[task] = live
             self._happened += 1
         return live
@@ -252,12 +255,13 @@ async def run(rounds: Rounds, options: RunOptions) -> None:
     :param rounds: What the pipeline's rounds have in common.
     :param options: How to go about it.
     :raises PipelineStuckError: Nothing is live, and what is ready cannot be launched.
+    :raises DefinitionError: The priority of a job cannot be told.
     """
     rounds.begin_run()
     listeners = [(task, task.listener) for task in rounds.tasks]
     callbacks = [(manager, manager.on_relinquish) for manager in rounds.resources]
     try:
-        async with asyncio.TaskGroup() as group:
+        async with owner() as group:
             this = Run(rounds, options, group)
             for task, hints in this.listeners().items():
                 task.listener = hints
