@@ -16,6 +16,7 @@ VERBS: Final = {
     "requirements": "print the requirements and the tests that prove them",
     "build": "build the wheels and sdists into dist/ and look into them",
     "alone": "prove each distribution in an environment of its own",
+    "docs": "build the documentation's site into build/site, strictly",
     "lock": "bring uv.lock up to date (arguments go to uv lock)",
 }
 

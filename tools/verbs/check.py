@@ -67,5 +67,5 @@ def main(arguments: list[str]) -> int:
 def _passes(name: str) -> bool:
     begin = time.perf_counter()
     passed = CHECKS[name]()
-    print(f"{name:13} {'ok' if passed else 'FAILED'} ({time.perf_counter() - begin:.1f} s)", flush=True)
+    print(f"{name:14} {'ok' if passed else 'FAILED'} ({time.perf_counter() - begin:.1f} s)", flush=True)
     return passed
