@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -35,6 +36,7 @@ class TrioOnAsyncio:
 
     def __init__(self) -> None:
         self._readers: set[asyncio.Future[None]] = set()
+        self._poll = select.poll()
 
     @property
     def lowlevel(self) -> Self:
@@ -61,6 +63,7 @@ class TrioOnAsyncio:
         :raises ClosedResourceError: Nothing more is to be read.
         """
         os.set_blocking(descriptor, False)
+        self._poll.register(descriptor, select.POLLIN)
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
         self._readers.add(readable)
@@ -70,6 +73,11 @@ class TrioOnAsyncio:
         finally:
             loop.remove_reader(descriptor)
             self._readers.discard(readable)
+
+    async def until_idle(self) -> None:
+        """Wait until all that there is to be read has been read."""
+        while self._poll.poll(0):  # noqa: ASYNC110 - there is nobody to tell
+            await asyncio.sleep(0.001)
 
     def notify_closing(self, descriptor: int) -> None:
         """Wake those who wait for something to read.

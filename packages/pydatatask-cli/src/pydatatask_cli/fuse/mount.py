@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from pydatatask_cli.error_handler import CommandFailedError
 from pydatatask_cli.fuse.binding import Fuse, load_fuse
@@ -18,7 +19,7 @@ __all__ = ["mount"]
 
 _OPTIONS = frozenset({"default_permissions", "fsname=pydatatask", "subtype=pydatatask"})
 _AT_A_TIME = 64
-_SECONDS_TO_END = 5.0
+_SECONDS_TO_END = 3.0
 """How long requests that are under way are waited for when the mount is to end."""
 _SECONDS_TO_STORE = 60.0
 """How long it may take to store what was closed just before."""
@@ -37,20 +38,23 @@ async def mount(pipeline: Pipeline, directory: str, mounted: Callable[[], None])
     fuse = load_fuse()
     await asyncio.to_thread(check_device)
     mountpoint = await asyncio.to_thread(check_mountpoint, directory)
-    fuse.trio = TrioOnAsyncio()
     filesystem = FileSystem(pipeline, mountpoint)
-    try:
-        fuse.init(Operations(fuse, filesystem), mountpoint, _OPTIONS)
-    except RuntimeError as error:
-        raise CommandFailedError(
-            f"{directory} cannot be mounted at ({error}); is fuse3 installed, and may this user mount?"
-        ) from error
+    _mount(fuse, filesystem)
     try:
         mounted()
         await _serve(fuse, filesystem)
     finally:
         fuse.close()
         await clean_up(filesystem.close(), _SECONDS_TO_STORE)
+
+
+def _mount(fuse: Fuse, filesystem: FileSystem) -> None:
+    try:
+        fuse.init(Operations(fuse, filesystem), filesystem.mountpoint, _OPTIONS)
+    except RuntimeError as error:
+        raise CommandFailedError(
+            f"{filesystem.mountpoint} cannot be mounted at ({error}); is fuse3 installed, and may this user mount?"
+        ) from error
 
 
 async def _serve(fuse: Fuse, filesystem: FileSystem) -> None:
@@ -64,17 +68,22 @@ async def _serve(fuse: Fuse, filesystem: FileSystem) -> None:
 
 
 async def _answer_requests(fuse: Fuse) -> None:
+    fuse.trio = loop = TrioOnAsyncio()
     requests = asyncio.create_task(fuse.main(min_tasks=2, max_tasks=_AT_A_TIME))
     try:
         await asyncio.wait({requests})
     finally:
-        fuse.terminate()
-        await clean_up(_end(requests), 3 * _SECONDS_TO_END)
+        await clean_up(_end(fuse, loop, requests), 4 * _SECONDS_TO_END)
     requests.result()
 
 
-async def _end(requests: asyncio.Task[None]) -> None:
-    """Wait for the requests that are under way, and cancel those that take too long."""
+async def _end(fuse: Fuse, loop: TrioOnAsyncio, requests: asyncio.Task[None]) -> None:
+    """Answer the requests that have come already, and give up those that take too long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS_TO_END):
+            if not requests.done():
+                await loop.until_idle()
+    fuse.terminate()
     await asyncio.wait({requests}, timeout=_SECONDS_TO_END)
     if not requests.done():
         requests.cancel()
