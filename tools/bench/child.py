@@ -10,7 +10,7 @@ import resource
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tools.bench.registry import all_workloads
+from tools.bench.registry import find
 from tools.bench.workload import FunctionCase
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(case: FunctionCase) -> Metrics:
 
 def main(argv: list[str]) -> None:
     """Find the case, run it and print a line of JSON."""
-    workload = all_workloads()[argv[0]]
+    workload = find(argv[0])
     (case,) = (case for case in workload.cases if case.name == argv[1] and isinstance(case, FunctionCase))
     if argv[2:3] == ["--profile"]:
         profile = cProfile.Profile()

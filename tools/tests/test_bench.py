@@ -7,9 +7,20 @@ import pytest
 
 from tools.bench import child, registry
 from tools.bench.goals import describe, is_met
-from tools.bench.measure import Results, measure, time_command
+from tools.bench.measure import Results, measure, run_script, time_command
+from tools.bench.peers import PEERS
 from tools.bench.table import as_json, render
-from tools.bench.workload import AtLeast, AtMost, CommandCase, FunctionCase, Goal, Metrics, Workload
+from tools.bench.workload import (
+    AtLeast,
+    AtMost,
+    CommandCase,
+    FunctionCase,
+    Goal,
+    Metrics,
+    PeerCase,
+    ScriptCase,
+    Workload,
+)
 
 
 async def coroutine() -> Metrics:
@@ -93,7 +104,7 @@ def test_cases_take_turns_and_the_first_round_is_not_counted() -> None:
 def test_a_function_case_runs_in_an_interpreter_of_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(child, "all_workloads", lambda: {"w0": workload()})
+    monkeypatch.setattr(child, "find", lambda name: workload())
     child.main(["w0", "ours"])
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["s"] == 2
@@ -112,3 +123,40 @@ def test_goals_and_baselines_name_cases_that_exist() -> None:
         names = {case.name for case in workload.cases}
         named = {workload.baseline, *(goal.case for goal in workload.goals)}
         assert named | {goal.times for goal in workload.goals if goal.times} <= names
+
+
+def test_a_workload_is_found_by_its_module_alone() -> None:
+    for name in registry.all_workloads():
+        assert registry.find(name).name == name
+    with pytest.raises(LookupError, match="no workload w1-0"):
+        registry.find("w1-0")
+
+
+def test_a_script_measures_itself() -> None:
+    script = "import os; assert not os.listdir(); print('noise'); print('{\"ms\": 3}')"
+    assert run_script(ScriptCase("peer", [sys.executable, "-c", script])) == {"ms": 3}
+    with pytest.raises(RuntimeError, match="peer failed"):
+        run_script(ScriptCase("peer", ["false"]))
+
+
+def test_peers_are_measured_on_demand() -> None:
+    case = PeerCase(PEERS["doit"], ScriptCase("doit", ["true"]))
+    alone = Workload("w0", "nothing", [CommandCase("bare", ["true"])], "bare", peers=[case])
+    assert [case.name for case in alone.cases] == ["bare"]
+    assert [case.name for case in alone.with_peers().cases] == ["bare", "doit"]
+    assert [case.name for case in alone.with_peers({"luigi"}).cases] == ["bare"]
+
+
+def test_a_workload_is_cleaned_up_also_where_it_fails() -> None:
+    events: list[str] = []
+    broken = Workload(
+        "w0",
+        "nothing",
+        [CommandCase("gone", ["false"])],
+        "gone",
+        prepare=lambda: events.append("prepared"),
+        clean_up=lambda: events.append("cleaned up"),
+    )
+    with pytest.raises(RuntimeError):
+        measure(broken, 1, lambda text: None)
+    assert events == ["prepared", "cleaned up"]
