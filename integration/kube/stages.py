@@ -52,8 +52,10 @@ class Stage:
         async def podman() -> AsyncGenerator[PodManager, None]:
             manager = self.cluster.manager()
             self.managers.append(manager)
-            yield manager
-            await manager.close()
+            try:
+                yield manager
+            finally:
+                await manager.close()
 
         return session, podman
 

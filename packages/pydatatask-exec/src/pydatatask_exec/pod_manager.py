@@ -38,8 +38,10 @@ class PodManager:
         @session.resource
         async def podman():
             manager = pydatatask.PodManager("books", "default")
-            yield manager
-            await manager.close()
+            try:
+                yield manager
+            finally:
+                await manager.close()
 
     :param app: The app name string with which to label all created pods. No two pipelines that run at the same time in
         one namespace should have the same.

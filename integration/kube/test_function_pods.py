@@ -1,0 +1,80 @@
+"""Functions in pods: the whole way, through the command line of a user's script."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from integration.kube.stub.cluster import StubCluster
+
+pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers
+
+SCRIPT = Path(__file__).parent / "function_pipeline.py"
+
+
+async def run_script(directory: Path, *arguments: str, kubeconfig: Path | None) -> tuple[int, str]:
+    environment = {**os.environ, "PYDATATASK_TEST_DIRECTORY": str(directory)}
+    environment["KUBECONFIG"] = str(kubeconfig or "/nonexistent")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(SCRIPT), *arguments),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+def records(directory: Path) -> dict[str, Any]:
+    return {path.stem: yaml.safe_load(path.read_text()) for path in directory.glob("*.yaml")}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "input").mkdir()
+    for job, number in (("two", 2), ("eight", 8), ("nine", 9)):
+        (tmp_path / "input" / f"{job}.yaml").write_text(f"{number}\n")
+    return tmp_path
+
+
+@pytest.mark.requirement("kubefunc.failed-pod", "kubefunc.no-rights", "podman.finds-config", "template.argv0")
+async def test_a_function_runs_in_pods_and_what_came_of_it_is_recorded_twice(stub: StubCluster, data: Path) -> None:
+    kubeconfig = data / "kubeconfig"
+    stub.write_kubeconfig(kubeconfig)
+    status, output = await run_script(data, "run", kubeconfig=kubeconfig)
+    assert status == 0, output
+    assert records(data / "output") == {"two": 1, "eight": 4}
+    functions, pods = records(data / "func_done"), records(data / "kube_done")
+    assert {job: record["result"] for job, record in functions.items()} == {
+        "two": "success",
+        "eight": "success",
+        "nine": "exception",
+    }
+    assert functions["nine"]["exception"] == "ValueError('9 is odd')"
+    assert {job: (record["reason"], record["exit_code"]) for job, record in pods.items()} == {
+        "two": ("Succeeded", 0),
+        "eight": ("Succeeded", 0),
+        "nine": ("Failed", 1),
+    }
+    assert "9 is odd" in (data / "logs" / "nine.log").read_text()
+    # Had the pods asked the cluster for anything, it would have been counted.
+    assert stub.faults.counts["list"] == 1
+    assert stub.faults.counts["create"] == 3
+
+
+@pytest.mark.requirement("kubefunc.synchronous", "kubefunc.no-rights")
+async def test_launched_in_a_process_without_a_cluster(data: Path) -> None:
+    status, output = await run_script(data, "launch", "halve", "eight", "--force", "--sync", kubeconfig=None)
+    assert (status, output) == (0, "")
+    assert records(data / "output") == {"eight": 4}
+    assert records(data / "func_done")["eight"]["result"] == "success"
+    assert records(data / "kube_done") == {}
+    status, output = await run_script(data, "launch", "halve", "nine", "--force", "--sync", kubeconfig=None)
+    assert status == 1
+    assert "9 is odd" in output
