@@ -12,7 +12,7 @@ from pydatatask_core.repository import Repository
 from pydatatask_core.tasks import Task
 from pydatatask_core.translation import TranslatedRepository
 
-__all__ = ["all_repositories", "prepare_tasks", "validate_repositories"]
+__all__ = ["all_repositories", "finish_tasks", "prepare_tasks", "validate_repositories"]
 
 _log = logging.getLogger("pydatatask.pipeline")
 
@@ -96,3 +96,15 @@ async def prepare_tasks(tasks: Iterable[Task], validated: set[Task]) -> None:
                     task.name,
                 )
         await task.prepare()
+
+
+async def finish_tasks(tasks: Iterable[Task]) -> None:
+    """Let tasks let go of what they have taken up; a failure is logged, and keeps no other from that.
+
+    :param tasks: The tasks of the pipeline.
+    """
+    for task in tasks:
+        try:
+            await task.finish()
+        except Exception:
+            _log.exception("task %s could not be finished in good order", task.name)

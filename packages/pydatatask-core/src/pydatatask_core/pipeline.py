@@ -15,7 +15,7 @@ from pydatatask_core.access import Access
 from pydatatask_core.algebra import listed
 from pydatatask_core.dependencies import Node, dependants, digraph
 from pydatatask_core.errors import DefinitionError, DuplicateNameError, SessionStateError
-from pydatatask_core.opening import prepare_tasks, validate_repositories
+from pydatatask_core.opening import finish_tasks, prepare_tasks, validate_repositories
 from pydatatask_core.repository import DIRECT
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.scheduling.rounds import Rounds
@@ -140,8 +140,7 @@ class Pipeline:
 
         This is done automatically when exiting an ``async with pipeline:`` block.
         """
-        self._opened = self._access = None
-        await self.session.close()
+        await self.__aexit__(None, None, None)
 
     async def __aenter__(self) -> Self:
         """Open the pipeline."""
@@ -152,8 +151,12 @@ class Pipeline:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the pipeline; resources of the session see the exception."""
-        self._opened = self._access = None
-        await self.session.__aexit__(exc_type, exc, traceback)
+        opened, self._opened, self._access = self._opened, None, None
+        try:
+            if opened is not None:
+                await finish_tasks(self.tasks.values())
+        finally:
+            await self.session.__aexit__(exc_type, exc, traceback)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[Rounds]:

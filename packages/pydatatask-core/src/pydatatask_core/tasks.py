@@ -240,6 +240,12 @@ class Task(ABC):
     async def prepare(self) -> None:
         """Get ready to launch: called at every opening of the pipeline, after :meth:`validate`; binds functions."""
 
+    async def finish(self) -> None:
+        """Let go of what :meth:`prepare` and launches have taken up: called at every closing of the pipeline.
+
+        That is before its session is closed. What runs in this process and cannot be stopped is waited for.
+        """
+
     @abstractmethod
     async def update(self) -> bool:
         """Perform any maintenance operations on the set of live jobs; typically, reap finished ones.
