@@ -81,6 +81,12 @@ def test_map_repository_is_public() -> None:
     assert pydatatask.MapRepository is importlib.import_module("pydatatask.repository").MapRepository
 
 
+@pytest.mark.requirement("names.module-path-fuse")
+def test_the_mount_can_be_imported_where_its_library_is_missing() -> None:
+    hidden = "import sys; sys.modules['pyfuse3'] = None; import pydatatask.fuse; print(callable(pydatatask.fuse.fuse))"
+    assert python(hidden) == "True\n"
+
+
 CALL = "pydatatask.main(pydatatask.Pipeline([], pydatatask.Session()))"
 
 
