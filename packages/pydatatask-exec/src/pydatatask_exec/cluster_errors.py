@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
@@ -72,6 +71,8 @@ def retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
 
 
 def _parsed(body: bytes) -> Mapping[str, object]:
+    import json
+
     try:
         answer = json.loads(body)
     except ValueError:

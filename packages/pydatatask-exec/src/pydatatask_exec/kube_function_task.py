@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.repository import Repository
 from pydatatask_core.resource_manager import ResourceManager
-from pydatatask_exec.function_records import function_record
+from pydatatask_exec.function_records import describe_exception, function_record
 from pydatatask_exec.function_runner import FunctionRunner, function_runner, raise_if_cancelled
 from pydatatask_exec.function_task import FunctionTask
 from pydatatask_exec.functions import TaskFunction
@@ -21,6 +22,8 @@ from pydatatask_exec.kube_task import KubeTask
 from pydatatask_exec.pod_manager import PodManager
 
 __all__ = ["KubeFunctionTask"]
+
+log = logging.getLogger("pydatatask.task")
 
 
 class KubeFunctionTask(KubeTask, FunctionTask):
@@ -122,6 +125,10 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         self._runner = function_runner(self.name, self.bind())
 
     @override
+    async def prepare_template(self) -> None:
+        """Leave the template until it is needed: in a pod it is not, and need not be there."""
+
+    @override
     async def launch(self, job: str) -> None:
         """Create the pod of a job, if its quota has room; with ``synchronous``, run the function here instead.
 
@@ -140,6 +147,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
             await self.func_done.dump(job, function_record(start, datetime.now(UTC), error))
         self.completed(job)
         if error is not None:
+            log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
             self.failed(job, error)
         if runner.outlives_cancellation:
             raise_if_cancelled()

@@ -153,8 +153,11 @@ class KubeTask(Task):
     @override
     async def prepare(self) -> None:
         self._compiled = None
-        if not self.synchronous:
-            await self._template()
+        await self.prepare_template()
+
+    async def prepare_template(self) -> None:
+        """Read the template at the opening, so that what is wrong with it is told then; a subclass may do so later."""
+        await self._template()
 
     async def _template(self) -> Template:
         if self._compiled is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -35,6 +34,8 @@ def known_pod(pod: Manifest) -> KnownPod | None:
     state = pod_state(pod)
     if state is None:
         return None
+    import json
+
     metadata = {key: value for key, value in section(pod, "metadata").items() if key != "managedFields"}
     slim = {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}
     return KnownPod(state, json.dumps(slim, separators=(",", ":")).encode())

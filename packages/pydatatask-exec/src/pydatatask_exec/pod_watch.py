@@ -11,7 +11,6 @@ Where there is no right to watch, pods are listed again and again.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import time
@@ -150,6 +149,8 @@ class PodWatch:
 
     async def _follow(self) -> None:
         """Follow one stream to its end. The next one goes on from there, unless the version is unset by then."""
+        import json
+
         begin = time.monotonic()
         seconds = round(self._times.stream * random.uniform(1, 2))
         events = 0
@@ -170,6 +171,8 @@ class PodWatch:
     def _take(self, event: Mapping[str, Any]) -> None:
         kind, pod = event.get("type"), section(event, "object")
         if kind == "ERROR":
+            import json
+
             status = pod.get("code")
             raise cluster_error(
                 "go on watching pods", status if isinstance(status, int) else 0, json.dumps(pod).encode()

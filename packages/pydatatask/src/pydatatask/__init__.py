@@ -34,6 +34,10 @@ from pydatatask_core import roundrobin as roundrobin
 from pydatatask_exec import STDOUT as STDOUT
 from pydatatask_exec import FunctionTaskProtocol as FunctionTaskProtocol
 from pydatatask_exec import InProcessSyncTask as InProcessSyncTask
+from pydatatask_exec import KubeFunctionTask as KubeFunctionTask
+from pydatatask_exec import KubeTask as KubeTask
+from pydatatask_exec import LiveKubeRepository as LiveKubeRepository
+from pydatatask_exec import PodManager as PodManager
 from pydatatask_storage import AggregateAndRepository as AggregateAndRepository
 from pydatatask_storage import AggregateOrRepository as AggregateOrRepository
 from pydatatask_storage import BlockingRepository as BlockingRepository
@@ -76,11 +80,15 @@ __all__ = [
     "InProcessBlobStream",
     "InProcessMetadataRepository",
     "InProcessSyncTask",
+    "KubeFunctionTask",
+    "KubeTask",
     "Link",
+    "LiveKubeRepository",
     "MapRepository",
     "MetadataRepository",
     "MongoMetadataRepository",
     "Pipeline",
+    "PodManager",
     "RelatedItemRepository",
     "Repository",
     "ResourceManager",

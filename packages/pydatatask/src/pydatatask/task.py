@@ -5,5 +5,7 @@ from pydatatask_core import Task as Task
 from pydatatask_exec import STDOUT as STDOUT
 from pydatatask_exec import FunctionTaskProtocol as FunctionTaskProtocol
 from pydatatask_exec import InProcessSyncTask as InProcessSyncTask
+from pydatatask_exec import KubeFunctionTask as KubeFunctionTask
+from pydatatask_exec import KubeTask as KubeTask
 
-__all__ = ["STDOUT", "FunctionTaskProtocol", "InProcessSyncTask", "Link", "Task"]
+__all__ = ["STDOUT", "FunctionTaskProtocol", "InProcessSyncTask", "KubeFunctionTask", "KubeTask", "Link", "Task"]
