@@ -14,8 +14,8 @@ class PartPlan:
     """The sizes of parts, and how many of them are sent at the same time.
 
     The size doubles every thousand parts, so that the 10,000 parts which S3 allows hold its greatest object (5 TiB).
-    A writer holds the part that is being filled and those in flight: 40 MiB for a blob of up to 8 GiB, 64 MiB for one
-    of up to 56 GiB, and about a thousandth of the blob beyond.
+    A writer holds the part that is being filled and those in flight: 40 MiB for a blob of up to 7 GiB, 64 MiB for one
+    of up to 54 GiB, and about a thousandth of the blob beyond.
     """
 
     first: int = 8 * _MIB
