@@ -102,7 +102,7 @@ class Counting(InProcessBlobRepository):
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in ():
+        for job in list(self.data):
             yield job
 
     @override

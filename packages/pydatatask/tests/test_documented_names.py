@@ -42,6 +42,11 @@ LOCAL = {
         "roundrobin",
     ],
 }
+PODS = {
+    "pod_manager": ["PodManager"],
+    "repository": ["LiveKubeRepository"],
+    "task": ["KubeFunctionTask", "KubeTask"],
+}
 COMMANDS = [
     "cat_data",
     "delete_data",
@@ -68,6 +73,12 @@ def test_documented_names_are_at_the_top_and_in_their_module(module: str, name: 
     documented = getattr(importlib.import_module(f"pydatatask.{module}"), name)
     assert getattr(pydatatask, name) is documented
     assert name == "STDOUT" or documented.__name__ == name
+
+
+@pytest.mark.requirement("names.module-path-pods", "names.public-at-top")
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in PODS.items() for name in names])
+def test_documented_names_about_pods_are_there_too(module: str, name: str) -> None:
+    test_documented_names_are_at_the_top_and_in_their_module(module, name)
 
 
 @pytest.mark.requirement("names.public-at-top")

@@ -1,0 +1,228 @@
+"""How a manager finds its cluster, and what several pipelines do to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from integration.kube.clusters import FAST, QUICK, TestedCluster
+from integration.kube.stages import Stage, until
+from integration.kube.stub.cluster import StubCluster
+from integration.kube.stub.faults import User
+from pydatatask_core import Pipeline
+from pydatatask_core.errors import ClusterAccessError, ClusterError
+from pydatatask_exec import KubeTask, PodManager
+
+pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers, clients their configuration
+
+
+def manager(config: object = None) -> PodManager:
+    assert config is None
+    return PodManager("app", "default", limits=FAST, times=QUICK)
+
+
+@pytest.fixture(autouse=True)
+def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No default, no kubeconfig, no service account but what a test makes."""
+    from kubernetes_asyncio.client import Configuration
+
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    yield
+    Configuration.set_default(None)
+
+
+@pytest.mark.requirement("podman.default-config")
+async def test_a_default_that_has_been_loaded_is_used(stub: StubCluster, tmp_path: Path) -> None:
+    from kubernetes_asyncio.config import load_kube_config
+
+    other = tmp_path / "other"
+    stub.write_kubeconfig(other)
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_text("not: used")
+    await load_kube_config(config_file=str(other), context="stub")
+    podman = manager()
+    assert podman.api.configuration.host == stub.url
+    assert await podman.query() == []
+    await podman.close()
+
+
+@pytest.mark.requirement("podman.finds-config")
+@pytest.mark.parametrize("by", ["environment", "home"])
+@pytest.mark.parametrize("ask_first", [True, False])
+async def test_the_kubeconfig_is_found(
+    stub: StubCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, ask_first: bool
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    place = tmp_path / ".kube" / "config" if by == "home" else tmp_path / "elsewhere"
+    stub.write_kubeconfig(place)
+    if by == "environment":
+        monkeypatch.setenv("KUBECONFIG", str(place))
+    podman = manager()
+    if ask_first:
+        assert await podman.query() == []
+    assert podman.api.configuration.host == stub.url
+    assert (await podman.v1.list_namespaced_pod("default")).items == []
+    await podman.close()
+
+
+@pytest.mark.requirement("podman.finds-config")
+async def test_the_service_account_of_a_pod_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubernetes_asyncio.config import incluster_config
+
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "ca.crt").write_text("certificate")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    from pydatatask_exec.cluster_config import ClusterConfig
+
+    configuration = await ClusterConfig(None).get()
+    assert configuration.host == "https://192.0.2.1:443"
+    assert configuration.ssl_ca_cert == str(tmp_path / "ca.crt")
+
+
+async def test_no_way_to_a_cluster_is_an_error_that_says_what_to_do() -> None:
+    podman = manager()
+    with pytest.raises(
+        ClusterError, match=r"no way to reach a Kubernetes cluster was found: .*give PodManager a config="
+    ):
+        await podman.query()
+    await podman.close()
+
+
+async def test_credentials_that_have_expired_are_found_anew(
+    stub: StubCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "config"
+    stub.users["old"] = User("somebody")
+    stub.write_kubeconfig(place, token="old")
+    monkeypatch.setenv("KUBECONFIG", str(place))
+    podman = manager()
+    assert await podman.query() == []
+    del stub.users["old"]
+    stub.write_kubeconfig(place, token="admin")
+    assert await podman.requests.get("missing") is None
+    await podman.close()
+
+
+async def test_wrong_credentials_are_refused_without_being_told(stubbed: TestedCluster, stub: StubCluster) -> None:
+    podman = PodManager("app", "default", lambda: stub.configuration("hunter2"), limits=FAST, times=QUICK)
+    with pytest.raises(ClusterAccessError, match="check the credentials") as caught:
+        await podman.query()
+    assert "hunter2" not in str(caught.value)
+    await podman.close()
+
+
+@pytest.mark.requirement("podman.clients")
+async def test_a_manager_can_be_closed_twice_and_used_again(stubbed: TestedCluster) -> None:
+    podman = stubbed.manager()
+    first = podman.api
+    assert podman.api is first
+    assert podman.api_ws is podman.api_ws is not first
+    assert (await podman.v1.list_namespaced_pod(stubbed.namespace)).items == []
+    assert await podman.query() == []
+    await podman.close()
+    await podman.close()
+    assert first.rest_client.pool_manager.closed
+    assert await podman.query() == []
+    assert podman.api is not first
+    await podman.close()
+
+
+@pytest.mark.requirement("pod.delete-task", "pod.delete-live")
+async def test_a_deleted_pod_gives_back_its_resources_once_it_is_gone(stub_stage: Stage, stub: StubCluster) -> None:
+    from pydatatask_core import Resources
+
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting", cpu="60"))
+    async with pipeline:
+        await pipeline.update()
+        assert await stub_stage.quota.reserve(Resources.parse(60, 0, 0)) is not None
+        (pod,) = await task.live.pods()
+        del stub_stage.inputs.data["j"]
+        await task.delete(pod)
+        await until(lambda: not_live(task), pipeline)
+        await pipeline.update()
+        assert await stub_stage.quota.reserve(Resources.parse(60, 0, 0)) is None
+    assert stub_stage.done.data == {}
+
+
+async def not_live(task: KubeTask) -> bool:
+    return not await task.live.contains("j")
+
+
+@pytest.mark.requirement("pipeline.one-process-pods")
+async def test_two_pipelines_at_a_time_run_each_job_once(stub_stage: Stage, stub: StubCluster) -> None:
+    jobs = [f"j{number}" for number in range(40)]
+    pipelines: list[Pipeline] = [stub_stage.task(stub_stage.shell("", life="quick"), jobs)[1] for _ in range(3)]
+    async with pipelines[0], pipelines[1], pipelines[2]:
+        await asyncio.gather(*(pipeline.run(timeout=60) for pipeline in pipelines))
+    assert set(stub_stage.done.data) == set(jobs)
+    added = Counter(event.pod["metadata"]["name"] for event in stub.store.history if event.kind == "ADDED")
+    assert set(added.values()) == {1}
+
+
+@pytest.mark.requirement("func.metadata-off-once", "pipeline.settings-metadata")
+async def test_without_metadata_nothing_is_recorded_and_no_job_runs_twice_in_a_run(
+    stub_stage: Stage, stub: StubCluster
+) -> None:
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"), ["a", "b"], logs=None)
+    pipeline.settings(metadata=False)
+    async with pipeline:
+        await pipeline.run(timeout=60)
+    assert stub_stage.done.data == {}
+    assert stub.faults.counts["create"] == 2
+
+
+@pytest.mark.requirement("pipeline.settings-synchronous")
+async def test_a_synchronous_launch_returns_when_the_pod_is_reaped(stub_stage: Stage) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    pipeline.settings(synchronous=True)
+    async with pipeline:
+        await task.launch("j")
+        assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+        assert not await task.live.contains("j")
+
+
+async def test_a_pipeline_that_is_opened_again_counts_its_pods_anew(stub_stage: Stage) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"), ["a", "b"])
+    for _ in range(2):
+        async with pipeline:
+            await pipeline.update()
+            assert {job async for job in task.live} == {"a", "b"}
+            assert (await task.notes()) == {}
+    assert len(stub_stage.managers) == 2
+
+
+async def test_many_updates_at_a_time_reap_once(stub_stage: Stage, stub: StubCluster) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"), [f"j{number}" for number in range(20)])
+    async with pipeline:
+        await pipeline.update()
+        await until(lambda: all(pod["status"]["phase"] == "Succeeded" for pod in stub.store.pods.values()))
+        await asyncio.gather(*(task.update() for _ in range(5)))
+        await until(lambda: not stub.store.pods, pipeline)
+    assert stub.faults.counts["log"] == stub.faults.counts["delete"] == 20
+
+
+async def test_handle_timeout_that_fails_does_not_keep_the_pod(
+    stub_stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    from integration.kube.stages import SECOND
+
+    class Failing(KubeTask):
+        @override
+        async def handle_timeout(self, pod: object) -> None:
+            raise OSError("no")
+
+    caplog.set_level(logging.ERROR)
+    await stub_stage.run(stub_stage.shell("", life="lasting"), kind=Failing, timeout=SECOND)
+    assert stub_stage.done.data["j"]["reason"] == "Timeout"
+    assert "handle_timeout failed; the pod is stopped" in caplog.text
