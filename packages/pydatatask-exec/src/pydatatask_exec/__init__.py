@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pydatatask_exec.cluster_client import RequestLimits as RequestLimits
+from pydatatask_exec.executor_live import ExecutorLiveRepo as ExecutorLiveRepo
+from pydatatask_exec.executor_task import ExecutorTask as ExecutorTask
+from pydatatask_exec.executor_task import RemoteFunctionError as RemoteFunctionError
 from pydatatask_exec.functions import FunctionTaskProtocol as FunctionTaskProtocol
 from pydatatask_exec.functions import PlainFunctionProtocol as PlainFunctionProtocol
 from pydatatask_exec.functions import TaskFunction as TaskFunction
@@ -24,6 +27,8 @@ from pydatatask_exec.templates import Template as Template
 __all__ = [
     "STDOUT",
     "AbstractProcessManager",
+    "ExecutorLiveRepo",
+    "ExecutorTask",
     "FunctionTaskProtocol",
     "InProcessSyncTask",
     "KubeFunctionTask",
@@ -34,6 +39,7 @@ __all__ = [
     "PodManager",
     "ProcessTask",
     "ReconnectingSSH",
+    "RemoteFunctionError",
     "RequestLimits",
     "SSHLinuxManager",
     "StderrIsStdout",

@@ -1,0 +1,71 @@
+"""Functions that workers in other processes import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from exec_doubles import Records
+from typing_extensions import override
+
+from pydatatask_core import MetadataRepository
+from pydatatask_exec.executor_task import ExecutorTask
+
+
+class FileRecords(Records):
+    """Records whose text is in files, so that other processes see them."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+
+    @override
+    async def dump(self, job: str, data: object) -> None:
+        await asyncio.to_thread((self.directory / job).write_text, str(data))
+
+    @override
+    async def info(self, job: str) -> str:
+        return await asyncio.to_thread((self.directory / job).read_text)
+
+
+async def copy(job: str, inp: MetadataRepository, out: MetadataRepository) -> None:
+    await asyncio.sleep(0)
+    await out.dump(job, f"{await inp.info(job)} {os.getpid()}")
+
+
+def plain(job: str, out: FileRecords) -> None:
+    (out.directory / job).write_text(job)
+
+
+async def fail(job: str) -> None:
+    raise ZeroDivisionError(job)
+
+
+async def exit_(job: str) -> None:
+    raise SystemExit(3)
+
+
+async def die(job: str, out: MetadataRepository) -> None:
+    if job == "deadly":
+        await asyncio.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.sleep(0.4)
+    await out.dump(job, job)
+
+
+class Unpicklable(Exception):
+    def __init__(self) -> None:
+        super().__init__("odd")
+        self.lock = ThreadPoolExecutor
+
+
+async def fail_oddly(job: str) -> None:
+    raise Unpicklable
+
+
+@ExecutorTask("decorated", ThreadPoolExecutor(1), Records())
+async def decorated(job: str, out: MetadataRepository) -> None:
+    await out.dump(job, "decorated")

@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import executor_functions
+import pytest
+from exec_doubles import Records, pipeline
+from process_doubles import Blobs, until
+from typing_extensions import override
+
+from pydatatask_core import MetadataRepository
+from pydatatask_core.errors import FunctionBindingError, MissingFunctionError, NotPicklableError
+from pydatatask_exec.executor_live import ExecutorLiveRepo
+from pydatatask_exec.executor_task import ExecutorTask
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(3) as executor:
+        yield executor
+
+
+@pytest.fixture
+def processes() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(2) as executor:
+        yield executor
+
+
+class LoopBound(Records):
+    """Records of a client that works in one event loop only, as those of databases do."""
+
+    def __init__(self, data: dict[str, Any] | None = None) -> None:
+        super().__init__(data)
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def check(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.loop = self.loop or loop
+        assert self.loop is loop, "it was opened in another event loop"
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        self.check()
+        for job in list(self.data):
+            yield job
+
+    @override
+    async def info(self, job: str) -> Any:
+        self.check()
+        return await super().info(job)
+
+    @override
+    async def dump(self, job: str, data: Any) -> None:
+        self.check()
+        await super().dump(job, data)
+
+    async def special(self, job: str) -> str:
+        self.check()
+        return f"special {job}"
+
+    def plain(self) -> str:
+        return "plain"
+
+
+def task_of(
+    executor: Executor, func: Callable[..., Any] | None, jobs: tuple[str, ...] = ("job",), **links: Any
+) -> ExecutorTask:
+    task = ExecutorTask("work", executor, Records(), func=func, **links.pop("options", {}))
+    task.link("inp", Records({job: job for job in jobs}), is_input=True)
+    for name, repository in links.items():
+        task.link(name, repository, is_output=True)
+    return task
+
+
+async def run(task: ExecutorTask, seconds: float = 30) -> dict[str, Any]:
+    async with pipeline(task) as opened:
+        await opened.run(timeout=seconds)
+    assert isinstance(task.done, Records)
+    return task.done.data
+
+
+@pytest.mark.requirement("link.executor-live", "link.executor-done")
+def test_links(threads: ThreadPoolExecutor) -> None:
+    task = ExecutorTask("work", threads, Records())
+    live, done = task.links["live"], task.links["done"]
+    assert (live.is_status, live.inhibits_start, live.inhibits_output) == (True, True, True)
+    assert not any((live.is_input, live.is_output, live.required_for_start, live.required_for_output))
+    assert (done.is_status, done.inhibits_start, done.required_for_output) == (True, True, True)
+    assert not any((done.is_input, done.is_output, done.required_for_start, done.inhibits_output))
+
+
+@pytest.mark.requirement("executor.run-to-end")
+async def test_a_coroutine_function_runs_in_a_loop_of_the_worker_that_is_closed(threads: ThreadPoolExecutor) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def work(job: str) -> None:
+        loops.append(asyncio.get_running_loop())
+        await asyncio.sleep(0.01)
+        loops.append(asyncio.get_running_loop())
+
+    done = await run(task_of(threads, work))
+    assert loops[0] is loops[1] is not asyncio.get_running_loop()
+    assert loops[0].is_closed()
+    assert done["job"].keys() == {"result", "start_time", "end_time"}
+    assert done["job"]["result"] == "success"
+
+
+async def test_a_plain_function_runs_in_the_executor(threads: ThreadPoolExecutor) -> None:
+    seen: list[int] = []
+    done = await run(task_of(threads, lambda job: seen.append(threading.get_ident())))
+    assert seen != [threading.get_ident()]
+    assert done["job"]["result"] == "success"
+
+
+@pytest.mark.requirement("executor.session-repositories")
+async def test_repositories_of_the_session_work_from_a_thread(threads: ThreadPoolExecutor) -> None:
+    inp, out, blobs = LoopBound({"job": 5}), LoopBound(), Blobs()
+
+    async def work(job: str, values: Any, out: Any, blobs: Any) -> None:
+        assert isinstance(values, MetadataRepository)
+        assert [found async for found in values] == ["job"]
+        assert await values.contains("job")
+        assert await values.info_all() == {"job": 5}
+        async with await blobs.open(job, "w") as writer:
+            await writer.write("é" * 5)
+        async with await blobs.open(job, "rb") as reader:
+            assert await reader.read(2) == "é".encode()
+        async with await blobs.open(job) as reader:
+            text = await reader.read()
+        await out.dump(job, [await values.info(job), await out.special(job), out.plain(), text, out.data])
+
+    task = task_of(threads, work, out=out, blobs=blobs)
+    task.link("values", inp)
+    async with pipeline(task) as opened:
+        inp.check()
+        out.check()
+        await opened.run(timeout=30)
+    assert task.done.data["job"]["result"] == "success", task.done.data  # type: ignore[attr-defined]  # they are Records
+    assert out.data["job"] == [5, "special job", "plain", "é" * 5, out.data]
+
+
+async def test_a_writer_left_by_an_exception_in_a_thread_leaves_nothing(threads: ThreadPoolExecutor) -> None:
+    blobs = Blobs()
+
+    async def work(job: str, blobs: Any) -> None:
+        async with await blobs.open(job, "wb") as writer:
+            await writer.write(b"x")
+            raise RuntimeError("half way")
+
+    done = await run(task_of(threads, work, blobs=blobs))
+    assert done["job"]["result"] == "exception"
+    assert blobs.data == {}
+
+
+async def test_a_function_that_raises_is_recorded(threads: ThreadPoolExecutor) -> None:
+    failures: list[tuple[str, BaseException]] = []
+    task = task_of(threads, executor_functions.fail)
+    task.failure_listener = lambda job, error: failures.append((job, error))
+    record = (await run(task))["job"]
+    assert record["result"] == "exception"
+    assert record["exception"] == "ZeroDivisionError('job')"
+    assert "in fail" in record["traceback"][-1]
+    assert [job for job, _ in failures] == ["job"]
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("name", ["exit_", "fail_oddly"])
+async def test_odd_ends_are_recorded(executor: str, name: str, request: pytest.FixtureRequest) -> None:
+    done = await run(task_of(request.getfixturevalue(executor), getattr(executor_functions, name)))
+    assert done["job"]["result"] == "exception"
+
+
+@pytest.mark.requirement("executor.synchronous")
+async def test_a_synchronous_launch_waits_for_the_job(threads: ThreadPoolExecutor) -> None:
+    task = task_of(threads, lambda job: time.sleep(0.1))
+    async with pipeline(task) as opened:
+        opened.settings(synchronous=True)
+        await task.launch("job")
+        assert await task.done.contains("job")
+        assert task.live_jobs == set()
+
+
+async def test_with_metadata_off_nothing_is_recorded_and_each_job_runs_once(threads: ThreadPoolExecutor) -> None:
+    ran: list[str] = []
+    task = task_of(threads, lambda job: ran.append(job), ("a", "b"))
+    async with pipeline(task) as opened:
+        opened.settings(metadata=False)
+        await opened.run(timeout=20)
+    assert sorted(ran) == ["a", "b"]
+    assert task.done.data == {}  # type: ignore[attr-defined]  # they are Records
+
+
+@pytest.mark.requirement("executor.process-pool")
+async def test_a_process_pool_runs_what_can_be_sent(processes: ProcessPoolExecutor, tmp_path: Path) -> None:
+    jobs = tuple(f"job{number}" for number in range(20))
+    out = executor_functions.FileRecords(tmp_path)
+    done = await run(task_of(processes, executor_functions.copy, jobs, out=out))
+    assert {record["result"] for record in done.values()} == {"success"}, done
+    for job in jobs:
+        content, worker = (tmp_path / job).read_text().split()
+        assert content == job
+        assert int(worker) != os.getpid()
+
+
+async def test_a_plain_function_runs_in_a_process_pool(processes: ProcessPoolExecutor, tmp_path: Path) -> None:
+    out = executor_functions.FileRecords(tmp_path)
+    assert (await run(task_of(processes, executor_functions.plain, out=out)))["job"]["result"] == "success"
+    assert (tmp_path / "job").read_text() == "job"
+
+
+@pytest.mark.requirement("executor.decorated-function")
+async def test_a_decorated_function_is_found_by_way_of_its_task(processes: ProcessPoolExecutor, tmp_path: Path) -> None:
+    out = executor_functions.FileRecords(tmp_path)
+    task = task_of(processes, executor_functions.decorated.func, out=out)
+    assert (await run(task))["job"]["result"] == "success"
+    assert (tmp_path / "job").read_text() == "decorated"
+
+
+@pytest.mark.requirement("executor.process-pool")
+async def test_a_function_that_cannot_be_sent_is_refused_by_name(processes: ProcessPoolExecutor) -> None:
+    lock = threading.Lock()
+
+    async def work(job: str) -> None:
+        lock.acquire()
+
+    with pytest.raises(NotPicklableError, match=r"task work: function .*work.* cannot be sent"):
+        async with pipeline(task_of(processes, work)):
+            pass
+
+
+@pytest.mark.requirement("executor.in-process-pickle", "executor.process-pool")
+async def test_a_repository_that_cannot_be_sent_is_refused_with_its_link(processes: ProcessPoolExecutor) -> None:
+    class Refusing(Records):
+        @override
+        def __reduce__(self) -> Any:
+            raise NotPicklableError("what is written to a copy is lost")
+
+    with pytest.raises(NotPicklableError, match="link 'out' cannot be sent to another process: what is written"):
+        async with pipeline(task_of(processes, executor_functions.copy, out=Refusing())):
+            pass
+
+
+@pytest.mark.requirement("executor.worker-dies")
+@pytest.mark.timeout(60)
+async def test_a_worker_that_dies_fails_its_job_only(processes: ProcessPoolExecutor, tmp_path: Path) -> None:
+    jobs = ("deadly", *(f"job{number}" for number in range(6)))
+    out = executor_functions.FileRecords(tmp_path)
+    done = await run(task_of(processes, executor_functions.die, jobs, out=out), 50)
+    results = {job: record["result"] for job, record in done.items()}
+    assert results == dict.fromkeys(jobs, "success") | {"deadly": "exception"}
+    assert "BrokenProcessPool" in done["deadly"]["exception"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(jobs[1:])
+
+
+class CountingExecutor(Executor):
+    """An executor of which nothing is known, which runs nothing before it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self.most = 0
+
+    @override
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: fn(*args, **kwargs)))
+        self.most = max(self.most, len(self.waiting))
+        return future
+
+    def run_one(self) -> None:
+        future, call = self.waiting.pop(0)
+        future.set_result(call())
+
+
+@pytest.mark.requirement("executor.back-pressure")
+async def test_jobs_are_handed_over_as_there_is_room(threads: ThreadPoolExecutor) -> None:
+    executor = CountingExecutor()
+    jobs = tuple(f"job{number:04}" for number in range(300))
+    ran: list[str] = []
+    task = task_of(executor, lambda job: ran.append(job), jobs, options={"at_a_time": 7})
+    async with pipeline(task) as opened, asyncio.TaskGroup() as group:
+        running = group.create_task(opened.run(timeout=60))
+        await until(lambda: len(executor.waiting) == 7)
+        while not running.done():
+            if executor.waiting:
+                await asyncio.to_thread(executor.run_one)
+            await asyncio.sleep(0)
+    assert sorted(ran) == list(jobs)
+    assert executor.most == 7
+
+
+@pytest.mark.requirement("executor.cancel-idle")
+async def test_cancelling_a_job_that_does_not_run_does_nothing(threads: ThreadPoolExecutor) -> None:
+    task = task_of(threads, lambda job: None)
+    await task.cancel("job")
+    async with pipeline(task) as opened:
+        await task.cancel("job")
+        await opened.run(timeout=20)
+        await task.cancel("job")
+    assert await task.done.contains("job")
+
+
+@pytest.mark.requirement("executor.cancel", "executor.live")
+async def test_a_cancelled_job_is_launched_again_only_after_the_old_run_has_ended(threads: ThreadPoolExecutor) -> None:
+    events: list[str] = []
+    go = threading.Event()
+
+    async def work(job: str) -> None:
+        events.append("begin")
+        try:
+            await until(go.is_set)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.2)
+            events.append("cancelled")
+            raise
+        events.append("end")
+
+    task = task_of(threads, work)
+    async with pipeline(task) as opened:
+        await opened.update()
+        await until(lambda: events == ["begin"])
+        live = task.links["live"].repo
+        assert isinstance(live, ExecutorLiveRepo)
+        assert [job async for job in live] == ["job"]
+        assert await live.info("job") is None
+        await live.delete("job")
+        assert await live.contains("job")
+        await opened.update_only_launch()
+        assert events == ["begin"]
+        await until(lambda: events == ["begin", "cancelled"])
+        go.set()
+        await opened.run(timeout=20)
+        assert not await live.contains("job")
+    assert events == ["begin", "cancelled", "begin", "end"]
+    assert (await task.done.info("job"))["result"] == "success"
+
+
+async def test_a_plain_function_that_is_cancelled_ends_without_a_record(threads: ThreadPoolExecutor) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def work(job: str) -> None:
+        begun.set()
+        go.wait(20)
+
+    task = task_of(threads, work)
+    async with pipeline(task) as opened:
+        await opened.update()
+        await until(begun.is_set)
+        await task.cancel("job")
+        await opened.update_only_update()
+        assert await task.live.contains("job")
+        task.disabled = True
+        go.set()
+        await opened.run(timeout=20)
+    assert not await task.done.contains("job")
+
+
+async def test_closing_waits_for_local_jobs_and_records_them(
+    threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = task_of(threads, lambda job: time.sleep(0.3))
+    async with pipeline(task) as opened:
+        await opened.update()
+    assert await task.done.contains("job")
+    assert "waiting for 1 jobs" in caplog.text
+
+
+async def test_a_record_that_cannot_be_written_is_tried_again(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(job: str, data: object) -> None:
+        raise OSError("the store is down")
+
+    ran: list[str] = []
+    task = task_of(threads, lambda job: ran.append(job), ("a", "b"))
+    async with pipeline(task) as opened:
+        with monkeypatch.context() as patch:
+            patch.setattr(task.done, "dump", refuse)
+            await opened.update()
+            await until(lambda: len(ran) == 2)
+            await asyncio.sleep(0.05)
+            await opened.update()
+        await opened.run(timeout=20)
+    assert task.done.data.keys() == {"a", "b"}  # type: ignore[attr-defined]  # they are Records
+    assert sorted(ran) == ["a", "b"]
+    assert "could not be recorded" in caplog.text
+
+
+async def test_definitions_that_cannot_work_are_refused(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(MissingFunctionError):
+        async with pipeline(ExecutorTask("work", threads, Records())):
+            pass
+    with pytest.raises(FunctionBindingError, match="nobody"):
+        async with pipeline(task_of(threads, lambda job, nobody: None)):
+            pass
+
+
+async def test_a_pipeline_can_be_opened_again(threads: ThreadPoolExecutor) -> None:
+    task = task_of(threads, lambda job: None)
+    await run(task)
+    assert isinstance(task.links["inp"].repo, Records)
+    task.links["inp"].repo.data["more"] = 1
+    assert (await run(task)).keys() == {"job", "more"}
