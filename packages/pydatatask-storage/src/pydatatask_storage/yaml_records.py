@@ -20,6 +20,9 @@ _DOUBTFUL = ("? ", "!!timestamp")
 _WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What comes out of the library where a scalar is not what its tag says, or the nesting is too deep."""
 
+_DEEPEST = 1_000
+"""How deep a record may be nested. The loader that is written in C ends the process where it has to go too deep."""
+
 
 @cache
 def _loader() -> type[SafeLoader | CSafeLoader]:
@@ -45,10 +48,26 @@ def load_record(data: bytes | str, name: str) -> Any:
     import yaml
 
     try:
+        if len(data) > _DEEPEST and _is_too_deep(data):
+            raise RecursionError(f"it is nested more than {_DEEPEST:,} deep")
         return yaml.load(data, Loader=_loader())
     except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         reason = " ".join(str(error).split())
         raise BrokenRecordError(f"{name} is no valid YAML: {reason}; mend it or delete it") from error
+
+
+def _is_too_deep(data: bytes | str) -> bool:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(data, Loader=_loader()):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                return True
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return False
 
 
 def dump_record(record: Any, name: str) -> bytes:
