@@ -11,6 +11,8 @@ from pydatatask_cli import shell
 from pydatatask_core.errors import SessionStateError
 
 BODY = """
+    sys.modules["IPython"] = None  # the shell is Python's own
+
     session = Session()
 
     @session.resource
@@ -98,7 +100,7 @@ async def test_inside_a_coroutine_the_shell_says_what_to_do() -> None:
         shell(library().pipeline)
 
 
-@pytest.mark.requirement("cli.shell")
+@pytest.mark.requirement("cli.shell", "cli.shell-terminal")
 def test_on_a_terminal_there_are_prompts(script: Path) -> None:
     with on_terminal(script, "shell") as terminal:
         assert "top-level await" in terminal.wait_for(">>> ")

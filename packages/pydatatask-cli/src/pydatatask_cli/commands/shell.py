@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
+from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.background_loop import BackgroundLoop
 from pydatatask_cli.interruption import require_no_loop
@@ -29,6 +31,8 @@ def add_parser(commands: SubParsers) -> None:
 def shell(pipeline: Pipeline) -> int:
     """Open the pipeline and read Python from standard input, where ``await`` works, until its end or ``exit()``.
 
+    On a terminal it is IPython, where the extra ``pydatatask-cli[shell]`` is installed, else Python's own console.
+
     The names at hand are ``pipeline``, ``asyncio``, and each task under its own, a ``-`` written ``_``. Code runs in an
     event loop, in which the pipeline is open. Ctrl-C interrupts what is being awaited.
 
@@ -38,9 +42,16 @@ def shell(pipeline: Pipeline) -> int:
     """
     require_no_loop("shell()", "call it elsewhere, with the pipeline closed")
     with prompt_signals(), BackgroundLoop(lambda: opened(pipeline)) as loop:
-        from pydatatask_cli.python_console import interact
+        return _interact(loop, _names(pipeline))
 
-        return interact(loop, _names(pipeline))
+
+def _interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
+    """Use IPython for a person, where it is installed; a script on a pipe gets Python as it is."""
+    from pydatatask_cli import ipython_console, python_console
+
+    if output.on_terminal() and sys.stdin.isatty() and ipython_console.is_installed():
+        return ipython_console.interact(loop, names)
+    return python_console.interact(loop, names)
 
 
 def _names(pipeline: Pipeline) -> dict[str, object]:
