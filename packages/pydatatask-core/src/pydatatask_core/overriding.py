@@ -33,9 +33,8 @@ def overrides(instance: object, owner: type, names: tuple[str, ...]) -> bool:
     :param owner: The class whose shortcut is about to be taken.
     :param names: The members that the shortcut stands in for.
     """
-    own = vars(instance)
     cls: type = type(instance)
-    return _class_overrides(cls, owner, names) or any(name in own for name in names)
+    return _class_overrides(cls, owner, names) or not vars(instance).keys().isdisjoint(names)
 
 
 @lru_cache(maxsize=1024)
