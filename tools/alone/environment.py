@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
+from tools.checks.declared import LOADED_LATE
 from tools.command import PYTHON, must_run, output, run
 from tools.uv import locked, uv
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIST_INSTALLED: Final = """
 import importlib.metadata, json
@@ -20,9 +20,11 @@ IMPORT_ALL: Final = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.startswith("pydatatask_core.testing"):
+    if not module.name.startswith(tuple(sys.argv[2:])):
         importlib.import_module(module.name)
 """
+NEED_MORE: Final = ("pydatatask_core.testing", *LOADED_LATE)
+"""Modules that need what a distribution does not bring unless an extra is asked for."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,15 @@ class Environment:
 
     def import_all(self, package: str) -> None:
         """Import every module of a package, far from the workspace."""
-        must_run([str(self.python), "-I", "-c", IMPORT_ALL, package], cwd=self.directory)
+        must_run([str(self.python), "-I", "-c", IMPORT_ALL, package, *NEED_MORE], cwd=self.directory)
 
     def run_script(self, script: Path) -> None:
         """Run a script in an empty working directory."""
-        scratch = self.directory / "scratch"
-        scratch.mkdir()
-        must_run([str(self.python), "-I", str(script)], cwd=scratch)
+        must_run([str(self.python), "-I", str(script)], cwd=self.scratch())
+
+    def scratch(self) -> Path:
+        """Make an empty directory."""
+        return Path(tempfile.mkdtemp(prefix="scratch-", dir=self.directory))
 
     def run_tests(self, tests: Path) -> bool:
         """Run tests and tell whether they passed; a directory with no tests passes."""

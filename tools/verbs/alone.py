@@ -10,6 +10,8 @@ from typing import Final
 from tools.alone.environment import Environment
 from tools.artifacts import build, wheel_of
 from tools.command import heading
+from tools.docs.blocks import PYTHON, blocks
+from tools.docs.running import can_run, run
 from tools.uv import locked
 from tools.workspace import ROOT, Distribution, distributions
 
@@ -53,8 +55,17 @@ def _prove(distribution: Distribution, environment: Environment) -> bool:
     environment.import_all(distribution.import_name)
     if distribution.name in SCRIPTS:
         environment.run_script(SCRIPTS[distribution.name])
+    if complaints := _readme_complaints(distribution, environment):
+        print("\n".join(complaints))
+        return False
     environment.install(*_test_requirements(distribution))
     return environment.run_tests(distribution.directory / "tests")
+
+
+def _readme_complaints(distribution: Distribution, environment: Environment) -> list[str]:
+    """Run the Python of the README with nothing else installed, and tell what went wrong."""
+    runnable = [b for b in blocks(ROOT, [distribution.directory / "README.md"]) if b.language == PYTHON and can_run(b)]
+    return [complaint for block in runnable if (complaint := run(block, environment.scratch(), environment.python))]
 
 
 def _test_requirements(distribution: Distribution) -> list[str]:
