@@ -242,3 +242,28 @@ def test_every_parameter_receives_what_its_name_says(signature: Signature, linke
     assert received == {name: available.get(name, f"default of {name}") for name in received}
     if rest is not None:
         assert rest == {name: value for name, value in available.items() if name not in received}
+
+
+@pytest.mark.parametrize(
+    "func",
+    [
+        lambda job, books: (job, books),
+        lambda job, *, books: (job, books),
+        lambda job, **rest: (job, rest),
+        functools.partial(lambda job, books, more: (job, books, more), more=1),
+    ],
+)
+def test_the_quick_way_to_call_a_function_comes_to_the_same(func: Callable[..., Any]) -> None:
+    bound = bind_function(func, "count", LINKS)
+    assert bound.caller()("j") == bound("j")
+
+
+def test_the_quick_way_relies_on_no_signature_that_a_decorator_has_copied() -> None:
+    def swapped(func: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(func)
+        def wrapper(books: object, job: str) -> Any:
+            return func(job, books)
+
+        return wrapper
+
+    assert bind_function(swapped(lambda job, books: (job, books)), "count", LINKS).caller()("j") == ("j", BOOKS)
