@@ -12,12 +12,11 @@ import asyncio
 from collections import deque
 from datetime import UTC, datetime
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from pydatatask_core.pipeline import Pipeline
 from tools.bench.peers import PEERS
-from tools.bench.repeating import median_seconds
+from tools.bench.repeating import Spent, median_spent
 from tools.bench.stages import by_updates, check, increment, staged, values
 from tools.bench.workload import AtLeast, FunctionCase, PeerCase, ScriptCase, Workload
 
@@ -56,32 +55,31 @@ async def _worker(jobs: deque[str], source: DictStore, target: DictStore, done: 
         done[job] = {"result": "success", "start_time": start, "end_time": datetime.now(UTC)}
 
 
-async def limit_once(count: int, stages: int = STAGES) -> float:
-    """Run the stages by bare workers, and give the seconds."""
+async def limit_once(count: int, stages: int = STAGES) -> Spent:
+    """Run the stages by bare workers."""
     stores = [DictStore(values(count)), *(DictStore({}) for _ in range(stages))]
     dones: list[dict[str, object]] = [{} for _ in range(stages)]
-    begun = perf_counter()
-    for source, target, done in zip(stores, stores[1:], dones, strict=False):
-        jobs = deque(source.data)
-        await asyncio.gather(*(_worker(jobs, source, target, done) for _ in range(WORKERS)))
-    seconds = perf_counter() - begun
+    with Spent() as spent:
+        for source, target, done in zip(stores, stores[1:], dones, strict=False):
+            jobs = deque(source.data)
+            await asyncio.gather(*(_worker(jobs, source, target, done) for _ in range(WORKERS)))
     check(stores[-1].data, [len(done) for done in dones], count)
-    return seconds
+    return spent
 
 
-async def ours_once(drive: Callable[[Pipeline], Awaitable[None]], count: int, stages: int = STAGES) -> float:
-    """Run the stages by a pipeline, and give the seconds."""
+async def ours_once(drive: Callable[[Pipeline], Awaitable[None]], count: int, stages: int = STAGES) -> Spent:
+    """Run the stages by a pipeline."""
     work = staged(count, stages)
     async with work.pipeline as pipeline:
-        begun = perf_counter()
-        await drive(pipeline)
-        seconds = perf_counter() - begun
+        with Spent() as spent:
+            await drive(pipeline)
     work.check(count)
-    return seconds
+    return spent
 
 
-async def _rate(once: Callable[[int], Awaitable[float]], count: int) -> Metrics:
-    return {"runs/s": STAGES * count / await median_seconds(lambda: once(count))}
+async def _rate(once: Callable[[int], Awaitable[Spent]], count: int) -> Metrics:
+    spent = await median_spent(lambda: once(count))
+    return {"runs/s": STAGES * count / spent.seconds, "runs/CPU s": STAGES * count / spent.cpu_seconds}
 
 
 def _peers(count: int) -> list[PeerCase]:

@@ -17,7 +17,7 @@ from pydatatask_storage.files import FileRepository
 from pydatatask_storage.yaml_files import YamlMetadataFileRepository
 from tools.bench.peers import PEERS
 from tools.bench.places import TMPFS, fresh_directory
-from tools.bench.repeating import median_seconds
+from tools.bench.repeating import Spent, median_spent
 from tools.bench.stages import by_updates, increment
 from tools.bench.workload import AtMost, FunctionCase, PeerCase, ScriptCase, Workload
 from tools.bench.workloads.w1_memory import DictStore, ours_once
@@ -43,7 +43,7 @@ async def _stage(
     following.put_nowait(job)
 
 
-async def _limit_once() -> float:
+async def _limit_once() -> Spent:
     """Pass a job on through queues between asyncio tasks that are there already."""
     stores = [DictStore({"j0": 0}), *(DictStore({}) for _ in range(STAGES))]
     queues: list[asyncio.Queue[str]] = [asyncio.Queue() for _ in stores]
@@ -51,19 +51,20 @@ async def _limit_once() -> float:
         for number in range(STAGES):
             group.create_task(_stage(queues[number], queues[number + 1], stores[number], stores[number + 1]))
         await asyncio.sleep(0)
-        begun = perf_counter()
-        queues[0].put_nowait("j0")
-        await queues[-1].get()
-        return perf_counter() - begun
+        with Spent() as spent:
+            queues[0].put_nowait("j0")
+            await queues[-1].get()
+    return spent
 
 
-async def _ours_once(drive: Callable[[Pipeline], Awaitable[None]]) -> float:
+async def _ours_once(drive: Callable[[Pipeline], Awaitable[None]]) -> Spent:
     return await ours_once(drive, 1, STAGES)
 
 
-async def latency(once: Callable[[], Awaitable[float]]) -> Metrics:
+async def latency(once: Callable[[], Awaitable[Spent]]) -> Metrics:
     """Measure one job, time and again."""
-    return {"ms": await median_seconds(once, at_least=20) * 1000}
+    spent = await median_spent(once, at_least=20)
+    return {"ms": spent.seconds * 1000, "CPU ms": spent.cpu_seconds * 1000}
 
 
 def _pipeline(directory: Path, arrivals: dict[str, float]) -> Pipeline:

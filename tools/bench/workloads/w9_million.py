@@ -13,6 +13,7 @@ from tools.bench.workloads.w1_memory import limit_once, ours_once
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tools.bench.repeating import Spent
     from tools.bench.workload import Metrics
 
 SIZES: Final = (10_000, 100_000, 1_000_000)
@@ -24,12 +25,16 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-async def per_job(once: Callable[[int, int], Awaitable[float]], count: int) -> Metrics:
+async def per_job(once: Callable[[int, int], Awaitable[Spent]], count: int) -> Metrics:
     """Run all once, after a small run that loads and allocates what is needed in any case."""
     await once(100, STAGES)
     before = _peak()
-    seconds = await once(count, STAGES)
-    return {"us per job": seconds / count * 1e6, "bytes per job": (_peak() - before) / count}
+    spent = await once(count, STAGES)
+    return {
+        "us per job": spent.seconds / count * 1e6,
+        "CPU us per job": spent.cpu_seconds / count * 1e6,
+        "bytes per job": (_peak() - before) / count,
+    }
 
 
 def workloads() -> list[Workload]:
