@@ -13,6 +13,12 @@ from pydatatask_exec.pod_requests import RESOURCES, Manifest, containers_of, pod
 
 __all__ = ["check_manifest", "job_manifest", "parse_manifest"]
 
+_SHORT = 10_000
+"""Up to how many characters a manifest cannot be nested so deep that the loader written in C ends the process."""
+
+_WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes out of the library where a scalar is not what its tag says, or the nesting is too deep."""
+
 
 def parse_manifest(text: str) -> Manifest:
     """Read the YAML or JSON of a manifest.
@@ -23,8 +29,9 @@ def parse_manifest(text: str) -> Manifest:
     import yaml
 
     try:
-        manifest = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
+        fast = yaml.__with_libyaml__ and len(text) <= _SHORT
+        manifest = yaml.load(text, Loader=yaml.CSafeLoader if fast else yaml.SafeLoader)
+    except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         raise ManifestError(f"the rendered manifest is not YAML: {error} (the filter toyaml quotes values)") from error
     if not isinstance(manifest, dict):
         raise ManifestError(f"the rendered manifest is no mapping but {type(manifest).__name__}")

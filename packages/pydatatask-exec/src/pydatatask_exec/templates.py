@@ -52,6 +52,8 @@ class Template:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(f"task {task}: what the template includes cannot be read: {error}") from error
+        except (RecursionError, SyntaxError) as error:  # of the Python that Jinja makes of it
+            raise TemplateError(f"task {task}: the template is nested too deeply: {error}{_HINT}") from error
 
     @classmethod
     async def load(cls, template: str | Path, task: str) -> Self:
