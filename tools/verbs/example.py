@@ -1,4 +1,4 @@
-"""`tools/dev example [--fresh]`: run examples/books, show its status, and print the ranking that it made."""
+"""`tools/dev example [--fresh | --s3]`: run examples/books, show its status, and print the ranking that it made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def main(arguments: list[str]) -> int:
     """Run the commands as a user would type them."""
     parser = argparse.ArgumentParser(prog="tools/dev example", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="first forget what an earlier run made")
-    if parser.parse_args(arguments).fresh:
+    parser.add_argument("--s3", action="store_true", help="run examples/books_s3, against servers that it starts")
+    options = parser.parse_args(arguments)
+    if options.s3:
+        must_run([PYTHON, str(BOOKS.with_name("books_s3") / "demo.py")])
+        return 0
+    if options.fresh:
         shutil.rmtree(BOOKS / "build", ignore_errors=True)
     _show("run")
     _show("status")
