@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from pydatatask_cli import output
 from pydatatask_cli.arguments import PIPELINE, add_verbosity
-from pydatatask_cli.commands import cat, fuse, inject, launch, ls, rm, run, shell, status, trace, update
+from pydatatask_cli.commands import cat, fuse, graph, inject, launch, ls, rm, run, shell, status, trace, update
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser"]
 
-_COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fuse)
+_COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fuse, graph)
 
 
 def build_parser(

@@ -1,0 +1,106 @@
+"""``graph``: the dependency graph as a picture."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from pydatatask_cli import output
+from pydatatask_cli.arguments import add_command
+from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.gathering import gather
+from pydatatask_cli.opening import look_at
+from pydatatask_core.access import Access
+from pydatatask_core.algebra import listed
+from pydatatask_core.errors import UsageError
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.scheduling.listing import Listing
+from pydatatask_storage.staged_files import StagedFile
+
+if TYPE_CHECKING:
+    from pydatatask_cli.arguments import SubParsers
+
+__all__ = ["FORMATS", "add_parser", "print_graph"]
+
+FORMATS = ("mermaid", "dot", "svg", "png")
+"""What a picture can be; the last two are drawn by Graphviz."""
+
+_BY_ENDING = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg", ".png": "png"}
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Put the command on the menu.
+
+    :param commands: The menu.
+    """
+    parser = add_command(commands, "graph", print_graph, "Draw the dependency graph", Access.OBSERVE)
+    parser.add_argument(
+        "--format", dest="kind", choices=FORMATS, help="what to make: mermaid, unless FILE has the ending of another"
+    )
+    parser.add_argument("-o", "--output", dest="file", metavar="FILE", help="where to put it, instead of printing it")
+    parser.add_argument("--counts", action="store_true", help="show how many jobs each repository has")
+
+
+@returns_status
+async def print_graph(
+    pipeline: Pipeline, kind: str | None = None, file: str | None = None, counts: bool = False
+) -> int:
+    """Draw the tasks and repositories, and how they depend on each other.
+
+    The same pipeline always gives the same text.
+
+    :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
+    :param kind: One of :data:`FORMATS`; without it, what the ending of ``file`` says, or else Mermaid.
+    :param file: Optional: where to put the picture, instead of printing it.
+    :param counts: Whether to show how many jobs each repository has.
+    :returns: The exit status.
+    """
+    chosen = kind or _BY_ENDING.get(os.path.splitext(file or "")[1].lower(), "mermaid")
+    if chosen not in FORMATS:
+        raise UsageError(f"there is no format {chosen!r}; the formats are: {', '.join(FORMATS)}")
+    if chosen == "png" and file is None and output.on_terminal():
+        raise UsageError("a PNG is nothing for a terminal; name a file for it: -o FILE")
+    data = await _drawn(pipeline, chosen, await _counts(pipeline) if counts else None)
+    if file is not None:
+        await asyncio.to_thread(_write, file, data)
+    elif output.binary_output() is not None:
+        output.write_bytes(data)
+    else:
+        output.write(data.decode())
+    return 0
+
+
+async def _counts(pipeline: Pipeline) -> dict[int, int]:
+    from pydatatask_cli.graph.picture import repositories
+
+    found = repositories(pipeline.tasks.values())
+    await look_at(pipeline, found)
+    listing = Listing()
+    jobs = await gather(listed(listing, repository) for repository in found)
+    return {id(repository): len(there) for repository, there in zip(found, jobs, strict=True)}
+
+
+async def _drawn(pipeline: Pipeline, kind: str, counts: dict[int, int] | None) -> bytes:
+    from pydatatask_cli.graph.dot import dot
+    from pydatatask_cli.graph.graphviz import render
+    from pydatatask_cli.graph.mermaid import mermaid
+    from pydatatask_cli.graph.picture import draw
+
+    picture = draw(list(pipeline.tasks.values()), counts)
+    match kind:
+        case "mermaid":
+            return mermaid(picture).encode()
+        case "dot":
+            return dot(picture).encode()
+    return await render(dot(picture), kind)
+
+
+def _write(file: str, data: bytes) -> None:
+    """Put a picture into a file, whole or not at all."""
+    staged = StagedFile(os.path.abspath(file))
+    try:
+        staged.commit(data)
+    except BaseException:
+        staged.discard()
+        raise
