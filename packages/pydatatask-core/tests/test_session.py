@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import pickle
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, assert_type
 
 import pytest
 
-from pydatatask_core.errors import ClosedSessionError, DefinitionError, DuplicateNameError, SessionStateError
+from pydatatask_core.errors import (
+    ClosedSessionError,
+    DefinitionError,
+    DuplicateNameError,
+    NotPicklableError,
+    SessionStateError,
+)
 from pydatatask_core.session import Session
 
 
@@ -436,3 +443,17 @@ if TYPE_CHECKING:
         assert_type(number(), int)
         async with session as opened:
             assert_type(opened, Session)
+
+
+async def test_a_resource_refuses_to_be_sent_to_another_process_and_says_why() -> None:
+    session = Session()
+
+    @session.resource
+    async def client() -> AsyncGenerator[object, None]:
+        yield object()
+
+    with pytest.raises(NotPicklableError, match="'client' cannot be sent to another process, as what it opens lives"):
+        pickle.dumps(client)
+    async with session:
+        with pytest.raises(NotPicklableError, match="'client'"):
+            pickle.dumps(client)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from typing_extensions import override
 
-from pydatatask_core.errors import ClosedSessionError, DefinitionError
+from pydatatask_core.errors import ClosedSessionError, DefinitionError, NotPicklableError
 
 __all__ = ["SessionResource"]
 
@@ -42,6 +42,16 @@ class SessionResource(Generic[T_co]):
     @override
     def __repr__(self) -> str:
         return f"<session resource {self.__name__!r}, {'closed' if self._value is None else 'open'}>"
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied.
+
+        :raises NotPicklableError: Always.
+        """
+        raise NotPicklableError(
+            f"session resource {self.__name__!r} cannot be sent to another process, as what it opens lives in this one"
+        )
 
     async def open(self) -> None:
         """Set the resource up.
