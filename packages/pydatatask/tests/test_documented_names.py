@@ -10,25 +10,43 @@ import pytest
 
 import pydatatask
 
-LOCAL = {
+DOCUMENTED = {
     "repository": [
         "AggregateAndRepository",
         "AggregateOrRepository",
         "BlobRepository",
         "BlockingRepository",
         "DirectoryRepository",
+        "DockerRepository",
+        "ExecutorLiveRepo",
         "FileRepository",
         "FileRepositoryBase",
         "InProcessBlobRepository",
         "InProcessBlobStream",
         "InProcessMetadataRepository",
+        "LiveKubeRepository",
         "MetadataRepository",
+        "MongoMetadataRepository",
         "RelatedItemRepository",
         "Repository",
+        "S3BucketInfo",
+        "S3BucketRepository",
         "YamlMetadataFileRepository",
         "YamlMetadataRepository",
+        "YamlMetadataS3Repository",
     ],
-    "task": ["InProcessSyncTask", "Link", "STDOUT", "Task"],
+    "task": [
+        "ExecutorTask",
+        "InProcessSyncTask",
+        "KubeFunctionTask",
+        "KubeTask",
+        "Link",
+        "ProcessTask",
+        "STDOUT",
+        "Task",
+    ],
+    "pod_manager": ["PodManager"],
+    "proc_manager": ["AbstractProcessManager", "LocalLinuxManager", "SSHLinuxManager"],
     "pipeline": ["Pipeline"],
     "session": ["Session"],
     "resource_manager": ["ResourceManager", "ResourceType", "Resources", "parse_quantity"],
@@ -42,11 +60,13 @@ LOCAL = {
         "roundrobin",
     ],
 }
-PODS = {
-    "pod_manager": ["PodManager"],
-    "repository": ["LiveKubeRepository"],
-    "task": ["KubeFunctionTask", "KubeTask"],
-}
+REMOTE_STORES = [
+    "DockerRepository",
+    "MongoMetadataRepository",
+    "S3BucketInfo",
+    "S3BucketRepository",
+    "YamlMetadataS3Repository",
+]
 COMMANDS = [
     "cat_data",
     "delete_data",
@@ -67,18 +87,18 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.requirement("names.public-at-top", "names.module-paths")
-@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in LOCAL.items() for name in names])
+@pytest.mark.requirement(
+    "names.public-at-top",
+    "names.module-paths",
+    "names.module-path-pods",
+    "names.module-path-processes",
+    "names.module-path-remote-stores",
+)
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in DOCUMENTED.items() for name in names])
 def test_documented_names_are_at_the_top_and_in_their_module(module: str, name: str) -> None:
     documented = getattr(importlib.import_module(f"pydatatask.{module}"), name)
     assert getattr(pydatatask, name) is documented
     assert name == "STDOUT" or documented.__name__ == name
-
-
-@pytest.mark.requirement("names.module-path-pods", "names.public-at-top")
-@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in PODS.items() for name in names])
-def test_documented_names_about_pods_are_there_too(module: str, name: str) -> None:
-    test_documented_names_are_at_the_top_and_in_their_module(module, name)
 
 
 @pytest.mark.requirement("names.public-at-top")
