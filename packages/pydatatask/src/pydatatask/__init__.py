@@ -32,12 +32,18 @@ from pydatatask_core import async_copyfile_str as async_copyfile_str
 from pydatatask_core import parse_quantity as parse_quantity
 from pydatatask_core import roundrobin as roundrobin
 from pydatatask_exec import STDOUT as STDOUT
+from pydatatask_exec import AbstractProcessManager as AbstractProcessManager
+from pydatatask_exec import ExecutorLiveRepo as ExecutorLiveRepo
+from pydatatask_exec import ExecutorTask as ExecutorTask
 from pydatatask_exec import FunctionTaskProtocol as FunctionTaskProtocol
 from pydatatask_exec import InProcessSyncTask as InProcessSyncTask
 from pydatatask_exec import KubeFunctionTask as KubeFunctionTask
 from pydatatask_exec import KubeTask as KubeTask
 from pydatatask_exec import LiveKubeRepository as LiveKubeRepository
+from pydatatask_exec import LocalLinuxManager as LocalLinuxManager
 from pydatatask_exec import PodManager as PodManager
+from pydatatask_exec import ProcessTask as ProcessTask
+from pydatatask_exec import SSHLinuxManager as SSHLinuxManager
 from pydatatask_storage import AggregateAndRepository as AggregateAndRepository
 from pydatatask_storage import AggregateOrRepository as AggregateOrRepository
 from pydatatask_storage import BlockingRepository as BlockingRepository
@@ -67,12 +73,15 @@ __all__ = [
     "AReadText",
     "AWriteStream",
     "AWriteText",
+    "AbstractProcessManager",
     "AggregateAndRepository",
     "AggregateOrRepository",
     "BlobRepository",
     "BlockingRepository",
     "DirectoryRepository",
     "DockerRepository",
+    "ExecutorLiveRepo",
+    "ExecutorTask",
     "FileRepository",
     "FileRepositoryBase",
     "FunctionTaskProtocol",
@@ -84,11 +93,13 @@ __all__ = [
     "KubeTask",
     "Link",
     "LiveKubeRepository",
+    "LocalLinuxManager",
     "MapRepository",
     "MetadataRepository",
     "MongoMetadataRepository",
     "Pipeline",
     "PodManager",
+    "ProcessTask",
     "RelatedItemRepository",
     "Repository",
     "ResourceManager",
@@ -96,6 +107,7 @@ __all__ = [
     "Resources",
     "S3BucketInfo",
     "S3BucketRepository",
+    "SSHLinuxManager",
     "Session",
     "Task",
     "YamlMetadataFileRepository",

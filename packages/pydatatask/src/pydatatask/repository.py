@@ -4,6 +4,7 @@ from pydatatask_core import BlobRepository as BlobRepository
 from pydatatask_core import MapRepository as MapRepository
 from pydatatask_core import MetadataRepository as MetadataRepository
 from pydatatask_core import Repository as Repository
+from pydatatask_exec import ExecutorLiveRepo as ExecutorLiveRepo
 from pydatatask_exec import LiveKubeRepository as LiveKubeRepository
 from pydatatask_storage import AggregateAndRepository as AggregateAndRepository
 from pydatatask_storage import AggregateOrRepository as AggregateOrRepository
@@ -30,6 +31,7 @@ __all__ = [
     "BlockingRepository",
     "DirectoryRepository",
     "DockerRepository",
+    "ExecutorLiveRepo",
     "FileRepository",
     "FileRepositoryBase",
     "InProcessBlobRepository",

@@ -3,9 +3,22 @@
 from pydatatask_core import Link as Link
 from pydatatask_core import Task as Task
 from pydatatask_exec import STDOUT as STDOUT
+from pydatatask_exec import ExecutorTask as ExecutorTask
 from pydatatask_exec import FunctionTaskProtocol as FunctionTaskProtocol
 from pydatatask_exec import InProcessSyncTask as InProcessSyncTask
 from pydatatask_exec import KubeFunctionTask as KubeFunctionTask
 from pydatatask_exec import KubeTask as KubeTask
+from pydatatask_exec import ProcessTask as ProcessTask
+from pydatatask_exec import StderrIsStdout as _StderrIsStdout  # noqa: F401  the documented name of STDOUT's type
 
-__all__ = ["STDOUT", "FunctionTaskProtocol", "InProcessSyncTask", "KubeFunctionTask", "KubeTask", "Link", "Task"]
+__all__ = [
+    "STDOUT",
+    "ExecutorTask",
+    "FunctionTaskProtocol",
+    "InProcessSyncTask",
+    "KubeFunctionTask",
+    "KubeTask",
+    "Link",
+    "ProcessTask",
+    "Task",
+]
