@@ -8,6 +8,7 @@ from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.overview import ask_each_once, task_rows
+from pydatatask_cli.remarks import ask_for_remarks, write_remarks
 from pydatatask_core.access import Access
 from pydatatask_core.algebra import listed
 from pydatatask_core.pipeline import Pipeline
@@ -39,6 +40,8 @@ def add_parser(commands: SubParsers) -> None:
 async def print_status(pipeline: Pipeline, all_repos: bool, *, as_json: bool = False) -> int:
     """Print for each task how many jobs its repositories have: a table on a terminal, else lines ``task.link COUNT``.
 
+    Where a task has something to say about live jobs, that follows, in lines that begin with ``#``.
+
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param all_repos: Whether to show also links that are neither input, output nor status.
     :param as_json: Whether to print JSON instead: an object of tasks, each an object of links, each a number.
@@ -52,12 +55,15 @@ async def print_status(pipeline: Pipeline, all_repos: bool, *, as_json: bool = F
         names = [[data.name for data in row.data] for row in rows]
         pairs = zip(rows, names, counts, strict=True)
         output.write_json({row.task.name: dict(zip(links, numbers, strict=True)) for row, links, numbers in pairs})
-    elif output.on_terminal():
+        return 0
+    remarks = await ask_for_remarks(rows)
+    if output.on_terminal():
         from pydatatask_cli.tables import show_table
 
         show_table(rows, "jobs", [[str(count) for count in numbers] for numbers in counts], numeric=True)
+        write_remarks(rows, remarks)
     else:
-        for row, numbers in zip(rows, counts, strict=True):
+        for row, numbers, said in zip(rows, counts, remarks, strict=True):
             lines = (f"{data} {count}" for data, count in zip(row.data, numbers, strict=True))
-            output.write_lines([row.task.name, *lines, ""])
+            output.write_lines([row.task.name, *lines, *said, ""])
     return 0

@@ -8,6 +8,7 @@ from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.overview import ask_each_once, task_rows
+from pydatatask_cli.remarks import ask_for_remarks, write_remarks
 from pydatatask_core.access import Access
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.scheduling.listing import Listing
@@ -39,6 +40,8 @@ def add_parser(commands: SubParsers) -> None:
 async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as_json: bool = False) -> int:
     """Print for each task which of the jobs its repositories have: a table on a terminal, else ``task.link JOB JOB``.
 
+    Where a task has something to say about one of the jobs, that follows, in lines that begin with ``#``.
+
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param all_repos: Whether to show also links that are neither input, output nor status.
     :param job: The jobs to look for.
@@ -53,12 +56,15 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as
         names = [[data.name for data in row.data] for row in rows]
         triples = zip(rows, names, jobs, strict=True)
         output.write_json({row.task.name: dict(zip(links, ids, strict=True)) for row, links, ids in triples})
-    elif output.on_terminal():
+        return 0
+    remarks = await ask_for_remarks(rows, set(wanted))
+    if output.on_terminal():
         from pydatatask_cli.tables import show_table
 
         show_table(rows, "jobs", [[" ".join(ids) for ids in of_task] for of_task in jobs], numeric=False)
+        write_remarks(rows, remarks)
     else:
-        for row, of_task in zip(rows, jobs, strict=True):
+        for row, of_task, said in zip(rows, jobs, remarks, strict=True):
             lines = (" ".join([str(data), *ids]) for data, ids in zip(row.data, of_task, strict=True))
-            output.write_lines([row.task.name, *lines, ""])
+            output.write_lines([row.task.name, *lines, *said, ""])
     return 0
