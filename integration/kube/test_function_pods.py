@@ -13,8 +13,6 @@ import yaml
 
 from integration.kube.stub.cluster import StubCluster
 
-pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers
-
 SCRIPT = Path(__file__).parent / "function_pipeline.py"
 
 

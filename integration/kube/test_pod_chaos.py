@@ -18,8 +18,6 @@ from pydatatask_core import Pipeline
 from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask
 
-pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers
-
 JOBS = [f"j{number}" for number in range(30)]
 
 

@@ -24,8 +24,6 @@ from pydatatask_storage import InProcessBlobRepository, InProcessMetadataReposit
 if TYPE_CHECKING:
     from collections import Counter
 
-pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers
-
 
 def two_stages(stage: Stage, template: str, jobs: int) -> tuple[Pipeline, list[InProcessMetadataRepository]]:
     session, podman = stage.session()

@@ -16,8 +16,6 @@ from integration.kube.clusters import TestedCluster
 from integration.kube.crashing_pipeline import TASKS
 from integration.kube.stub.cluster import StubCluster
 
-pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers
-
 JOBS = 60
 KILLS = int(os.environ.get("PYDATATASK_TEST_KILLS", "20"))
 SEED = int(os.environ.get("PYDATATASK_TEST_SEED", random.randrange(10**6)))

@@ -19,8 +19,6 @@ from pydatatask_core import Pipeline
 from pydatatask_core.errors import ClusterAccessError, ClusterError
 from pydatatask_exec import KubeTask, PodManager
 
-pytestmark = pytest.mark.may_block  # the stub reads and writes the logs of containers, clients their configuration
-
 
 def manager(config: object = None) -> PodManager:
     assert config is None
@@ -54,6 +52,7 @@ async def test_a_default_that_has_been_loaded_is_used(stub: StubCluster, tmp_pat
     await podman.close()
 
 
+@pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
 @pytest.mark.requirement("podman.finds-config")
 @pytest.mark.parametrize("by", ["environment", "home"])
 @pytest.mark.parametrize("ask_first", [True, False])
@@ -73,6 +72,7 @@ async def test_the_kubeconfig_is_found(
     await podman.close()
 
 
+@pytest.mark.may_block  # the client library reads the files in a loop of its own, in a thread
 @pytest.mark.requirement("podman.finds-config")
 async def test_the_service_account_of_a_pod_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kubernetes_asyncio.config import incluster_config
@@ -99,6 +99,7 @@ async def test_no_way_to_a_cluster_is_an_error_that_says_what_to_do() -> None:
     await podman.close()
 
 
+@pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
 async def test_credentials_that_have_expired_are_found_anew(
     stub: StubCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,8 +16,6 @@ from pydatatask_exec import KubeTask
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import V1Pod
 
-pytestmark = pytest.mark.may_block  # the stub and the fixtures read and write small files
-
 
 @pytest.mark.requirement("pod.done-record", "pod.labels", "template.names", "template.env", "template.argv0")
 async def test_a_pod_that_succeeds(stage: Stage) -> None:

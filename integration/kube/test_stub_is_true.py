@@ -17,8 +17,6 @@ from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.pod_status import End, running, scheduled, terminated, waiting
 from integration.kube.stub.statuses import Json
 
-pytestmark = pytest.mark.may_block  # the stub writes logs as it goes; only the client is to keep the loop free
-
 PODS = "/api/v1/namespaces/default/pods"
 VOLATILE = re.compile(
     r"uid|.*[tT]ime|.*Timestamp|resourceVersion|generation|observedGeneration|containerID|podIPs?|imageID"

@@ -18,7 +18,7 @@ class Pace:
     def __init__(self, per_second: float, burst: float) -> None:
         self._interval = 1 / per_second
         self._credit = burst * self._interval
-        self._next = 0.0
+        self._next = float("-inf")
 
     async def turn(self) -> None:
         """Wait until the caller may pass."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Hashable
+import asyncio
+from collections.abc import AsyncGenerator, Hashable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from kubernetes_asyncio.client import V1Pod
 
 __all__ = ["LiveKubeRepository", "PodTask"]
+
+_AT_A_TIME = 50
 
 
 class PodTask(Protocol):
@@ -107,3 +110,15 @@ class LiveKubeRepository(Repository):
         """
         for pod in await self.task.podman.query(job, self.task.name):
             await self.task.delete(pod)
+
+    @override
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if overrides(self, LiveKubeRepository, ("delete",)):
+            await super().delete_many(jobs)
+            return
+        waiting = list(jobs)
+        while waiting:
+            now, waiting = waiting[:_AT_A_TIME], waiting[_AT_A_TIME:]
+            async with asyncio.TaskGroup() as group:
+                for job in now:
+                    group.create_task(self.delete(job))

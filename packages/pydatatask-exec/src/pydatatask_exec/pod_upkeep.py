@@ -28,6 +28,7 @@ __all__ = ["KeptTask", "PodUpkeep"]
 
 log = logging.getLogger("pydatatask.pod")
 
+_AT_A_TIME = 16
 _SLICE_SECONDS = 1.0
 _STALE_SECONDS = 600.0
 _ONCE_PER_TASK = frozenset({"Unschedulable", "SchedulingGated"})
@@ -99,7 +100,7 @@ class PodUpkeep:
         self._timed_out: dict[str, PodState] = {}
         self._gone: list[PodState] = []
         self._were_here: dict[str, float] = {}
-        self._warned_of: set[str] = set()
+        self._warned_of: dict[str, str] = {}
 
     def was_here(self, job: str) -> bool:
         """Tell whether a pod of a job has gone of late.
@@ -157,6 +158,7 @@ class PodUpkeep:
             if not self.reaper.has_ended(pod) and pod.uid not in self._timed_out:
                 await self._vanished(pod)
             self.reaper.forget(pod.uid)
+            self._warned_of.pop(pod.uid, None)
             self._events.forget(pod.uid)
             self._timed_out.pop(pod.uid, None)
             self._task.changed(self._task.live, pod.job)
@@ -188,21 +190,27 @@ class PodUpkeep:
         for pod in pods.take_remarked():
             if pod.remark is None or pod.phase not in (Phase.PENDING, Phase.RUNNING):
                 continue
-            key = pod.remark.reason if pod.remark.reason in _ONCE_PER_TASK else f"{pod.uid} {pod.remark.reason}"
-            if key not in self._warned_of:
-                self._warned_of.add(key)
+            key = pod.remark.reason if pod.remark.reason in _ONCE_PER_TASK else pod.uid
+            if self._warned_of.get(key) != pod.remark.reason:
+                self._warned_of[key] = pod.remark.reason
                 state = "is being deleted" if pod.terminating else f"is {pod.phase.value}"
                 log.warning("task %s, job %s: its pod %s: %s", self._task.name, pod.job, state, pod.remark)
         if not len(pods):
             self._warned_of.clear()
 
     async def _time_out(self, pods: TaskPods) -> None:
-        for pod in list(self._deadlines.due(pods.get)):
-            if self.reaper.has_ended(pod) or pod.uid in self._timed_out:
-                continue
-            log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
-            await self._handle_timeout(pod)
-            self._timed_out[pod.uid] = pod
+        due = [pod for pod in self._deadlines.due(pods.get) if not self.reaper.has_ended(pod)]
+        slots = asyncio.Semaphore(_AT_A_TIME)
+
+        async def stop(pod: PodState) -> None:
+            async with slots:
+                log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
+                await self._handle_timeout(pod)
+                self._timed_out[pod.uid] = pod
+
+        async with asyncio.TaskGroup() as group:
+            for pod in due:
+                group.create_task(stop(pod))
 
     async def _handle_timeout(self, pod: PodState) -> None:
         model = await self._task.podman.model(pod)
