@@ -70,6 +70,12 @@ def add_contents(app: Sphinx, name: str, source: list[str]) -> None:
             source[0] += "\n".join(["\n```{toctree}", *options, "", *pages_of(*section), "```\n"])
 
 
+def read_first_page(app: Sphinx, *_: object) -> list[str]:
+    """Read the first page each time, as there may be more pages than the last time."""
+    return [app.config.root_doc]
+
+
 def setup(app: Sphinx) -> None:
     """Register the above."""
     app.connect("source-read", add_contents)
+    app.connect("env-get-outdated", read_first_page)

@@ -74,13 +74,13 @@ def _is_there(module: str, name: str) -> bool:
 
 def _of_name(module: str, name: str, lines: list[str]) -> Iterator[str]:
     owner, _, member = name.rpartition(".")
+    theirs = [read(line) for line in lines if not line.startswith(BASES)]
     try:
         value = _named(module, owner or name)
-        ours = of_member(value, member) if inspect.isclass(value) and owner else [_of_value(value)]
+        ours = of_member(value, member, len(theirs) > 1) if inspect.isclass(value) and owner else [_of_value(value)]
     except (ImportError, AttributeError):
         yield "is missing"
         return
-    theirs = [read(line) for line in lines if not line.startswith(BASES)]
     if len(theirs) > 1 and len(ours) != len(theirs):
         yield f"{len(ours)} overloads, documented are {len(theirs)}"
     yield from (difference for one, other in zip(theirs, ours, strict=False) for difference in compare(one, other))

@@ -24,9 +24,12 @@ def of_class(cls: type) -> Signature:
     return Signature(frozenset({"class"}), dict(_parameters(cls)))
 
 
-def of_member(owner: type, name: str) -> list[Signature]:
-    """Tell what a member of a class is, a signature for each overload.
+def of_member(owner: type, name: str, overloads: bool = False) -> list[Signature]:
+    """Tell what a member of a class is.
 
+    :param owner: The class.
+    :param name: The name of the member.
+    :param overloads: Whether to give a signature for each overload, where there are some, in place of the one of all.
     :raises AttributeError: There is none of this name.
     """
     try:
@@ -42,7 +45,7 @@ def of_member(owner: type, name: str) -> list[Signature]:
         word = {staticmethod: "static", classmethod: "classmethod"}.get(type(member))
         function: Callable[..., object] = member if inspect.isfunction(member) else member.__func__
         words = {*([word] if word else []), *(["abstract"] if _is_abstract(function) else [])}
-        return [_of_method(one, words) for one in get_overloads(function) or [function]]
+        return [_of_method(one, words) for one in (get_overloads(function) if overloads else []) or [function]]
     return [Signature(annotation=_field_or_none(owner, name), value=_value(owner, name, member))]
 
 

@@ -98,7 +98,8 @@ def test_names_and_signatures_are_read_out_of_the_text() -> None:
     ("line", "ours"),
     [
         ("class Shop(name: str, size='small')", [of_class(Shop)]),
-        ("abstract async sell(thing)", of_member(Shop, "sell")),
+        ("abstract async sell(thing)", of_member(Shop, "sell", overloads=True)),
+        ("abstract async sell(thing: str) -> int | str", of_member(Shop, "sell")),
         ("property price: int", of_member(Shop, "price")),
         ("static parse(text) -> Shop", of_member(Shop, "parse")),
         ("async customers() -> AsyncGenerator[str, None]", of_member(Shop, "customers")),
