@@ -74,6 +74,8 @@ def _function_problems(name: str, function: Callable[..., object], doc: str | No
 
 
 def _annotation_problems(name: str, function: Callable[..., object]) -> Iterator[str]:
+    if function.__module__ == "typing":
+        return  # what is left at run time of a method of a Protocol that has overloads alone; they are type-checked
     signature = inspect.signature(function)
     parameters = [parameter for parameter in signature.parameters.values() if parameter.name not in ("self", "cls")]
     for parameter in parameters:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from typing_extensions import override
+
 from pydatatask_exec.pod_containers import Container
 from pydatatask_exec.pod_requests import Manifest
 
@@ -28,6 +30,7 @@ class Remark(NamedTuple):
     text: str
     """The reason, and what Kubernetes says about it, on one line."""
 
+    @override
     def __str__(self) -> str:
         return self.text
 
