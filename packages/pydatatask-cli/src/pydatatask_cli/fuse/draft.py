@@ -111,6 +111,7 @@ class Draft:
             if self._source is None:
                 return
             async with await self._source() as stream:
+                await self._spool.truncate(0)  # of what may be left of an attempt that failed
                 at = 0
                 while block := await stream.read(_BLOCK):
                     await self._spool.write(at, block)

@@ -18,7 +18,8 @@ from pydatatask_core.pipeline import Pipeline
 __all__ = ["mount"]
 
 _OPTIONS = frozenset({"default_permissions", "fsname=pydatatask", "subtype=pydatatask"})
-_AT_A_TIME = 64
+_AT_A_TIME = 32
+"""How many requests are answered at a time; each takes a MiB of memory."""
 _SECONDS_TO_END = 3.0
 """How long requests that are under way are waited for when the mount is to end."""
 _SECONDS_TO_STORE = 60.0
