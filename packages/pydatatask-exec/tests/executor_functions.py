@@ -48,6 +48,14 @@ async def exit_(job: str) -> None:
     raise SystemExit(3)
 
 
+async def interrupt(job: str) -> None:
+    raise KeyboardInterrupt
+
+
+def interrupt_plainly(job: str) -> None:
+    raise KeyboardInterrupt
+
+
 async def die(job: str, out: MetadataRepository) -> None:
     if job == "deadly":
         await asyncio.sleep(0.2)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from process_doubles import Blobs, until
 from typing_extensions import override
 
 from pydatatask_core import MetadataRepository
-from pydatatask_core.errors import FunctionBindingError, MissingFunctionError, NotPicklableError
+from pydatatask_core.errors import DefinitionError, FunctionBindingError, MissingFunctionError, NotPicklableError
+from pydatatask_exec.executor_calls import FunctionCall
 from pydatatask_exec.executor_live import ExecutorLiveRepo
 from pydatatask_exec.executor_task import ExecutorTask
 
@@ -146,6 +147,21 @@ async def test_repositories_of_the_session_work_from_a_thread(threads: ThreadPoo
     assert out.data["job"] == [5, "special job", "plain", "é" * 5, out.data]
 
 
+async def test_a_repository_in_a_thread_is_of_its_own_class_and_has_its_own_attributes(
+    threads: ThreadPoolExecutor,
+) -> None:
+    class Based(Records):
+        base, loop = "its base", "its loop"
+
+    seen: list[object] = []
+
+    async def work(job: str, out: Any) -> None:
+        seen.extend((isinstance(out, Based), isinstance(out, LoopBound), out.base, out.loop))
+
+    await run(task_of(threads, work, out=Based()))
+    assert seen == [True, False, "its base", "its loop"]
+
+
 async def test_a_writer_left_by_an_exception_in_a_thread_leaves_nothing(threads: ThreadPoolExecutor) -> None:
     blobs = Blobs()
 
@@ -171,7 +187,7 @@ async def test_a_function_that_raises_is_recorded(threads: ThreadPoolExecutor) -
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
-@pytest.mark.parametrize("name", ["exit_", "fail_oddly"])
+@pytest.mark.parametrize("name", ["exit_", "fail_oddly", "interrupt", "interrupt_plainly"])
 async def test_odd_ends_are_recorded(executor: str, name: str, request: pytest.FixtureRequest) -> None:
     done = await run(task_of(request.getfixturevalue(executor), getattr(executor_functions, name)))
     assert done["job"]["result"] == "exception"
@@ -399,6 +415,44 @@ async def test_definitions_that_cannot_work_are_refused(threads: ThreadPoolExecu
     with pytest.raises(FunctionBindingError, match="nobody"):
         async with pipeline(task_of(threads, lambda job, nobody: None)):
             pass
+
+
+@pytest.mark.parametrize("at_a_time", [0, -1])
+async def test_handing_over_no_job_at_a_time_is_refused(threads: ThreadPoolExecutor, at_a_time: int) -> None:
+    with pytest.raises(DefinitionError, match="task work: at_a_time is"):
+        ExecutorTask("work", threads, Records(), at_a_time=at_a_time)
+
+
+async def test_a_job_whose_event_loop_is_closed_by_now_can_be_cancelled() -> None:
+    began, go = threading.Event(), threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    class Lingering:
+        """Returns when its event loop has been closed, and before anybody has heard of that."""
+
+        def __await__(self) -> Generator[Any, None, None]:
+            loop = asyncio.get_running_loop()
+            close = loop.close
+
+            def close_and_linger() -> None:
+                close()
+                loops.append(loop)
+                began.set()
+                go.wait(20)
+
+            loop.close = close_and_linger  # type: ignore[method-assign]  # there is no other moment to stop it at
+            yield from asyncio.sleep(0).__await__()
+
+    call = FunctionCall(lambda job: Lingering(), "work", {}, asyncio.get_running_loop(), True)
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(call, "job", 0)
+        await until(began.is_set)
+        try:
+            assert loops[0].is_closed()
+            call.cancel("job")
+        finally:
+            go.set()
+        assert (await asyncio.wrap_future(future)).error is None
 
 
 async def test_a_pipeline_can_be_opened_again(threads: ThreadPoolExecutor) -> None:

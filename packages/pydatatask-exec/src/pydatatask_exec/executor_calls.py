@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -54,9 +55,7 @@ def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: 
         result = function(job)
         if inspect.isawaitable(result):
             asyncio.run(finish(result))
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C is for the main thread to handle; here, it would launch the job again
         return _ending(start, error)
     return _ending(start, None)
 
@@ -116,7 +115,8 @@ class FunctionCall:
         with self._lock:
             if job in self._running:
                 loop, task = self._running[job]
-                loop.call_soon_threadsafe(task.cancel)
+                with suppress(RuntimeError):  # its loop has just been closed, so there is nothing left to cancel
+                    loop.call_soon_threadsafe(task.cancel)
 
     def data(self) -> bytes:
         """Give what is sent to other processes.

@@ -139,7 +139,7 @@ class ExecutorJobs:
         return True
 
     def _ending(self, entry: ExecutorJob, future: Future[Ending], error: BaseException | None) -> Ending | None:
-        if entry.cancelled or future.cancelled() or isinstance(error, CancelledError | KeyboardInterrupt):
+        if entry.cancelled or future.cancelled() or isinstance(error, CancelledError):
             return None
         if error is None:
             return future.result()

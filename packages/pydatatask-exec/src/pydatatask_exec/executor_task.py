@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 
 from typing_extensions import override
 
-from pydatatask_core.errors import MissingFunctionError
+from pydatatask_core.errors import DefinitionError, MissingFunctionError
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.repository import Repository
 from pydatatask_exec.executor_calls import FunctionCall
@@ -50,6 +50,7 @@ class ExecutorTask(FunctionTask):
     :param func: Optional: The function to run as the task body, if you don't want to use this task as a decorator.
     :param at_a_time: Optional: How many jobs to hand over at a time. By default that is twice the number of workers of
         a local pool, and 1,000 otherwise.
+    :raises DefinitionError: That is less than one.
     """
 
     def __init__(
@@ -63,6 +64,10 @@ class ExecutorTask(FunctionTask):
         at_a_time: int | None = None,
     ) -> None:
         super().__init__(name, ready)
+        if at_a_time is not None and at_a_time < 1:
+            raise DefinitionError(
+                f"task {name}: at_a_time is {at_a_time}, so no job would ever be run; make it 1 or more"
+            )
         self.executor = executor
         self.done = done
         self.func = func

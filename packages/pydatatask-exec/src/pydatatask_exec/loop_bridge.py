@@ -88,72 +88,74 @@ class BridgedRepository(Repository):
     :param loop: The loop to which it belongs.
     """
 
+    # Names that no repository has: every other one is to be found in the repository.
+
     def __init__(self, base: Repository, loop: Loop) -> None:
-        self.base = base
-        self.loop = loop
+        self._bridged = base
+        self._bridge_loop = loop
 
     def __getattr__(self, name: str) -> Any:
         """Give a member that only the base has; its coroutine functions are run in its loop."""
-        if name.startswith("_") or "base" not in vars(self):
+        if name.startswith("_") or "_bridged" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        member = getattr(self.base, name)
+        member = getattr(self._bridged, name)
         return self._bridging(member) if inspect.iscoroutinefunction(member) else member
 
     def _bridging(self, member: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def over(*args: Any, **kwargs: Any) -> Any:
-            return await _over(self.loop, lambda: member(*args, **kwargs))
+            return await _over(self._bridge_loop, lambda: member(*args, **kwargs))
 
         over.__name__, over.__doc__ = member.__name__, member.__doc__
         return over
 
     @override
     def describe(self) -> str:
-        return self.base.describe()
+        return self._bridged.describe()
 
     @override
     def admits(self, job: str) -> bool:
-        return self.base.admits(job)
+        return self._bridged.admits(job)
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await _over(self.loop, lambda: _collect(self.base)):
+        for job in await _over(self._bridge_loop, lambda: _collect(self._bridged)):
             yield job
 
     @override
     async def contains(self, item: str) -> bool:
-        return await _over(self.loop, lambda: self.base.contains(item))
+        return await _over(self._bridge_loop, lambda: self._bridged.contains(item))
 
     @override
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return await _over(self.loop, lambda: self.base.contained(jobs))
+        return await _over(self._bridge_loop, lambda: self._bridged.contained(jobs))
 
     @override
     async def keys(self) -> AbstractSet[str]:
-        return await _over(self.loop, self.base.keys)
+        return await _over(self._bridge_loop, self._bridged.keys)
 
     @override
     async def info(self, job: str) -> Any:
-        return await _over(self.loop, lambda: self.base.info(job))
+        return await _over(self._bridge_loop, lambda: self._bridged.info(job))
 
     @override
     async def info_all(self) -> dict[str, Any]:
-        return await _over(self.loop, self.base.info_all)
+        return await _over(self._bridge_loop, self._bridged.info_all)
 
     @override
     async def delete(self, job: str) -> None:
-        await _over(self.loop, lambda: self.base.delete(job))
+        await _over(self._bridge_loop, lambda: self._bridged.delete(job))
 
     @override
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        await _over(self.loop, lambda: self.base.delete_many(jobs))
+        await _over(self._bridge_loop, lambda: self._bridged.delete_many(jobs))
 
     @override
     async def validate(self) -> None:
-        await _over(self.loop, self.base.validate)
+        await _over(self._bridge_loop, self._bridged.validate)
 
     @override
     def parts(self) -> Sequence[Repository]:
-        return (self.base,)
+        return (self._bridged,)
 
 
 async def _collect(repository: Repository) -> list[str]:
@@ -174,7 +176,7 @@ class _BridgedBlobs(BridgedRepository, BlobRepository):
 
     @override
     async def open(self, job: str, mode: OpenMode = "r") -> AReadText | AReadStream | AWriteText | AWriteStream:
-        base, loop = self.base, self.loop
+        base, loop = self._bridged, self._bridge_loop
         assert isinstance(base, BlobRepository)
         if mode in ("r", "rb"):
             reader = _BridgedReader(await _over(loop, lambda: base.open(job, "rb")), loop)
@@ -190,9 +192,9 @@ class _BridgedRecords(BridgedRepository, MetadataRepository):
 
     @override
     async def dump(self, job: str, data: Any) -> None:
-        base = self.base
+        base = self._bridged
         assert isinstance(base, MetadataRepository)
-        await _over(self.loop, lambda: base.dump(job, data))
+        await _over(self._bridge_loop, lambda: base.dump(job, data))
 
 
 @cache
@@ -203,7 +205,12 @@ def _view(base: type[Repository]) -> type[BridgedRepository]:
         for side, kind in ((_BridgedBlobs, BlobRepository), (_BridgedRecords, MetadataRepository))
         if issubclass(base, kind)
     ]
-    rules = {"CHARSET": base.CHARSET, "CHARSET_START_END": base.CHARSET_START_END, "__doc__": base.__doc__}
+    rules = {
+        "CHARSET": base.CHARSET,
+        "CHARSET_START_END": base.CHARSET_START_END,
+        "__doc__": base.__doc__,
+        "__class__": property(lambda view: base),  # so that isinstance takes the view for what it shows
+    }
     return type(f"Bridged{base.__name__}", tuple(sides) or (BridgedRepository,), rules)
 
 
