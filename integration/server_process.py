@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 HOST = "127.0.0.1"
 _SECONDS_TO_START = 60
 _SECONDS_TO_STOP = 10
@@ -37,6 +35,8 @@ def program(name: str, hint: str) -> str:
     places = os.pathsep.join([str(directory), os.environ.get("PATH", ""), "/usr/sbin"])
     found = shutil.which(name, path=places)
     if found is None:
+        import pytest
+
         pytest.skip(f"{name} is not installed: {hint}")
     return found
 
