@@ -57,7 +57,7 @@ class Run(DispatchObserver):
         launch = self._launch_once if self._remembers else rounds.launch
         self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self)
         self._tester = Tester(group, rounds.width, self._test, self.idle)
-        self._updater = Updater(group, self._update_one, self.idle)
+        self._updater = Updater(group, self._update_one, self._dispatcher.release, self.idle)  # room, perhaps
         self._candidates = {task: Candidates(task, self._tester.schedule) for task in rounds.tasks}
         self._looking = False
         self._found: dict[Task, set[str]] = {}

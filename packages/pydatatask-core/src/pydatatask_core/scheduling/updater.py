@@ -15,14 +15,20 @@ class Updater:
 
     :param group: Owns the updates that tasks ask for.
     :param update: Updates a task and tells whether it has live jobs or did anything; it does not raise.
+    :param on_answer: Is told of every update that a task asked for.
     :param on_idle: Is told when all that was asked for has been done.
     """
 
     def __init__(
-        self, group: asyncio.TaskGroup, update: Callable[[Task], Awaitable[bool]], on_idle: Callable[[], None]
+        self,
+        group: asyncio.TaskGroup,
+        update: Callable[[Task], Awaitable[bool]],
+        on_answer: Callable[[], None],
+        on_idle: Callable[[], None],
     ) -> None:
         self._group = group
         self._update = update
+        self._on_answer = on_answer
         self._on_idle = on_idle
         self._locks: dict[Task, asyncio.Lock] = {}
         self._asked: set[Task] = set()
@@ -46,6 +52,7 @@ class Updater:
     async def _answer(self, task: Task) -> None:
         try:
             await self.update(task)
+            self._on_answer()
         finally:
             self._under_way -= 1
             if self._under_way == 0:
