@@ -64,6 +64,28 @@ async def die(job: str, out: MetadataRepository) -> None:
     await out.dump(job, job)
 
 
+_initialized = False
+
+
+def begin(directory: str) -> None:
+    global _initialized
+    _initialized = Path(directory).is_dir()
+
+
+def _note(what: str, job: str, log: FileRecords) -> None:
+    with (log.directory / "log").open("a") as file:
+        file.write(f"{what} {job} {os.getpid()} {'initialized' if _initialized else 'raw'}\n")
+
+
+async def note_or_die(job: str, log: FileRecords) -> None:
+    await asyncio.to_thread(_note, "begins", job, log)
+    await asyncio.sleep(0.3 if job == "deadly" else 0.6)
+    if job == "deadly":
+        await asyncio.to_thread(_note, "dies", job, log)
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.to_thread(_note, "ends", job, log)
+
+
 class Unpicklable(Exception):
     def __init__(self) -> None:
         super().__init__("odd")

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from exec_doubles import Records, pipeline
 from process_doubles import Blobs, until
 from typing_extensions import override
 
-from pydatatask_core import MetadataRepository
+from pydatatask_core import MetadataRepository, Pipeline, Session
 from pydatatask_core.errors import DefinitionError, FunctionBindingError, MissingFunctionError, NotPicklableError
 from pydatatask_exec.executor_calls import FunctionCall
+from pydatatask_exec.executor_hands import hands_of
 from pydatatask_exec.executor_live import ExecutorLiveRepo
 from pydatatask_exec.executor_task import ExecutorTask
 
@@ -453,6 +455,152 @@ async def test_a_job_whose_event_loop_is_closed_by_now_can_be_cancelled() -> Non
         finally:
             go.set()
         assert (await asyncio.wrap_future(future)).error is None
+
+
+@pytest.mark.requirement("executor.worker-dies")
+@pytest.mark.timeout(60)
+async def test_suspects_run_one_at_a_time_in_one_pool_like_the_one_that_was_given(tmp_path: Path) -> None:
+    jobs = ("deadly", "a", "b", "c")
+    log = executor_functions.FileRecords(tmp_path)
+    with ProcessPoolExecutor(3, initializer=executor_functions.begin, initargs=(str(tmp_path),)) as executor:
+        task = task_of(executor, executor_functions.note_or_die, jobs, log=log)
+        done = await run(task, 50)
+    assert {job: record["result"] for job, record in done.items()} == dict.fromkeys(jobs, "success") | {
+        "deadly": "exception"
+    }
+    lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    death = lines.index(next(line for line in lines if line[:2] == ["dies", "deadly"]))
+    last = {line[1]: number for number, line in enumerate(lines) if line[0] == "begins"}
+    trials = {job: number for job, number in last.items() if number > death}
+    assert "deadly" in trials
+    for job, number in trials.items():  # nothing happens between the beginning of a job and its end
+        assert lines[number + 1][:2] == ["dies" if job == "deadly" else "ends", job]
+    assert {line[3] for line in lines} == {"initialized"}
+
+
+@pytest.mark.timeout(60)
+async def test_the_pool_that_replaces_a_broken_one_is_like_it_and_is_shut_down(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, context, executor_functions.begin, (str(tmp_path),), max_tasks_per_child=5) as executor:
+        hands = hands_of(executor, None)
+        with pytest.raises(BrokenExecutor):
+            executor.submit(os._exit, 3).result()
+        processes = list(getattr(executor, "_processes").values())  # noqa: B009  # it is another's private name
+        await asyncio.to_thread(hands.renew)
+        assert not any(process.is_alive() for process in processes)
+        replacement = hands.executor
+        assert replacement is not executor
+        names = ("_max_workers", "_mp_context", "_initializer", "_initargs", "_max_tasks_per_child")
+        assert [getattr(replacement, name) for name in names] == [getattr(executor, name) for name in names]
+        await asyncio.to_thread(hands.close)
+        assert hands.executor is executor
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            replacement.submit(os.getpid)
+
+
+@pytest.mark.requirement("executor.back-pressure")
+async def test_an_update_of_the_pipeline_does_not_wait_for_room() -> None:
+    executor = CountingExecutor()
+    setattr(executor, "_max_workers", 4)  # noqa: B010  # as the pools of the standard library have it
+    task = task_of(executor, lambda job: None, tuple(f"job{number:04}" for number in range(1000)))
+    async with pipeline(task) as opened:
+        await opened.update()
+        assert len(executor.waiting) == 8
+        await opened.update()
+        assert len(executor.waiting) == 8
+        await asyncio.to_thread(executor.run_one)
+        await opened.update()
+        assert len(executor.waiting) == 8
+
+
+async def test_a_launch_that_nobody_offers_waits_for_room() -> None:
+    executor = CountingExecutor()
+    task = task_of(executor, lambda job: None, options={"at_a_time": 1})
+    async with pipeline(task), asyncio.TaskGroup() as group:
+        await task.launch("a")
+        launch = group.create_task(task.launch("b"))
+        await asyncio.sleep(0.05)
+        assert not launch.done()
+        await asyncio.to_thread(executor.run_one)
+        await launch
+        assert len(executor.waiting) == 1
+
+
+@pytest.mark.requirement("executor.cancel")
+async def test_a_pending_job_that_is_cancelled_is_gone_at_once() -> None:
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        task = task_of(executor, lambda job: go.wait(20))
+        async with pipeline(task):
+            await task.launch("a")
+            await task.launch("b")
+            await task.live.delete("b")
+            left = set(task.live_jobs)
+            await task.launch("b")
+            again = set(task.live_jobs)
+            await task.live.delete("b")
+            go.set()
+    assert (left, again) == ({"a"}, {"a", "b"})
+    assert task.done.data.keys() == {"a"}  # type: ignore[attr-defined]  # they are Records
+
+
+async def test_closing_gives_back_what_has_not_begun(caplog: pytest.LogCaptureFixture) -> None:
+    begun, go, ran = threading.Event(), threading.Event(), list[str]()
+
+    def work(job: str) -> None:
+        ran.append(job)
+        begun.set()
+        go.wait(20)
+
+    with ThreadPoolExecutor(1) as executor:
+        task = task_of(executor, work)
+        async with pipeline(task):
+            await task.launch("a")
+            await task.launch("b")
+            await until(begun.is_set)
+            asyncio.get_running_loop().call_later(0.1, go.set)
+    assert ran == ["a"]
+    assert task.done.data.keys() == {"a"}  # type: ignore[attr-defined]  # they are Records
+    assert "1 jobs have not begun" in caplog.text
+
+
+async def test_closing_waits_for_local_jobs_however_often_it_is_cancelled() -> None:
+    begun, go = threading.Event(), threading.Event()
+    recorded_at_end: list[list[str]] = []
+    session = Session()
+
+    @session.resource
+    async def store() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            recorded_at_end.append(list(records))
+
+    def work(job: str) -> None:
+        begun.set()
+        go.wait(20)
+
+    with ThreadPoolExecutor(1) as executor:
+        task = task_of(executor, work)
+        records: dict[str, Any] = task.done.data  # type: ignore[attr-defined]  # they are Records
+
+        async def main() -> None:
+            async with Pipeline([task], session) as opened:
+                await opened.run()
+
+        running = asyncio.create_task(main())
+        try:
+            await until(begun.is_set)
+            for _ in range(3):
+                running.cancel()
+                await asyncio.sleep(0.05)
+            early = list(recorded_at_end)
+        finally:
+            go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert early == []
+    assert recorded_at_end == [["job"]]
 
 
 async def test_a_pipeline_can_be_opened_again(threads: ThreadPoolExecutor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -37,6 +37,9 @@ class ExecutorHands:
     main_is_shared = False
     """Whether the main program of its workers is that of this process."""
 
+    is_renewable = False
+    """Whether another one can take its place when a worker has died; otherwise it goes on by itself."""
+
     sends = False
     """Whether its workers are known to be other processes, so that it can be checked early what can be sent."""
 
@@ -49,15 +52,12 @@ class ExecutorHands:
         """
         return self.executor.submit(call, job, attempt)
 
-    def submit_alone(self, call: FunctionCall, job: str, attempt: int) -> Future[Ending] | None:
-        """Hand over a job again that was lost with many others when one of the workers died, to a worker of its own.
+    def renew(self) -> None:
+        """Put another executor in the place of one that is broken, once all of its workers have ended; this blocks."""
+        raise NotImplementedError
 
-        :param call: What to run.
-        :param job: The job.
-        :param attempt: Tells this run from others of the same job.
-        :returns: None if there is no such thing: then it is this job whose worker died.
-        """
-        return None
+    def close(self) -> None:
+        """Shut down what :meth:`renew` has made; this blocks."""
 
 
 class ThreadHands(ExecutorHands):
@@ -70,33 +70,35 @@ class ProcessHands(ExecutorHands):
     """A pool of processes. If one of them dies, the whole pool is broken, and another takes its place."""
 
     is_local = True
+    is_renewable = True
     main_is_shared = True
     sends = True
 
-    @override
-    def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Ending]:
-        try:
-            return self.executor.submit(call, job, attempt)
-        except BrokenExecutor:
-            self.executor = self._another(getattr(self.executor, "_max_workers", 1))
-            return self.executor.submit(call, job, attempt)
+    def __init__(self, executor: Executor, capacity: int | None) -> None:
+        super().__init__(executor, capacity)
+        self._given = executor
 
     @override
-    def submit_alone(self, call: FunctionCall, job: str, attempt: int) -> Future[Ending]:
-        pool = self._another(1)
-        future = pool.submit(call, job, attempt)
-        future.add_done_callback(lambda _: pool.shutdown(wait=False))
-        return future
+    def renew(self) -> None:
+        self.executor.shutdown()  # it takes no jobs any more; this waits for its processes
+        self.executor = self._another()
 
-    def _another(self, workers: int) -> ProcessPoolExecutor:
+    @override
+    def close(self) -> None:
+        replacement, self.executor = self.executor, self._given
+        if replacement is not self._given:
+            replacement.shutdown()
+
+    def _another(self) -> ProcessPoolExecutor:
         """Make a pool like the one that was given."""
         from concurrent.futures import ProcessPoolExecutor
 
         return ProcessPoolExecutor(
-            workers,
-            mp_context=getattr(self.executor, "_mp_context", None),
-            initializer=getattr(self.executor, "_initializer", None),
-            initargs=getattr(self.executor, "_initargs", ()),
+            getattr(self._given, "_max_workers", None),
+            mp_context=getattr(self._given, "_mp_context", None),
+            initializer=getattr(self._given, "_initializer", None),
+            initargs=getattr(self._given, "_initargs", ()),
+            max_tasks_per_child=getattr(self._given, "_max_tasks_per_child", None),
         )
 
 

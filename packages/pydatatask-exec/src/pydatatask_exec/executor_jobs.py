@@ -9,52 +9,16 @@ import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, CancelledError, Future
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydatatask_exec.executor_calls import Ending, FunctionCall
 from pydatatask_exec.executor_hands import ExecutorHands
+from pydatatask_exec.executor_queue import ExecutorJob, ExecutorQueue
 from pydatatask_exec.function_records import describe_exception, function_record
 
-__all__ = ["ExecutorJob", "ExecutorJobs"]
+__all__ = ["ExecutorJobs"]
 
 log = logging.getLogger("pydatatask.task")
-
-_FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0
-
-
-@dataclass(slots=True, eq=False)
-class ExecutorJob:
-    """A job that has been handed over, and whose end has not been recorded yet."""
-
-    job: str
-    """The job."""
-
-    start: datetime
-    """When it was handed over."""
-
-    future: Future[Ending] | None = None
-    """What the executor has given for it."""
-
-    alone: bool = False
-    """Whether it has a worker of its own, since it was lost with others before."""
-
-    cancelled: bool = False
-    """Whether somebody has asked for it to be cancelled: its end is not recorded."""
-
-    ending: Ending | None = None
-    """How it has ended; None if that is not to be recorded."""
-
-    failures: int = 0
-    """How often in a row its end could not be recorded."""
-
-    retry_at: float = 0.0
-    """When to try that again, by :func:`time.monotonic`."""
-
-    def failed(self) -> None:
-        """Take note that its end could not be recorded: the time until the next attempt doubles."""
-        self.retry_at = time.monotonic() + min(_FIRST_DELAY * 2.0 ** min(self.failures, 20), _LONGEST_DELAY)
-        self.failures += 1
 
 
 class ExecutorJobs:
@@ -72,6 +36,7 @@ class ExecutorJobs:
         self._hands = hands
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
+        self._queue = ExecutorQueue(hands, self._submit, self._fail)
         self._slots = asyncio.Semaphore(hands.capacity)
         self._attempts = itertools.count()
         self._live: dict[str, ExecutorJob] = {}
@@ -85,30 +50,34 @@ class ExecutorJobs:
         """The jobs that have been handed over, and whose end has not been recorded yet."""
         return self._live.keys()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the executor takes another job now."""
+        return not self._slots.locked()
+
     async def hand_over(self, job: str) -> None:
         """Hand a job to the executor once that has room for it; one that is live already is left alone.
 
         :param job: The job.
         """
         await self._slots.acquire()
-        entry = ExecutorJob(job, datetime.now(UTC))
-        try:
-            if job in self._live:
-                raise _LiveAlready
-            future = self._hands.submit(self._call, job, next(self._attempts))
-        except BaseException as error:
+        if job in self._live:  # it was handed over while this launch waited for room
             self._slots.release()
-            if isinstance(error, _LiveAlready):
-                return
-            raise
+            return
+        entry = ExecutorJob(job, datetime.now(UTC))
         self._live[job] = entry
         self.changes += 1
         self._quiet.clear()
-        self._follow(entry, future)
+        try:
+            self._queue.add(entry)
+        except BaseException:
+            self._drop(entry)
+            raise
 
-    def _follow(self, entry: ExecutorJob, future: Future[Ending]) -> None:
-        entry.future = future
-        future.add_done_callback(lambda done: self._tell(entry, done))
+    def _submit(self, entry: ExecutorJob) -> None:
+        """Give the executor a job."""
+        entry.future = self._hands.submit(self._call, entry.job, next(self._attempts))
+        entry.future.add_done_callback(lambda future: self._tell(entry, future))
 
     def _tell(self, entry: ExecutorJob, future: Future[Ending]) -> None:
         """Bring the news from the executor's thread to the pipeline's."""
@@ -118,45 +87,80 @@ class ExecutorJobs:
             log.warning("task %s, job %s: it ended after the pipeline; nothing is recorded", self._task, entry.job)
 
     def _end(self, entry: ExecutorJob, future: Future[Ending]) -> None:
+        if self._live.get(entry.job) is not entry:
+            return  # it was cancelled before it began
         error = None if future.cancelled() else future.exception()
-        if isinstance(error, BrokenExecutor) and not entry.alone and not entry.cancelled and self._try_alone(entry):
+        if isinstance(error, BrokenExecutor) and self._hands.is_renewable and not (entry.alone or entry.cancelled):
+            log.warning("task %s, job %s: a worker died; the job is run again on its own", self._task, entry.job)
+            self._queue.suspect(entry)
             return
-        entry.ending = self._ending(entry, future, error)
+        self._finish(entry, self._ending(entry, future, error))
+        self._queue.ended(entry)
+
+    def _fail(self, entry: ExecutorJob, error: BaseException) -> None:
+        """Take note that a job could not be given to the executor after all."""
+        self._finish(entry, self._failure(entry, error))
+
+    def _finish(self, entry: ExecutorJob, ending: Ending | None) -> None:
+        entry.ending = ending
         self._slots.release()
         self._ended[entry.job] = entry
-        if len(self._ended) == len(self._live):
-            self._quiet.set()
+        self._note_quiet()
         self._on_end()
 
-    def _try_alone(self, entry: ExecutorJob) -> bool:
-        """Run a job again that was lost with others when a worker died: which of them has done that is seen then."""
-        future = self._hands.submit_alone(self._call, entry.job, next(self._attempts))
-        if future is None:
-            return False
-        log.warning("task %s, job %s: a worker died; the job is run again by one of its own", self._task, entry.job)
-        entry.alone = True
-        self._follow(entry, future)
-        return True
+    def _drop(self, entry: ExecutorJob) -> None:
+        """Forget a job that has not begun."""
+        self._slots.release()
+        del self._live[entry.job]
+        self.changes += 1
+        self._note_quiet()
+
+    def _note_quiet(self) -> None:
+        if len(self._ended) == len(self._live):
+            self._quiet.set()
+
+    def _failure(self, entry: ExecutorJob, error: BaseException) -> Ending:
+        return Ending(function_record(entry.start, datetime.now(UTC), error), describe_exception(error))
 
     def _ending(self, entry: ExecutorJob, future: Future[Ending], error: BaseException | None) -> Ending | None:
         if entry.cancelled or future.cancelled() or isinstance(error, CancelledError):
             return None
         if error is None:
             return future.result()
-        return Ending(function_record(entry.start, datetime.now(UTC), error), describe_exception(error))
+        return self._failure(entry, error)
 
-    def cancel(self, job: str) -> None:
+    def cancel(self, job: str) -> bool:
         """Stop a job; what cannot be stopped goes on, and its end is not recorded.
 
         :param job: The job; nothing happens if it is not live.
+        :returns: Whether it is gone at once, as it had not begun.
         """
         entry = self._live.get(job)
         if entry is None or job in self._ended:
-            return
+            return False
+        if self._take_back(entry):
+            return True
         entry.cancelled = True
-        if self._hands.is_local and entry.future is not None:  # elsewhere that says nothing about whether it still runs
-            entry.future.cancel()
         self._call.cancel(job)
+        return False
+
+    def _take_back(self, entry: ExecutorJob) -> bool:
+        """Forget a job if it has not begun. A cluster may say that it has cancelled one that still runs."""
+        future = entry.future
+        if not (self._queue.remove(entry) or (self._hands.is_local and future is not None and future.cancel())):
+            return False
+        self._drop(entry)
+        self._queue.ended(entry)
+        return True
+
+    def take_back_all(self) -> int:
+        """Forget the jobs that have not begun.
+
+        :returns: How many there were.
+        """
+        waiting = [entry for job, entry in reversed(self._live.items()) if job not in self._ended]
+        self._queue.stop()
+        return sum([self._take_back(entry) for entry in waiting])
 
     def due(self) -> list[ExecutorJob]:
         """Give the jobs that have ended, apart from those whose end could not be recorded just now."""
@@ -174,7 +178,4 @@ class ExecutorJobs:
     async def wait(self) -> None:
         """Wait until all jobs have ended."""
         await self._quiet.wait()
-
-
-class _LiveAlready(Exception):
-    """The job was handed over while this launch waited for room."""
+        await self._queue.wait()

@@ -11,11 +11,15 @@ from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError, MissingFunctionError
 from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.offers import offer_under_way
 from pydatatask_core.repository import Repository
+from pydatatask_core.resources import ResourceType
 from pydatatask_exec.executor_calls import FunctionCall
+from pydatatask_exec.executor_closing import to_its_end
 from pydatatask_exec.executor_hands import hands_of
-from pydatatask_exec.executor_jobs import ExecutorJob, ExecutorJobs
+from pydatatask_exec.executor_jobs import ExecutorJobs
 from pydatatask_exec.executor_live import ExecutorLiveRepo
+from pydatatask_exec.executor_queue import ExecutorJob
 from pydatatask_exec.function_task import FunctionTask
 from pydatatask_exec.functions import TaskFunction
 
@@ -108,11 +112,15 @@ class ExecutorTask(FunctionTask):
 
     @override
     async def launch(self, job: str) -> None:
-        """Hand a job to the executor, once that has room for it.
+        """Hand a job to the executor, once that has room for it; the scheduler is told to offer it again then.
 
         :param job: The job to launch.
         """
         jobs = self._jobs or self._begin()
+        offer = None if self.synchronous else offer_under_way()
+        if offer is not None and not jobs.has_room:
+            offer.refused = ResourceType.RATE
+            return
         await jobs.hand_over(job)
         while self.synchronous and job in jobs.live:
             await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
@@ -159,24 +167,37 @@ class ExecutorTask(FunctionTask):
     async def cancel(self, job: str) -> None:
         """Stop the current job from running, or do nothing if it is not running.
 
-        A coroutine in a thread is cancelled; what cannot be stopped goes on to its end, which is not recorded. In both
-        cases the job can be launched again after that.
+        What has not begun yet is gone at once. A coroutine in a thread is cancelled; what cannot be stopped goes on to
+        its end, which is not recorded. In all cases the job can be launched again after that.
 
         :param job: The job.
         """
-        if self._jobs is not None:
-            self._jobs.cancel(job)
+        if self._jobs is not None and self._jobs.cancel(job):
+            self.changed(self.live, job)
+            self.wants_update()
 
     @override
     async def finish(self) -> None:
-        """Wait for the jobs of local workers, which end with this process, and record how they have ended."""
-        jobs = self._jobs
-        if jobs is None:
-            return
-        if self._hands.is_local and jobs.live:
-            log.warning("task %s: waiting for %d jobs, which run in an executor here", self.name, len(jobs.live))
-            await jobs.wait()
+        """Wait for the jobs of local workers, which end with this process, and record how they have ended.
+
+        Those that have not begun are given back. A cancellation, however often it comes, is raised after that.
+        """
+        if self._jobs is not None:
+            await to_its_end(self._close(self._jobs))
+
+    async def _close(self, jobs: ExecutorJobs) -> None:
+        given_back = jobs.take_back_all()
+        if given_back:
+            log.warning("task %s: %d jobs have not begun; they are ready for the next run", self.name, given_back)
+        if self._hands.is_local:
+            await self._wait(jobs)
+            await asyncio.to_thread(self._hands.close)
         await self.update()
         if jobs.live:
             log.warning("task %s: %d jobs are given up; nothing is recorded of them", self.name, len(jobs.live))
         self._earlier_changes, self._jobs = self.live_changes + 1, None
+
+    async def _wait(self, jobs: ExecutorJobs) -> None:
+        if jobs.live:
+            log.warning("task %s: waiting for %d jobs, which run in an executor here", self.name, len(jobs.live))
+        await jobs.wait()
