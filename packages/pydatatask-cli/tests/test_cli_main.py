@@ -27,7 +27,7 @@ from pydatatask_core.session import Session
 Commands = argparse._SubParsersAction  # what the documentation says that `instrument` gets
 
 
-COMMANDS = ["update", "run", "status", "trace", "rm", "ls", "cat", "inject", "launch", "shell"]
+COMMANDS = ["update", "run", "status", "trace", "rm", "ls", "cat", "inject", "launch", "shell", "fuse", "graph"]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_help_screen_is_the_documented_one(
     out = capsys.readouterr().out
     assert out.startswith("usage: main.py [-h]")
     documented = """\
-  {update,run,status,trace,rm,ls,cat,inject,launch,shell}
+  {update,run,status,trace,rm,ls,cat,inject,launch,shell,fuse,graph}
     update              Keep the pipeline in motion
     run                 Run update in a loop until everything is quiet
     status              View the pipeline status
@@ -73,7 +73,7 @@ def test_each_command_has_help(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "the following arguments are required: {update,run,status,trace,rm,ls,cat,inject,launch,shell}"),
+        ([], "the following arguments are required: {update,run,status,trace,rm,ls,cat,inject,launch,shell,"),
         (["statsu"], "invalid choice: 'statsu' (choose from 'update', 'run', 'status'"),
         (["status", "--what"], "unrecognized arguments: --what"),
         (["cat", "count.books"], "the following arguments are required: JOB"),
