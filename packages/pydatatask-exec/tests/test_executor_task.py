@@ -603,6 +603,19 @@ async def test_closing_waits_for_local_jobs_however_often_it_is_cancelled() -> N
     assert recorded_at_end == [["job"]]
 
 
+@pytest.mark.timeout(60)
+async def test_closing_does_not_wait_for_jobs_that_were_lost_with_a_worker(tmp_path: Path) -> None:
+    log = executor_functions.FileRecords(tmp_path)
+    with ProcessPoolExecutor(2) as executor:
+        task = task_of(executor, executor_functions.note_or_die, ("deadly", "job"), log=log)
+        async with pipeline(task):
+            await task.launch("deadly")
+            await task.launch("job")
+            await until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text().count("begins") == 2)
+    assert task.live_jobs == set()
+    assert "deadly" not in task.done.data  # type: ignore[attr-defined]  # they are Records
+
+
 async def test_a_pipeline_can_be_opened_again(threads: ThreadPoolExecutor) -> None:
     task = task_of(threads, lambda job: None)
     await run(task)

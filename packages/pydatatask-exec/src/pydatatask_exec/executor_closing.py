@@ -20,6 +20,8 @@ async def to_its_end(closing: Coroutine[object, object, None]) -> None:
             await asyncio.wait([running])  # unlike await, it leaves running alone when this is cancelled
         except asyncio.CancelledError as error:
             cancellation = error
-    running.result()
-    if cancellation is not None:
-        raise cancellation
+    try:
+        running.result()
+    finally:
+        if cancellation is not None:
+            raise cancellation

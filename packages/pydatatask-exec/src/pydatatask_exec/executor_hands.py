@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ __all__ = ["ExecutorHands", "hands_of"]
 
 _MANY = 1000
 """How many jobs are handed over at a time to an executor of which no more is known: a cluster, say."""
+
+
+_SHUTTING_DOWN = threading.Lock()
+"""Tasks that share a pool may find it broken at the same time, and no two threads may shut it down at once."""
 
 
 class ExecutorHands:
@@ -80,7 +85,8 @@ class ProcessHands(ExecutorHands):
 
     @override
     def renew(self) -> None:
-        self.executor.shutdown()  # it takes no jobs any more; this waits for its processes
+        with _SHUTTING_DOWN:
+            self.executor.shutdown()  # it takes no jobs any more; this waits for its processes
         self.executor = self._another()
 
     @override

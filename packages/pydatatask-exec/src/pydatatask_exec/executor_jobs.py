@@ -91,8 +91,9 @@ class ExecutorJobs:
             return  # it was cancelled before it began
         error = None if future.cancelled() else future.exception()
         if isinstance(error, BrokenExecutor) and self._hands.is_renewable and not (entry.alone or entry.cancelled):
-            log.warning("task %s, job %s: a worker died; the job is run again on its own", self._task, entry.job)
-            self._queue.suspect(entry)
+            log.warning("task %s, job %s: a worker died; the job is to be run again on its own", self._task, entry.job)
+            if not self._queue.suspect(entry):
+                self._drop(entry)  # it is for the next run to find out which of the jobs has done that
             return
         self._finish(entry, self._ending(entry, future, error))
         self._queue.ended(entry)
@@ -109,7 +110,7 @@ class ExecutorJobs:
         self._on_end()
 
     def _drop(self, entry: ExecutorJob) -> None:
-        """Forget a job that has not begun."""
+        """Forget a job that has not begun, or that was lost."""
         self._slots.release()
         del self._live[entry.job]
         self.changes += 1

@@ -90,14 +90,18 @@ class ExecutorQueue:
         else:
             self._give(entry, self._waiting)
 
-    def suspect(self, entry: ExecutorJob) -> None:
+    def suspect(self, entry: ExecutorJob) -> bool:
         """Take back a job that was lost when a worker died.
 
         :param entry: The job.
+        :returns: Whether it is run again; it is not after :meth:`stop`.
         """
+        if self._stopped:
+            return False
         entry.future, entry.alone = None, True
         self._suspects.append(entry)
         self._advance()
+        return True
 
     def ended(self, entry: ExecutorJob) -> None:
         """Take note that a job has ended: if it was alone, it is the next one's turn.
