@@ -47,14 +47,14 @@ async def started(bench: Bench) -> ProcessIdentity:
     """Start a job as a pipeline does that then ends before it has recorded anything."""
     root = bench.manager.basedir / "work"
     root.mkdir(0o700, parents=True, exist_ok=True)
-    identity = await asyncio.to_thread(local_jobs.claim_and_start, root, Order("job", COUNTING, stdout=True))
+    identity = await asyncio.to_thread(local_jobs.claim_and_start, str(root), Order("job", COUNTING, stdout=True))
     assert identity is not None
     return identity
 
 
 def script_of(bench: Bench) -> str:
     """The launcher's script of the job."""
-    launch = launch_of(Order("job", COUNTING, stdout=True), bench.manager.basedir / "work" / "job")
+    launch = launch_of(Order("job", COUNTING, stdout=True), str(bench.manager.basedir / "work" / "job"))
     return launch.script(Claim(boot_id(), uptime_is_genuine()))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydatatask_exec.child_watch import wait_for_child
 from pydatatask_exec.job_findings import Evidence, Finding, JobState, judge, parse_return_code
 from pydatatask_exec.launch_script import IDENTITY, Claim
-from pydatatask_exec.local_processes import is_alive, start_script
+from pydatatask_exec.local_processes import Environment, is_alive, start_script
 from pydatatask_exec.process_identity import ProcessIdentity, boot_id, uptime_is_genuine
 from pydatatask_exec.workspace import CWD, EXE, FORGOTTEN, RETURN_CODE, STDIN, TAKEN_BACK, Order, launch_of
 
@@ -21,38 +21,37 @@ _SMALL = 1 << 16
 """Outputs up to this size, in bytes, are brought along with what is found out about a job."""
 
 
-def claim_and_start(root: Path, order: Order) -> ProcessIdentity | None:
+def claim_and_start(root: str, order: Order, environment: Environment | None = None) -> ProcessIdentity | None:
     """Claim a job by making its directory, fill that, and start its process.
 
     :param root: Where the directories of the jobs are.
     :param order: What to run.
+    :param environment: Optional: a copy of this process' environment.
     :returns: The identity of the process, or None if the job has a directory already.
     """
-    directory = root / order.job
-    path = str(directory)
+    path = f"{root}/{order.job}"
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
         return None
     try:
-        return ProcessIdentity.now(_fill_and_start(directory, order))
+        return ProcessIdentity.now(_fill_and_start(path, order, environment))
     except BaseException:
         _remove_tree(path)
         raise
 
 
-def _fill_and_start(directory: Path, order: Order) -> int:
-    path = str(directory)
+def _fill_and_start(path: str, order: Order, environment: Environment | None) -> int:
     os.mkdir(f"{path}/{CWD}", 0o700)
     _write(f"{path}/{EXE}", order.script.encode(), 0o755)
     if isinstance(order.stdin, bytes):
         _write(f"{path}/{STDIN}", order.stdin, 0o600)
     elif order.stdin is not None:
         os.rename(order.stdin, f"{path}/{STDIN}")
-    script = launch_of(order, directory).script(Claim(boot_id(), uptime_is_genuine()))
+    script = launch_of(order, path).script(Claim(boot_id(), uptime_is_genuine()))
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return start_script(script, descriptor)
+        return start_script(script, descriptor, environment)
     finally:
         os.close(descriptor)
 

@@ -7,13 +7,13 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydatatask_core.offload import offload
 from pydatatask_exec.child_watch import wait_for_child
 from pydatatask_exec.process_identity import ProcessIdentity, process_start, stat_fields
 
-__all__ = ["end_session", "is_alive", "session_members", "start_script"]
+__all__ = ["Environment", "end_session", "is_alive", "session_members", "start_script"]
 
 _SESSION_FIELD = 6 - 3
 _POLL_SECONDS = 0.02
@@ -25,12 +25,17 @@ _LONGEST_ARGUMENT = 100_000  # bytes; the kernel takes 128 KiB
 _Action = tuple[int, int, int] | tuple[int, int, str, int, int]
 
 
-def start_script(script: str, directory: int | None = None) -> int:
+Environment = Mapping[bytes, bytes]
+"""The environment of a process."""
+
+
+def start_script(script: str, directory: int | None = None, environment: Environment | None = None) -> int:
     """Run a shell script in a session of its own. This blocks, for about a millisecond.
 
     :param script: What :meth:`~pydatatask_exec.launch_script.Launch.script` gives.
     :param directory: Optional: the descriptor of the directory to run it in. A path might lead to another directory by
         the time the script has begun.
+    :param environment: Optional: a copy of this process' environment, since making one each time takes long.
     :returns: The process id.
     """
     actions: list[_Action] = [
@@ -41,18 +46,19 @@ def start_script(script: str, directory: int | None = None) -> int:
     if directory is not None:
         actions.insert(0, (os.POSIX_SPAWN_DUP2, directory, _DIRECTORY))
         script = _ENTER + script
+    environment = os.environb if environment is None else environment
     if len(script) < _LONGEST_ARGUMENT // 4 or len(os.fsencode(script)) < _LONGEST_ARGUMENT:
-        return _spawn(["sh", "-c", script], actions)
+        return _spawn(["sh", "-c", script], actions, environment)
     file = _in_memory(f"exec {_SCRIPT}<&-\n{script}")
     try:
-        return _spawn(["sh", f"/proc/self/fd/{_SCRIPT}"], [*actions, (os.POSIX_SPAWN_DUP2, file, _SCRIPT)])
+        return _spawn(["sh", f"/proc/self/fd/{_SCRIPT}"], [*actions, (os.POSIX_SPAWN_DUP2, file, _SCRIPT)], environment)
     finally:
         os.close(file)
 
 
-def _spawn(command: list[str], actions: list[_Action]) -> int:
+def _spawn(command: list[str], actions: list[_Action], environment: Environment) -> int:
     return os.posix_spawn(
-        "/bin/sh", command, os.environ, file_actions=actions, setsid=True, setsigdef=_IGNORED_BY_PYTHON, setsigmask=[]
+        "/bin/sh", command, environment, file_actions=actions, setsid=True, setsigdef=_IGNORED_BY_PYTHON, setsigmask=[]
     )
 
 

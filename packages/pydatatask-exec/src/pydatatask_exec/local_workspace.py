@@ -36,6 +36,7 @@ class LocalWorkspace(Workspace):
         self._reaped = basedir / f".{task}.reaped"
         self._staged = basedir / f".{task}.staged"
         self._kill_grace = kill_grace
+        self._environment = dict(os.environb)
         self._retired: dict[str, list[str]] = {}
 
     async def prepare(self) -> None:
@@ -60,7 +61,7 @@ class LocalWorkspace(Workspace):
 
     @override
     async def start(self, order: Order) -> str | None:
-        identity = await offload(local_jobs.claim_and_start, self._root, order)
+        identity = await offload(local_jobs.claim_and_start, str(self._root), order, self._environment)
         return None if identity is None else str(identity)
 
     @override

@@ -73,6 +73,7 @@ class PlainWorkspace(Workspace):
     :param directory: Where the directories of the jobs are.
     """
 
+    holds_claims = False
     poll_seconds = 0.1
 
     def __init__(self, manager: PlainManager, directory: Path) -> None:
@@ -99,7 +100,7 @@ class PlainWorkspace(Workspace):
         if isinstance(order.stdin, bytes):
             async with await self._manager.open(directory / STDIN, "wb") as stdin:
                 await stdin.write(order.stdin)
-        launch = launch_of(order, directory)
+        launch = launch_of(order, str(directory))
         return await self._manager.spawn(
             [*_interpreter(order.script), str(directory / EXE)],
             dict(launch.environ),

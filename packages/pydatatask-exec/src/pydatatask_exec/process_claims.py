@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 __all__ = ["ProcessClaim", "ProcessClaims"]
@@ -27,6 +27,9 @@ class ProcessClaim:
 
     launching: bool = False
     """Whether the launch is still under way: the resource manager counts it as such, and it is not reaped yet."""
+
+    launched_at: float = field(default_factory=time.monotonic)
+    """When it became known here, by :func:`time.monotonic`."""
 
     recorded: bool = False
     """Whether the repository ``pids`` has it."""
@@ -133,6 +136,10 @@ class ProcessClaims:
             del self._claims[claim.job]
             self._unwatched.pop(claim.job, None)
             self._ended.pop(claim.job, None)
+
+    def unrecorded(self) -> list[ProcessClaim]:
+        """Give the live jobs that ``pids`` does not have yet."""
+        return [claim for claim in self._claims.values() if not (claim.recorded or claim.launching or claim.ended)]
 
     def due(self, poll_seconds: float, recheck_seconds: float) -> list[ProcessClaim]:
         """Give the claims to look at now: those that have ended, and from time to time others.

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -39,11 +40,13 @@ from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachab
 from pydatatask_core.repository import Repository
 from pydatatask_core.resources import Resources
 from pydatatask_core.single_flight import SingleFlight
+from pydatatask_core.tasks import HintListener
 from pydatatask_exec.launch_quota import Holding, LaunchQuota
 from pydatatask_exec.process_adoption import ProcessAdoption
 from pydatatask_exec.process_claims import ProcessClaim, ProcessClaims
 from pydatatask_exec.process_reaper import ProcessReaper, Results
 from pydatatask_exec.process_records import read_claim_record
+from pydatatask_exec.update_pace import GROUP_SECONDS, UpdatePace
 from pydatatask_exec.workspace import Order, Workspace
 
 __all__ = ["Account", "ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
@@ -51,6 +54,7 @@ __all__ = ["Account", "ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
 log = logging.getLogger("pydatatask.proc")
 
 _SYNCHRONOUS_POLL_SECONDS = 0.05
+_RECORDS_AT_A_TIME = 64
 
 
 class JobOwner(Protocol):
@@ -58,6 +62,7 @@ class JobOwner(Protocol):
 
     name: str
     metadata: bool
+    listener: HintListener | None
 
     def wants_update(self) -> None:
         """Hint that there is something to reap."""
@@ -119,12 +124,13 @@ class ProcessJobs:
         self._claims = ProcessClaims(self._ended)
         self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
         self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, account.enter, account.leave)
+        self._pace = UpdatePace(task.wants_update)
         self._in_doubt = False
         self._comparing: SingleFlight[None] = SingleFlight()
 
     def _ended(self, claim: ProcessClaim) -> None:
         self._account.leave(claim)  # at once: what has to be recorded now keeps no other job waiting
-        self._task.wants_update()
+        self._pace.soon()
 
     async def take_over(self) -> None:
         """Take up the jobs that another pipeline has left, unless that has been done."""
@@ -148,6 +154,9 @@ class ProcessJobs:
 
     async def launch(self, job: str, order: Callable[[Workspace, str], Awaitable[Order]]) -> Exception | None:
         """Claim a job, start its process, and record that.
+
+        In a run, records are written a little later, many together, and not at all for jobs that have been reaped by
+        then: the claims themselves are on the target.
 
         :param job: The job.
         :param order: Says what to run.
@@ -182,7 +191,10 @@ class ProcessJobs:
         watched = self.workspace.watch(pid, lambda: self._claims.end(claim), lambda: self._claims.unwatch(claim))
         self._account.enter(claim)
         try:
-            await self._adoption.record(claim, True)
+            if self.workspace.holds_claims and self._task.listener is not None:
+                self._pace.later()
+            else:
+                await self._adoption.record(claim, True)
         except Exception as error:
             return error
         finally:
@@ -220,9 +232,25 @@ class ProcessJobs:
         """
         live = len(self._claims)
         await self._compare()
+        await self._record_all(GROUP_SECONDS)
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
         reaped = await self._reaper.reap(due, self._task.metadata)
         return reaped or live > 0 or len(self._claims) > 0
+
+    async def _record_all(self, min_age: float) -> None:
+        """Write the records of live jobs that have none yet, apart from those that were launched just now."""
+        unrecorded = self._claims.unrecorded()
+        latest = time.monotonic() - min_age
+        due = [claim for claim in unrecorded if claim.launched_at <= latest]
+        await asyncio.gather(*(self._adoption.record(claim, True) for claim in due[:_RECORDS_AT_A_TIME]))
+        if len(unrecorded) > min(len(due), _RECORDS_AT_A_TIME):
+            self._pace.later()
+
+    async def finish(self) -> None:
+        """Write what has not been written yet, as the pipeline is being closed."""
+        self._pace.stop()
+        for claim in self._claims.unrecorded():
+            await self._adoption.record(claim, True)
 
     async def forget(self, job: str) -> None:
         """Kill the process of a job, and give up its claim without recording a completion.

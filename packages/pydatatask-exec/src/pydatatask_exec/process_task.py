@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,8 @@ from pydatatask_exec.workspace import STDERR, STDOUT, Order, Workspace
 __all__ = ["ProcessTask"]
 
 log = logging.getLogger("pydatatask.task")
+
+_SHORTEST_ROUND_SECONDS = 1.0
 
 
 class ProcessTask(Task):
@@ -98,7 +101,7 @@ class ProcessTask(Task):
         self._jobs: ProcessJobs | None = None
         self._template: Template | None = None
         self._opening: SingleFlight[ProcessJobs] = SingleFlight()
-        self._answers_hint = False
+        self._warn_again_at = 0.0
         self._patience = TargetPatience()
         _check_environ(name, self.environ)
         self._link_all()
@@ -228,15 +231,15 @@ class ProcessTask(Task):
 
         :returns: Whether there are live jobs, or there were.
         """
-        if not self._answers_hint:
-            self.warned = False
-        self._answers_hint = False
+        now = time.monotonic()
+        if self.listener is None or now >= self._warn_again_at:  # in a run, updates follow each other much faster
+            self.warned, self._warn_again_at = False, now + _SHORTEST_ROUND_SECONDS
         return await (await self._open()).update()
 
     @override
-    def wants_update(self) -> None:
-        self._answers_hint = self.listener is not None  # then the next update is no round
-        super().wants_update()
+    async def finish(self) -> None:
+        if self._jobs is not None:
+            await self._jobs.finish()
 
     @override
     async def forget(self, link: str, job: str) -> None:

@@ -109,7 +109,7 @@ def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
 
 def _launch_code(number: int, ticketed: Ticketed, root: PurePath, facts: TargetFacts) -> list[str]:
     """Start the launcher of a job that has been filled, in the directory that was made for it."""
-    launch = launch_of(ticketed.order, root / ticketed.order.job)
+    launch = launch_of(ticketed.order, f"{root}/{ticketed.order.job}")
     script = launch.script(Claim(facts.boot, facts.uptime, ticketed.ticket))
     start = f"(cd {_path(ticketed.order)} && exec setsid sh -c {quote(script)})"
     return [f'if [ "$c{number}" ]; then {start} </dev/null >/dev/null & fi']

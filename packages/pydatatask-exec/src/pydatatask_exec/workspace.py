@@ -75,20 +75,20 @@ class Order:
     """What to add to the environment."""
 
 
-def launch_of(order: Order, directory: PurePath) -> Launch:
+def launch_of(order: Order, directory: str) -> Launch:
     """Say what is to be run where for an order.
 
     :param order: The order.
     :param directory: The directory of the job.
     """
-    stdout = str(directory / STDOUT) if order.stdout else None
-    stderr = str(directory / STDERR) if order.stderr else None
+    stdout = f"{directory}/{STDOUT}" if order.stdout else None
+    stderr = f"{directory}/{STDERR}" if order.stderr else None
     return Launch(
-        args=command_for(order.script, str(directory / EXE)),
-        cwd=str(directory / CWD),
-        return_code=str(directory / RETURN_CODE),
+        args=command_for(order.script, f"{directory}/{EXE}"),
+        cwd=f"{directory}/{CWD}",
+        return_code=f"{directory}/{RETURN_CODE}",
         environ=order.environ,
-        stdin=None if order.stdin is None else str(directory / STDIN),
+        stdin=None if order.stdin is None else f"{directory}/{STDIN}",
         stdout=stdout,
         stderr=stdout if order.interleaved else stderr,
     )
@@ -125,6 +125,9 @@ class Workspace(ABC):
 
     :param directory: Where their directories are.
     """
+
+    holds_claims = True
+    """Whether what is on the target keeps another pipeline from running a job a second time."""
 
     poll_seconds: float = 0.0
     """How often, at most, :meth:`look` is asked about processes that cannot be watched."""
