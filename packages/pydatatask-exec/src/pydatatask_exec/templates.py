@@ -25,6 +25,7 @@ from pydatatask_exec.template_source import read_template
 
 __all__ = ["Template"]
 
+_MARKS = ("{{", "{%", "{#")
 _HINT = " (if text has {{, {% or {# in it, write {% raw %} before and {% endraw %} after it)"
 
 
@@ -45,6 +46,7 @@ class Template:
         source = read_template(template, task)
         try:
             self._template, self._names = compile_template(source.text, source.directory)
+            self._constant = None if any(mark in source.text for mark in _MARKS) else self._template.render()
         except jinja2.TemplateSyntaxError as error:
             place = error.filename or source.path or "text"
             raise TemplateError(
@@ -75,6 +77,8 @@ class Template:
         :raises TemplateNameError: The template uses a name or an attribute that is not there.
         :raises TemplateError: A link's ``info`` cannot be had, or something in the template fails.
         """
+        if self._constant is not None:
+            return self._constant
         import jinja2
 
         context = await self._context(job, links, environment or {})

@@ -207,12 +207,16 @@ class Dispatcher:
 
     async def _offer_jobs(self, lane: _Lane) -> None:
         """Launch jobs that go on elsewhere, each of which counts as offered once its launch has returned."""
+        accepted = 0
         while (taken := self._backlog.take(lane.task)) is not None:
-            await self._offer(lane, *taken)
+            accepted += await self._offer(lane, *taken)
+            if accepted > 1:
+                self._staff(lane.task, most=1)  # there is room for more than one
             if time.monotonic() > self._slice.ends:
                 await self._slice.pause()
 
-    async def _offer(self, lane: _Lane, job: str, level: Level) -> None:
+    async def _offer(self, lane: _Lane, job: str, level: Level) -> bool:
+        """Launch a job, and tell whether there was room for it."""
         holds, plan, last = self._holds, self._plans, lane.last_offer
         offer = Offer(lane.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
         lane.last_offer = offer
@@ -232,5 +236,4 @@ class Dispatcher:
                 self._backlog.put_back(lane.task, job, level)  # there is more room than when it was refused
             if self._backlog.offered(level):
                 self._staff_all()
-            elif offer.refused is None:
-                self._staff(lane.task, most=1)
+        return offer.refused is None
