@@ -40,7 +40,7 @@ def find(wanted: str) -> Workload:
 
     :raises LookupError: there is none.
     """
-    modules = (_module(name) for name in _names() if wanted.startswith(name.split("_")[0]))
+    modules = (_module(name) for name in _names() if _may_have(name, [wanted]))
     for workload in (workload for module in modules for workload in module.workloads()):
         if workload.name == wanted:
             return workload
@@ -52,9 +52,18 @@ def select(words: Iterable[str]) -> list[Workload]:
 
     :raises LookupError: for a word with which none begins.
     """
-    known = all_workloads()
-    wanted = list(words)
+    wanted = list(words) or [""]
+    known = [workload for name in _names() if _may_have(name, wanted) for workload in _module(name).workloads()]
     for word in wanted:
-        if not any(name.startswith(word) for name in known):
-            raise LookupError(f"no workload {word}; there are {', '.join(known)}")
-    return [workload for name, workload in known.items() if not wanted or name.startswith(tuple(wanted))]
+        if not any(workload.name.startswith(word) for workload in known):
+            raise LookupError(f"no workload {word}; there are {', '.join(all_workloads())}")
+    return [workload for workload in known if workload.name.startswith(tuple(wanted))]
+
+
+def _may_have(module: str, words: Iterable[str]) -> bool:
+    """Tell whether a module may have workloads whose names begin with one of the words.
+
+    The others are not loaded: no process that this one starts would report less memory than this one has.
+    """
+    prefix = module.split("_")[0]
+    return any(word.startswith(prefix) or prefix.startswith(word) for word in words)
