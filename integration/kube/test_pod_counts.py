@@ -48,7 +48,7 @@ async def test_500_jobs_through_two_tasks_cost_three_requests_a_pod_and_one_list
         await pipeline.run(timeout=100)
         expected = {"create": 1000, "log": 1000, "delete": 1000, "list": 1, "watch": 1}
         assert stub.faults.counts == expected
-        assert set(stub.faults.names.values()) == {1}
+        assert {count for (kind, _), count in stub.faults.names.items() if kind in ("log", "delete")} == {1}
         for _ in range(50):
             assert not await pipeline.update()
             await asyncio.sleep(0.01)

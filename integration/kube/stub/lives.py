@@ -161,26 +161,40 @@ async def processes(handle: PodHandle) -> None:
     await handle.change(waiting)
     if await handle.pause():
         return
+    spawned: dict[str, asyncio.subprocess.Process] = {}
+    try:
+        await _run_containers(handle, spawned)
+    finally:
+        for process in spawned.values():
+            if process.returncode is None:
+                _signal(process, signal.SIGKILL)
+                await process.wait()
+
+
+async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subprocess.Process]) -> None:
     ends: dict[str, End] = {}
     sidecars = []
     for container in handle.spec.get("initContainers", ()):
+        name = container["name"]
+        spawned[name] = await _spawn(handle, container)
         if container.get("restartPolicy") == "Always":
-            sidecars.append((container["name"], await _spawn(handle, container)))
+            sidecars.append(name)
             continue
-        ends[container["name"]] = await _end(handle, await _spawn(handle, container))
-        if ends[container["name"]].code:
+        ends[name] = await _end(handle, spawned[name])
+        if ends[name].code:
             await handle.change(lambda pod: terminated(pod, ends, "Failed"))
             return
     if ends:
         await handle.change(lambda pod: terminated(pod, ends, "Pending"))
     await handle.change(running)
-    main = [(container["name"], await _spawn(handle, container)) for container in handle.spec["containers"]]
-    results = await asyncio.gather(*(_end(handle, process) for _, process in main))
+    for container in handle.spec["containers"]:
+        spawned[container["name"]] = await _spawn(handle, container)
+    results = await asyncio.gather(*(_end(handle, spawned[name]) for name in handle.main))
     phase = "Failed" if any(end.code for end in results) else "Succeeded"
-    ends |= dict(zip((name for name, _ in main), results, strict=True))
-    for name, sidecar in sidecars:
-        _signal(sidecar, signal.SIGKILL)
-        await sidecar.wait()
+    ends |= dict(zip(handle.main, results, strict=True))
+    for name in sidecars:
+        _signal(spawned[name], signal.SIGKILL)
+        await spawned[name].wait()
         ends[name] = End(0)
     await handle.finish(ends, phase)
 
@@ -212,8 +226,6 @@ async def _end(handle: PodHandle, process: asyncio.subprocess.Process) -> End:
         code = await ended
     finally:
         deleted.cancel()
-        if process.returncode is None:
-            _signal(process, signal.SIGKILL)
     return End(code if code >= 0 else 128 - code)
 
 

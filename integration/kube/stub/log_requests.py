@@ -47,7 +47,7 @@ class LogServer:
         left = self.truncate.pop() if self.truncate else None
         if path.exists():
             with path.open("rb") as log:
-                while block := await asyncio.to_thread(log.read, _BLOCK if left is None else left):
+                while block := log.read(_BLOCK if left is None else left):
                     await response.write(block)
                     if left is not None and request.transport is not None:
                         await asyncio.sleep(0.01)
