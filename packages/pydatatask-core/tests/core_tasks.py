@@ -146,7 +146,7 @@ class Elsewhere(Recording):
         launches = Resources(launches=0)
         return sum((self.request(job) for job in self.live.data if job not in self.launching), launches)
 
-    def finish(self, jobs: Iterable[str]) -> None:
+    def end(self, jobs: Iterable[str]) -> None:
         """Let some of the live jobs come to their end; the next update will find that."""
         self.finished += [job for job in jobs if job in self.live.data]
 

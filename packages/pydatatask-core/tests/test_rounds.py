@@ -41,7 +41,7 @@ async def test_an_update_reaps_and_then_launches_and_tells_whether_there_was_any
         assert await this.update()
         assert (one.started, two.launched) == (["a"], [])
         assert await this.update(), "a is live"
-        one.finish(["a"])
+        one.end(["a"])
         assert await this.update()
         assert two.launched == ["a"], "what the first half reaped is launched by the second"
         assert not await this.update()
@@ -134,7 +134,7 @@ async def test_a_disabled_task_launches_nothing_but_looks_after_what_is_live() -
     task.disabled = True
     async with pipeline(task) as this:
         assert await this.update()
-        task.finish(["b"])
+        task.end(["b"])
         assert await this.update()
         assert not await this.update()
     assert task.launched == []
@@ -192,7 +192,7 @@ async def test_a_failing_update_is_logged_and_holds_up_no_other(caplog: pytest.L
     task.given("a")
     task.failing["update"] = ConnectionError("no route")
     other.live.data["b"] = True
-    other.finish(["b"])
+    other.end(["b"])
     async with pipeline(task, other) as this:
         assert await this.update_only_update(), "who knows what is live of the one that failed"
         assert set(other.done.data) == {"b"}
@@ -337,7 +337,7 @@ async def test_a_refused_job_holds_back_lower_ones_on_its_quota_and_no_others() 
         assert same.started == ["b3"], "of the same priority, one of another task may go on"
         assert same.refused == ["c2"], "there is room for it, but it is lower"
         assert other.started == ["d1"]
-        same.finish(["x", "b3"])
+        same.end(["x", "b3"])
         await this.update()
         assert high.started == ["a3"]
 
@@ -352,10 +352,10 @@ async def test_at_equal_priority_a_job_that_does_not_fit_is_not_overtaken_by_its
         for _ in range(3):
             await this.update()
             assert task.started == ["a"]
-        task.finish(["a"])
+        task.end(["a"])
         await this.update()
         assert task.started == ["a", "b"]
-        task.finish(["b"])
+        task.end(["b"])
         await this.update()
     assert task.started == ["a", "b", "c", "d"]
 

@@ -48,7 +48,7 @@ class Finishing(Elsewhere):
 
     @override
     async def update(self) -> bool:
-        self.finish(list(self.live.data))
+        self.end(list(self.live.data))
         return await super().update()
 
 
@@ -192,14 +192,14 @@ async def test_jobs_that_live_elsewhere_are_reaped_and_others_launched_while_one
     async with pipeline(one, two) as this:
         running = asyncio.create_task(this.run(timeout=SECONDS))
         await until(lambda: len(one.started) == 2)
-        one.finish(["b"])
+        one.end(["b"])
         await until(lambda: two.started == ["b"])
-        two.finish(["b"])
+        two.end(["b"])
         await until(lambda: set(results[1].data) == {"b"})
         assert not running.done(), "a is live"
-        one.finish(["a"])
+        one.end(["a"])
         await until(lambda: "a" in two.live.data)
-        two.finish(["a"])
+        two.end(["a"])
         await running
 
 
@@ -293,7 +293,7 @@ async def test_what_runs_without_ever_suspending_leaves_others_their_turn(monkey
         while count() < 2000:
             await asyncio.sleep(0)
             longest, before = max(longest, count() - before), count()
-        elsewhere.finish(list(elsewhere.live.data))
+        elsewhere.end(list(elsewhere.live.data))
         await running
     assert longest < 200, "20 jobs are a slice by this clock, and there are many workers"
 
@@ -362,7 +362,7 @@ async def test_a_run_that_takes_too_long_is_a_timeout_and_leaves_alone_what_live
         with pytest.raises(TimeoutError):
             await this.run(timeout=0.1)
         assert (here.done.data, set(elsewhere.live.data)) == ({}, {"b"})
-        elsewhere.finish(["b"])
+        elsewhere.end(["b"])
         del here.waiting["a"]
         await this.run(timeout=SECONDS)
     assert set(here.done.data) | set(elsewhere.done.data) == {"a", "b"}
@@ -511,7 +511,7 @@ async def test_what_fails_for_a_while_is_tried_again_and_holds_up_nothing_else()
         await until(lambda: "b" in last.done.data)
         given.failing.clear()
         await until(lambda: "a" in flaky.live.data)
-        flaky.finish(["a"])
+        flaky.end(["a"])
         await running
     assert set(flaky.done.data) == {"a"}
     assert (flaky.calls["launch"], flaky.calls["a"]) == (5, 3)
@@ -530,7 +530,7 @@ async def test_a_run_gives_up_once_all_that_is_left_has_failed_to_launch_five_ti
             await until(lambda: "c" in task.live.data)
             await until(lambda: task.launched.count("a") > 5)
             assert not running.done(), "c is live"
-            task.finish(["c"])
+            task.end(["c"])
         with pytest.raises(PipelineStuckError) as caught:
             await running
         assert sorted(caught.value.reasons) == [
@@ -669,7 +669,7 @@ async def test_a_run_does_not_give_up_while_anything_is_live(clock: Clock) -> No
         assert not running.done()
         given.failing.clear()
         await until(lambda: "a" in task.done.data)
-        other.finish(["b"])
+        other.end(["b"])
         await running
     assert set(task.done.data) == {"a"}
 
@@ -689,7 +689,7 @@ async def test_a_run_launches_as_room_becomes_free_and_never_beyond_the_quota() 
             await until(lambda: any(task.live.data for task in tasks))
             assert sum(len(task.live.data) for task in tasks) <= 3
             for task in tasks:
-                task.finish(list(task.live.data)[:1])
+                task.end(list(task.live.data)[:1])
                 task.wants_update()
             await asyncio.sleep(0.001)
         await running
@@ -725,7 +725,7 @@ async def test_a_run_lets_no_job_be_overtaken_by_its_own_tasks() -> None:
     async with pipeline(task, resources=[quota]) as this:
         running = asyncio.create_task(this.run(timeout=SECONDS))
         while len(task.done.data) < 8:
-            task.finish(list(task.live.data)[:1])
+            task.end(list(task.live.data)[:1])
             task.wants_update()
             await asyncio.sleep(0)
         await running
@@ -741,7 +741,7 @@ async def test_behind_a_full_quota_each_place_that_becomes_free_costs_a_few_offe
         await until(lambda: len(task.started) == 4)
         before = len(task.launched)
         for number in range(5, 105):
-            task.finish(list(task.live.data)[:1])
+            task.end(list(task.live.data)[:1])
             task.wants_update()
             await until(functools.partial(reached, task.started, number))
         assert len(task.launched) - before <= 100 * 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pydatatask_core.repository import Repository
 from pydatatask_core.scheduling.tester import Candidates
@@ -16,8 +16,9 @@ class TaskHints:
 
     It is called for every job that a task does, maybe several times, so it looks nothing up that can be known before.
 
-    :param results: The repositories that a job which is done may have appeared in.
-    :param concerned: For a repository, by identity, the candidates of the tasks that may be ready because of it.
+    :param task: The task. What it does is taken not to make its own jobs ready.
+    :param concerned: For a repository, by identity, the candidates of the tasks that may be ready because of it; the
+        listeners of all tasks share it, as one for each would make many tasks cost the square of their number.
     :param elsewhere: The repositories, by identity, that some task sees under other ids.
     :param look: Called where only a listing finds what a hint means.
     :param update: Called if the task asks for an update.
@@ -25,19 +26,23 @@ class TaskHints:
 
     def __init__(
         self,
-        results: Iterable[Repository],
+        task: Task,
         concerned: Mapping[int, Sequence[Candidates]],
         elsewhere: frozenset[int],
         look: Callable[[], None],
         update: Callable[[Task], None],
     ) -> None:
+        self._task = task
         self._concerned = concerned
         self._elsewhere = elsewhere
         self._look = look
         self._update = update
-        keys = {id(repository) for repository in results}
-        self._followers = _unique(candidates for key in keys for candidates in concerned.get(key, ()))
-        self._is_seen_elsewhere = not keys.isdisjoint(elsewhere)
+        results = {id(repository) for repository in (*task.output.values(), *task.status.values())}
+        self._followers = _unique(candidates for key in results for candidates in self._others(key))
+        self._is_seen_elsewhere = not results.isdisjoint(elsewhere)
+
+    def _others(self, key: int) -> Iterator[Candidates]:
+        return (candidates for candidates in self._concerned.get(key, ()) if candidates.task is not self._task)
 
     def changed(self, task: Task, repo: Repository, job: str) -> None:
         """Take a hint that a job appeared in, or left, a repository: test whether it is ready for other tasks.
@@ -46,7 +51,7 @@ class TaskHints:
         :param repo: Where something changed.
         :param job: What changed.
         """
-        for candidates in self._concerned.get(id(repo), ()):
+        for candidates in self._others(id(repo)):
             candidates.add(job)
         if id(repo) in self._elsewhere:
             self._look()
@@ -73,7 +78,7 @@ class TaskHints:
 def hint_listeners(
     candidates: Mapping[Task, Candidates], look: Callable[[], None], update: Callable[[Task], None]
 ) -> dict[Task, TaskHints]:
-    """Make the listener for each task. What a task does is taken not to make its own jobs ready.
+    """Make the listener for each task.
 
     :param candidates: The tasks of the pipeline, with what is to be tested for each.
     :param look: Called where only a listing finds what a hint means.
@@ -81,29 +86,15 @@ def hint_listeners(
     """
     seen = {task: _seen_repositories(task.ready) for task in candidates if not task.disabled}
     elsewhere = frozenset(key for _, others in seen.values() for key in others)
-    return {
-        task: TaskHints(_results(task), _without(task, seen, candidates), elsewhere, look, update)
-        for task in candidates
-    }
-
-
-def _results(task: Task) -> list[Repository]:
-    return [*task.output.values(), *task.status.values()]
+    concerned: dict[int, list[Candidates]] = {}
+    for task, (same_ids, _) in seen.items():
+        for key in same_ids:
+            concerned.setdefault(key, []).append(candidates[task])
+    return {task: TaskHints(task, concerned, elsewhere, look, update) for task in candidates}
 
 
 def _unique(candidates: Iterable[Candidates]) -> tuple[Candidates, ...]:
     return tuple({id(some): some for some in candidates}.values())
-
-
-def _without(
-    task: Task, seen: Mapping[Task, tuple[set[int], set[int]]], candidates: Mapping[Task, Candidates]
-) -> dict[int, list[Candidates]]:
-    """Give, for each repository, the candidates of the tasks that see it under the same ids, apart from one task."""
-    concerned: dict[int, list[Candidates]] = {}
-    for other, (same_ids, _) in seen.items():
-        for key in same_ids if other is not task else ():
-            concerned.setdefault(key, []).append(candidates[other])
-    return concerned
 
 
 def _seen_repositories(ready: Repository) -> tuple[set[int], set[int]]:
