@@ -379,6 +379,7 @@ async def test_a_plain_function_that_is_cancelled_ends_without_a_record(threads:
     assert not await task.done.contains("job")
 
 
+@pytest.mark.requirement("run.cancel-executor")
 async def test_closing_waits_for_local_jobs_and_records_them(
     threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -564,6 +565,7 @@ async def test_closing_gives_back_what_has_not_begun(caplog: pytest.LogCaptureFi
     assert "1 jobs have not begun" in caplog.text
 
 
+@pytest.mark.requirement("run.cancel-executor")
 async def test_closing_waits_for_local_jobs_however_often_it_is_cancelled() -> None:
     begun, go = threading.Event(), threading.Event()
     recorded_at_end: list[list[str]] = []

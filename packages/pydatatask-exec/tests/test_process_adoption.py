@@ -284,3 +284,47 @@ async def test_killing_the_launcher_alone_is_noticed(bench: Bench) -> None:
         await pipeline.run(timeout=20)
         let_go(bench)
     assert bench.done.data["job"]["return_code"] is None
+
+
+@pytest.mark.requirement("pipeline.one-process")
+async def test_under_two_pipelines_each_job_runs_once(tmp_path: Path) -> None:
+    jobs = tuple(f"job{number:02}" for number in range(40))
+    script = SH + "echo {{job}} >> ../../../../runs; sleep 0.05; echo {{job}}"
+    first, second = (Bench(tmp_path, script, jobs, cpu=6) for _ in range(2))
+    for name in ("inputs", "pids", "done", "stdout", "stderr"):
+        getattr(second, name).data = getattr(first, name).data
+    await asyncio.gather(first.run(), second.run())
+    ran = (first.manager.basedir.parent / "runs").read_text().split()
+    assert sorted(ran) == list(jobs)
+    assert {record["return_code"] for record in first.done.data.values()} == {0}
+    assert first.stdout.data == {job: f"{job}\n".encode() for job in jobs}
+    assert (first.pids.data, first.leftovers) == ({}, [])
+
+
+@pytest.mark.requirement("run.timeout-leaves-alone")
+async def test_a_run_whose_time_is_over_leaves_processes_alone(bench: Bench) -> None:
+    async with bench.pipeline() as pipeline:
+        with pytest.raises(TimeoutError):
+            await pipeline.run(timeout=0.5)
+    assert runs(bench) == 1
+    assert process_exists(number_of(bench.pids.data["job"]["pid"]))
+    let_go(bench)
+    await bench.run()
+    assert_all_is_well(bench)
+
+
+@pytest.mark.requirement("run.cancel-elsewhere")
+async def test_a_cancelled_run_lets_processes_run_on(bench: Bench) -> None:
+    async def go() -> None:
+        async with bench.pipeline() as pipeline:
+            await pipeline.run()
+
+    running = asyncio.create_task(go())
+    await until(lambda: runs(bench) == 1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert process_exists(number_of(bench.pids.data["job"]["pid"]))
+    let_go(bench)
+    await bench.run()
+    assert_all_is_well(bench)

@@ -19,7 +19,7 @@ def let_go(bench: Bench) -> None:
     (bench.manager.basedir.parent / "go").touch()
 
 
-@pytest.mark.requirement("quota.stays-ready", "quota.warned-once")
+@pytest.mark.requirement("quota.stays-ready", "quota.warned-once", "names.task-warned")
 async def test_no_more_jobs_run_than_the_quota_admits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench(tmp_path, WAITING, JOBS, cpu=3)
     async with bench.pipeline() as pipeline:
