@@ -23,7 +23,7 @@ class ReconnectingSSH:
 
         @session.resource
         async def ssh():
-            async with pydatatask.ReconnectingSSH(lambda: asyncssh.connect("host", keepalive_interval=15)) as kept:
+            async with pydatatask_exec.ReconnectingSSH(lambda: asyncssh.connect("host", keepalive_interval=15)) as kept:
                 yield kept
 
         manager = pydatatask.SSHLinuxManager("myapp", lambda: ssh()())
