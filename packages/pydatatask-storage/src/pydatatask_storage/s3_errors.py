@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
 from pydatatask_storage.extras import needs_extra
@@ -43,24 +46,33 @@ def answer_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-@contextmanager
-def s3_errors(place: str) -> Iterator[None]:
-    """Raise errors of the S3 client as errors that name the store.
+class S3Errors(AbstractContextManager["S3Errors", None]):
+    """What :func:`s3_errors` gives; it is entered for each piece of a blob, which a generator would make dear."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    @override
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(exc, Exception) and not isinstance(exc, PydatataskError):
+            failure = _translate(exc, self._place)
+            if failure is not None:
+                raise failure from secret_free(exc)
+
+
+def s3_errors(place: str) -> S3Errors:
+    """Raise errors of the S3 client, within a ``with`` block, as errors that name the store.
 
     :param place: What to call the store in messages: ``s3://bucket/key``, never with credentials.
     :raises StoreRefusedError: Credentials are missing, or do not suffice.
     :raises StoreUnreachableError: The server cannot be reached, did not answer in time, or was cut off.
     :raises StoreError: It failed otherwise.
     """
-    try:
-        yield
-    except PydatataskError:
-        raise
-    except Exception as error:
-        failure = _translate(error, place)
-        if failure is None:
-            raise
-        raise failure from secret_free(error)
+    return S3Errors(place)
 
 
 def _translate(error: Exception, place: str) -> StoreError | None:

@@ -25,6 +25,7 @@ class S3Reader(ReadStreamBase):
     def __init__(self, body: StreamingBody, place: str) -> None:
         self._body = body
         self._place = place
+        self._errors = s3_errors(place)
         self._closed = False
 
     @override
@@ -43,7 +44,7 @@ class S3Reader(ReadStreamBase):
             raise ValueError(f"{self!r} is closed: nothing more can be read")
         if n == 0:
             return b""
-        with s3_errors(self._place):
+        with self._errors:
             return await self._body.read(None if n is None or n < 0 else n)
 
     @override
