@@ -87,11 +87,11 @@ class Launch:
         return_code = quote(self.return_code)
         return "\n".join(
             [
-                "trap : TERM INT HUP PIPE",
+                f"trap : TERM INT HUP{' PIPE' if claim and claim.ticket else ''}",
                 *(_identify(claim) if claim else ()),
                 f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
                 *self._exports(),
-                f"(exec {self._command()}{' 9>&-' if claim and claim.ticket else ''})",
+                self._command(" 9>&-" if claim and claim.ticket else ""),
                 f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
                 *([f"echo {claim.ticket} ended >&9"] if claim and claim.ticket else ()),
                 "",
@@ -102,13 +102,18 @@ class Launch:
         """Set those variables that the shell can."""
         return [f"export {name}={quote(value)}" for name, value in self.environ.items() if _is_exportable(name)]
 
-    def _command(self) -> str:
-        """Write the command; it is for a subshell, so that what the shell says of its end is not in its output."""
+    def _command(self, closing: str) -> str:
+        """Write the command.
+
+        Where standard error is kept, it is for a subshell, so that what the shell says of its end is not in its output;
+        without one, it takes a shell less time to start it.
+        """
         others = [quote(f"{name}={value}") for name, value in self.environ.items() if not _is_exportable(name)]
         words = [*(["env", *others] if others else []), *map(quote, self.args)]
         streams = f"<{quote(self.stdin or '/dev/null')} >{quote(self.stdout or '/dev/null')}"
         interleaved = self.stdout is not None and self.stderr == self.stdout
-        return f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}"
+        command = f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}{closing}"
+        return command if self.stderr is None else f"(exec {command})"
 
 
 def time_code(uptime: bool) -> str:
