@@ -7,9 +7,9 @@ What we do besides: a writer that any code may write to in pieces of any size, a
 from __future__ import annotations
 
 import asyncio
-import resource
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import uuid4
@@ -21,6 +21,7 @@ from pydatatask_core.streams import async_copyfile
 from pydatatask_storage import S3BucketRepository
 from tools.bench.servers import s3_server
 from tools.bench.workload import AtMost, FunctionCase, Workload
+from tools.command import PYTHON, must_run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,6 +40,7 @@ PART: Final = 8 * MIB
 IN_FLIGHT: Final = 4
 GETS: Final = 3
 BUCKET: Final = "bench"
+BLOB_KEY: Final = "blob"
 SERVER: Final = s3_server()
 _BLOCK: Final = bytes(range(256)) * (MIB // 256)
 
@@ -138,62 +140,89 @@ async def our_get(client: S3Client, key: str) -> int:
     return sink.size
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-async def _measure(put: Put, get: Get) -> Metrics:
-    """Put a blob, and get it a few times, of which the quickest counts: it is over so soon that anything disturbs it."""
+async def measure_put(put: Put) -> Metrics:
+    """Put a blob."""
     async with _prepared() as client:
         before, key = _peak(), uuid4().hex
         begun = perf_counter()
         await put(client, key, BLOB)
         seconds = perf_counter() - begun
-        return {
-            "put s": seconds,
-            "get s": min([await _time_get(get, client, key) for _ in range(GETS)]),
-            "growth MiB": _peak() - before,
-        }
+        growth = _peak() - before
+        await client.delete_object(Bucket=BUCKET, Key=key)
+        return {"s": seconds, "growth MiB": growth}
 
 
-async def _time_get(get: Get, client: S3Client, key: str) -> float:
+async def measure_get(get: Get) -> Metrics:
+    """Get a blob a few times, of which the quickest counts: it is over so soon that anything disturbs it."""
+    async with _prepared() as client:
+        before = _peak()
+        seconds = min([await _time_get(get, client) for _ in range(GETS)])
+        return {"s": seconds, "growth MiB": _peak() - before}
+
+
+async def _time_get(get: Get, client: S3Client) -> float:
     begun = perf_counter()
-    assert await get(client, key) == BLOB
+    assert await get(client, BLOB_KEY) == BLOB
     return perf_counter() - begun
+
+
+def _peak() -> float:
+    """Give the greatest resident memory of this process in MiB; ``ru_maxrss`` is also that of whoever started it."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 @asynccontextmanager
 async def _prepared() -> AsyncIterator[S3Client]:
-    """Give a client that has done something already, so that what it loads once is not counted; tidy up at the end."""
+    """Give a client that has done something already, so that what it loads once is not counted."""
     async with client_of(SERVER.address) as client:
-        repository = S3BucketRepository(lambda: client, BUCKET)
-        await repository.validate()
-        await repository.delete_many([*await repository.keys(), "none"])
+        await S3BucketRepository(lambda: client, BUCKET).validate()
         await our_put(client, "small", MIB)
         await our_get(client, "small")
         yield client
-        await repository.delete_many(await repository.keys())
+
+
+async def put_the_blob() -> None:
+    """Put the blob that is got."""
+    async with _prepared() as client:
+        await our_put(client, BLOB_KEY, BLOB)
+
+
+def _start_with_a_blob() -> None:
+    """Start the server, and have another process put the blob there, so that this one stays small."""
+    SERVER.start()
+    must_run([PYTHON, "-c", f"import asyncio; from {__name__} import put_the_blob; asyncio.run(put_the_blob())"])
 
 
 def workloads() -> list[Workload]:
-    """Give the one."""
-    return [
-        Workload(
-            name="w6-blobs",
-            title=f"{BLOB // MIB} MiB into S3 and out again",
-            cases=[
-                FunctionCase("bare", partial(_measure, bare_put, bare_get)),
-                FunctionCase("ours", partial(_measure, our_put, our_get)),
-            ],
-            baseline="bare",
-            goals=[
-                AtMost("ours", "put s", 1 / 0.9, times="bare"),
-                AtMost("ours", "get s", 1 / 0.9, times="bare"),
-                AtMost("ours", "growth MiB", 64),
-                AtMost("ours", "peak MiB", 110),
-            ],
-            rounds=3,
-            prepare=SERVER.start,
-            clean_up=SERVER.stop,
-        )
+    """Give one for each direction."""
+    goals = [
+        AtMost("ours", "s", 1 / 0.9, times="bare"),
+        AtMost("ours", "growth MiB", 64),
     ]
+    put = Workload(
+        name="w6-put",
+        title=f"{BLOB // MIB} MiB into S3",
+        cases=[
+            FunctionCase("bare", partial(measure_put, bare_put)),
+            FunctionCase("ours", partial(measure_put, our_put)),
+        ],
+        baseline="bare",
+        goals=[*goals, AtMost("ours", "peak MiB", 110)],
+        rounds=3,
+        prepare=SERVER.start,
+        clean_up=SERVER.stop,
+    )
+    get = Workload(
+        name="w6-get",
+        title=f"{BLOB // MIB} MiB out of S3",
+        cases=[
+            FunctionCase("bare", partial(measure_get, bare_get)),
+            FunctionCase("ours", partial(measure_get, our_get)),
+        ],
+        baseline="bare",
+        goals=[*goals, AtMost("ours", "peak MiB", 90)],
+        prepare=_start_with_a_blob,
+        clean_up=SERVER.stop,
+    )
+    return [put, get]

@@ -1,8 +1,8 @@
 """W6, listings: the keys of 100,000 objects in S3, and 100,000 small records in MongoDB.
 
 The limits are the bare client's pages and the bare client's query, made into a set and a dictionary. What we do
-besides: check ids, hide the `_id`, have times come back aware. That last takes PyMongo's decoder about as long as all the
-rest of a record with two times; the servers here take longer than either.
+besides: check ids, hide the `_id`, have times come back aware. That last takes PyMongo's decoder about as long as all
+the rest of a record with two times; the servers here take longer than either.
 """
 
 from __future__ import annotations
