@@ -135,7 +135,7 @@ class Run(DispatchObserver):
                 if self._updated != self._activity:
                     await self._update()  # what has been launched since the last update is live now, or done
                 ready = await self._look_around()
-                if self._at_rest() and self._seen == self._activity and not self._options.forever:
+                if self._at_rest() and self._has_seen_all() and not self._options.forever:
                     wanted = {Subject("launch", task.name, job) for task, jobs in ready.items() for job in jobs}
                     hopeless = self._troubles.hopeless(wanted)
                     if hopeless or not (wanted or self._troubles):
@@ -155,8 +155,12 @@ class Run(DispatchObserver):
     def _nothing_under_way(self) -> bool:
         return self._dispatcher.idle and self._tester.idle and self._updater.idle
 
+    def _has_seen_all(self) -> bool:
+        """Tell whether nothing has happened since the last update and look began: a launch during them may be live."""
+        return self._updated == self._seen == self._activity
+
     def _next_look(self) -> float:
-        at_rest = self._seen != self._activity and self._at_rest()
+        at_rest = self._at_rest() and not self._has_seen_all()
         return self._looks.next(self._troubles.next_retry(), self._look_hinted, at_rest)
 
     def _next_update(self) -> float:
