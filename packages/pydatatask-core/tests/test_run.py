@@ -654,7 +654,7 @@ async def test_a_run_gives_up_once_all_that_is_left_hangs_on_what_has_failed_for
             await this.run(timeout=SECONDS)
     (reason,) = caught.value.reasons
     assert reason.startswith("update of task" if what == "update" else "what is ready for task")
-    assert 10 <= clock.jumps <= 12
+    assert clock.jumps >= 10  # five minutes in steps of half a minute; on a busy machine a few more
     assert set(other.done.data) == {"b"}
 
 
