@@ -14,6 +14,7 @@ from integration.fuse_mount import shared_mount as shared_mount
 from integration.mongo_server import mongodb_url as mongodb_url
 from integration.mongo_server import motor_database as motor_database
 from integration.mongo_server import pymongo_database as pymongo_database
+from integration.s3_server import asking_once as asking_once
 from integration.s3_server import impatient as impatient
 from integration.s3_server import s3_bucket as s3_bucket
 from integration.s3_server import s3_client as s3_client

@@ -86,9 +86,16 @@ async def watched(s3_proxy: FaultyProxy, s3_server: S3Server) -> AsyncIterator[S
 
 
 @pytest.fixture
+async def asking_once(s3_proxy: FaultyProxy, s3_server: S3Server) -> AsyncIterator[S3Client]:
+    """A client behind the proxy that does not ask again where it got no answer or a bad one."""
+    async with s3_server.at(f"http://{s3_proxy.address}").client(retries={"max_attempts": 0}) as client:
+        yield client
+
+
+@pytest.fixture
 async def impatient(s3_proxy: FaultyProxy, s3_server: S3Server) -> AsyncIterator[S3Client]:
     """A client behind the proxy that asks once, and does not wait long for an answer."""
-    config = {"retries": {"max_attempts": 0}, "connect_timeout": 1, "read_timeout": 0.5}
+    config = {"retries": {"max_attempts": 0}, "connect_timeout": 1.5, "read_timeout": 1.5}
     async with s3_server.at(f"http://{s3_proxy.address}").client(**config) as client:
         yield client
 

@@ -185,7 +185,7 @@ async def impatient(proxy: TCPProxy, motor_database: Database) -> AsyncIterator[
 
 
 def connect(address: str) -> AsyncIOMotorClient[Document]:
-    patience = "serverSelectionTimeoutMS=900&connectTimeoutMS=300&socketTimeoutMS=300"
+    patience = "serverSelectionTimeoutMS=1500&connectTimeoutMS=1000&socketTimeoutMS=1000"
     return AsyncIOMotorClient(f"mongodb://{address}/?directConnection=true&{patience}")
 
 

@@ -58,9 +58,14 @@ BUSY = (
 
 
 @pytest.fixture
-async def repository(impatient: S3Client, s3_client: S3Client, s3_bucket: str) -> S3BucketRepository:
+async def repository(asking_once: S3Client, s3_client: S3Client, s3_bucket: str) -> S3BucketRepository:
     await s3_client.put_object(Bucket=s3_bucket, Key="in/a", Body=b"old value")
-    return S3BucketRepository(lambda: impatient, s3_bucket, "in/")
+    return S3BucketRepository(lambda: asking_once, s3_bucket, "in/")
+
+
+@pytest.fixture
+def impatient_repository(repository: S3BucketRepository, impatient: S3Client) -> S3BucketRepository:
+    return S3BucketRepository(lambda: impatient, repository.bucket, "in/")
 
 
 async def failure(use: Use, repository: S3BucketRepository) -> StoreError:
@@ -91,10 +96,10 @@ class TestEveryUse:
         assert f"answered {status} " in str(await failure(use, repository))
 
     async def test_an_answer_that_does_not_come_is_an_error(
-        self, use: Use, repository: S3BucketRepository, s3_proxy: FaultyProxy
+        self, use: Use, impatient_repository: S3BucketRepository, s3_proxy: FaultyProxy
     ) -> None:
         s3_proxy.plan(Fault(hang=True))
-        assert isinstance(await failure(use, repository), StoreUnreachableError)
+        assert isinstance(await failure(use, impatient_repository), StoreUnreachableError)
 
     async def test_a_connection_that_is_cut_is_an_error(
         self, use: Use, repository: S3BucketRepository, s3_proxy: FaultyProxy
@@ -133,9 +138,9 @@ async def test_missing_credentials_are_told(s3_server: S3Server, monkeypatch: py
 
 @pytest.mark.requirement("s3.yaml-absent")
 async def test_the_record_of_an_absent_job_is_empty_but_a_refused_one_is_an_error(
-    impatient: S3Client, s3_bucket: str, s3_proxy: FaultyProxy
+    asking_once: S3Client, s3_bucket: str, s3_proxy: FaultyProxy
 ) -> None:
-    records = YamlMetadataS3Repository(lambda: impatient, s3_bucket, "records/")
+    records = YamlMetadataS3Repository(lambda: asking_once, s3_bucket, "records/")
     assert await records.info("absent") == {}
     s3_proxy.plan(Fault(status=403, body=DENIED))
     with pytest.raises(StoreRefusedError):
@@ -158,11 +163,11 @@ class TestReading:
         assert isinstance(await failure(read, repository), StoreUnreachableError)
 
     async def test_a_body_that_stalls_is_an_error(
-        self, repository: S3BucketRepository, s3_client: S3Client, s3_proxy: FaultyProxy
+        self, impatient_repository: S3BucketRepository, s3_client: S3Client, s3_proxy: FaultyProxy
     ) -> None:
-        await s3_client.put_object(Bucket=repository.bucket, Key="in/a", Body=b"x" * 1_000_000)
-        s3_proxy.plan(Fault(pause=5))
-        assert isinstance(await failure(read, repository), StoreUnreachableError)
+        await s3_client.put_object(Bucket=impatient_repository.bucket, Key="in/a", Body=b"x" * 1_000_000)
+        s3_proxy.plan(Fault(pause=30))
+        assert isinstance(await failure(read, impatient_repository), StoreUnreachableError)
 
     async def test_a_slow_body_is_read_to_its_end(
         self, repository: S3BucketRepository, s3_client: S3Client, s3_proxy: FaultyProxy

@@ -95,26 +95,28 @@ class TestEveryStep:
     def data(self, step: str) -> bytes:
         return SMALL if step == PUT else LARGE
 
-    async def test_fails(self, job: str, step: str, impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket) -> None:
+    async def test_fails(
+        self, job: str, step: str, asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+    ) -> None:
         s3_proxy.plan(Fault(step, status=500, body=BUSY))
         with pytest.raises(StoreError, match=f"s3://{bucket.name}/{job}"):
-            await write(InSmallParts(lambda: impatient, bucket.name), job, self.data(step))
+            await write(InSmallParts(lambda: asking_once, bucket.name), job, self.data(step))
         assert s3_proxy.count(step) == 1
         await bucket.assert_untouched()
 
     async def test_is_cut_off(
-        self, job: str, step: str, impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+        self, job: str, step: str, asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
     ) -> None:
         s3_proxy.plan(Fault(step, cut_response_after=0) if step == BEGIN else Fault(step, cut_request_after=5))
         with pytest.raises(StoreError, match=f"s3://{bucket.name}/{job}"):
-            await write(InSmallParts(lambda: impatient, bucket.name), job, self.data(step))
+            await write(InSmallParts(lambda: asking_once, bucket.name), job, self.data(step))
         await bucket.assert_untouched()
 
     async def test_hangs_and_is_cancelled(
-        self, job: str, step: str, impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+        self, job: str, step: str, asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
     ) -> None:
         s3_proxy.plan(Fault(step, hang=True))
-        repository = InSmallParts(lambda: impatient, bucket.name)
+        repository = InSmallParts(lambda: asking_once, bucket.name)
         await cancel_while_it_hangs(write(repository, job, self.data(step)), s3_proxy)
         await bucket.assert_untouched()
 
@@ -130,10 +132,10 @@ class TestEveryStep:
 
 @JOBS
 async def test_a_writer_that_is_cancelled_twice_cleans_up_all_the_same(
-    job: str, impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+    job: str, asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
 ) -> None:
     s3_proxy.plan(Fault(PART_2, hang=True), Fault("DELETE", delay=0.1))
-    task = asyncio.create_task(write(InSmallParts(lambda: impatient, bucket.name), job, LARGE))
+    task = asyncio.create_task(write(InSmallParts(lambda: asking_once, bucket.name), job, LARGE))
     await s3_proxy.hanging.wait()
     task.cancel()
     await s3_proxy.seen("DELETE")
@@ -163,21 +165,21 @@ async def test_an_upload_whose_beginning_is_not_answered_is_not_left_open(
 
 
 async def test_an_upload_that_somebody_aborted_is_an_error(
-    impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+    asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
 ) -> None:
     gone = b"""<?xml version="1.0"?><Error><Code>NoSuchUpload</Code><Message>no such upload</Message></Error>"""
     s3_proxy.plan(Fault(COMPLETE, status=404, body=gone))
     with pytest.raises(StoreError, match="NoSuchUpload"):
-        await write(InSmallParts(lambda: impatient, bucket.name), "kept", LARGE)
+        await write(InSmallParts(lambda: asking_once, bucket.name), "kept", LARGE)
     await bucket.assert_untouched()
 
 
 async def test_what_cannot_be_cleaned_up_is_logged(
-    impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket, caplog: pytest.LogCaptureFixture
+    asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket, caplog: pytest.LogCaptureFixture
 ) -> None:
     s3_proxy.plan(Fault(PART_2, status=500, body=BUSY), Fault("DELETE", status=500, body=BUSY))
     with pytest.raises(StoreError, match="UploadPart"):
-        await write(InSmallParts(lambda: impatient, bucket.name), "new", LARGE)
+        await write(InSmallParts(lambda: asking_once, bucket.name), "new", LARGE)
     assert f"s3://{bucket.name}/new" in caplog.text
     assert "could not be discarded" in caplog.text
 
@@ -260,7 +262,7 @@ async def test_a_writer_that_is_killed_leaves_no_value_and_its_upload_is_swept(
 
 
 async def test_a_server_that_lists_no_uploads_can_be_used(
-    impatient: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+    asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
 ) -> None:
     s3_proxy.plan(Fault("GET .*uploads", status=501))
-    await InSmallParts(lambda: impatient, bucket.name).validate()
+    await InSmallParts(lambda: asking_once, bucket.name).validate()
