@@ -170,7 +170,8 @@ def test_text_in_parts_is_encoded_as_the_whole_would_be(parts: list[str], encodi
     wrapper.flush()
     written = asyncio.run(write())
     assert written is not None
-    assert written.decode(encoding) == expected.getvalue().decode(encoding)
+    # An escape character that stands alone is written as it is, and cannot be read again.
+    assert written.decode(encoding, "replace") == expected.getvalue().decode(encoding, "replace")
 
 
 @pytest.mark.requirement("stream.text-write")
