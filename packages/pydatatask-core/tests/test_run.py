@@ -225,6 +225,66 @@ async def test_no_more_than_the_concurrency_run_at_a_time_however_they_come_to_b
     assert peak == {"one": 4, "two": 4, "three": 4}
 
 
+class Stalling(Records):
+    """A store that does not answer when it is asked for its keys, until the gate opens."""
+
+    def __init__(self, *jobs: str) -> None:
+        super().__init__(jobs)
+        self.gate = asyncio.Event()
+        self.stalls = asyncio.Event()
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        self.stalls.set()
+        await self.gate.wait()
+        return await super().keys()
+
+
+@pytest.mark.requirement("run.goes-on-meanwhile")
+async def test_a_store_that_does_not_answer_holds_up_no_other_task() -> None:
+    stalled, other = Recording("stalled"), Recording("other")
+    store = Stalling("late")
+    stalled.link("given", store, is_input=True)
+    given = other.given("x")
+    async with pipeline(stalled, other) as this:
+        running = asyncio.create_task(this.run(timeout=SECONDS))
+        await until(lambda: "x" in other.done.data)
+        for job in ("y", "z"):  # nobody hints at them: looks have to go on
+            given.data[job] = None
+            await until(functools.partial(other.done.data.__contains__, job))
+        assert store.stalls.is_set()
+        assert not running.done()
+        assert not stalled.launched
+        store.gate.set()
+        await running
+    assert stalled.launched == ["late"]
+
+
+@pytest.mark.requirement("run.goes-on-meanwhile")
+async def test_an_update_that_does_not_end_holds_up_no_other_task() -> None:
+    stalled, other = Elsewhere("stalled"), Elsewhere("other")
+    stalled.given("a")
+    given = other.given("x")
+    async with pipeline(stalled, other) as this:
+        running = asyncio.create_task(this.run(timeout=SECONDS))
+        await until(lambda: stalled.live.data and other.live.data)
+        stalled.waiting["update"] = gate = asyncio.Event()
+        await stalled.waits.wait()
+        other.end(["x"])
+        await until(lambda: "x" in other.done.data)
+        given.data["y"] = None
+        await until(lambda: "y" in other.live.data)
+        other.end(["y"])
+        await until(lambda: "y" in other.done.data)
+        assert "a" not in stalled.done.data
+        assert not running.done()
+        stalled.end(["a"])
+        gate.set()
+        del stalled.waiting["update"]
+        await running
+    assert stalled.started == ["a"]
+
+
 class SeenTooEarly(Records):
     """Lists what it holds, and then takes its time to say so."""
 

@@ -186,7 +186,7 @@ class Pipeline:
         :returns: Whether there were any live jobs.
         """
         async with self._turn() as rounds:
-            return await rounds.update_tasks(rounds.tasks, rounds.update_task)
+            return await rounds.update()
 
     async def update_only_launch(self) -> bool:
         """Perform one round of the launch phase of pipeline maintenance. The pipeline must be opened.
@@ -194,7 +194,7 @@ class Pipeline:
         :returns: Whether there were any jobs launched or ready to launch, or this could not be found out.
         """
         async with self._turn() as rounds:
-            answers = await rounds.ready(rounds.tasks)
+            answers = await rounds.ready()
             ready = {task: jobs for task, jobs in answers.items() if jobs}
             await rounds.launch_all(ready)
             return bool(ready) or None in answers.values()

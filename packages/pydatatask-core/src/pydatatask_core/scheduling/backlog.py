@@ -95,21 +95,25 @@ class Backlog:
         return iter(()) if self.top is None else iter(tuple(self.top.queues))
 
     def replace(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
-        """Replace all that waits, and end all holds.
+        """Replace what waits of some tasks, and end all holds.
 
-        :param ready: For each task the jobs to offer, without those that are in flight.
+        :param ready: For each of these tasks the jobs to offer, without those that are in flight.
         """
-        # A level of which jobs are in the air stays: nothing lower may be offered until they have been.
-        self._levels = {priority: level for priority, level in self._levels.items() if level.in_the_air}
+        self._unpark(lambda task: task not in ready)
         for level in self._levels.values():
-            level.queues, level.waiting = {}, 0
+            for task in ready.keys() & level.queues.keys():
+                level.waiting -= len(level.queues.pop(task))
+        # A level of which jobs are in the air stays: nothing lower may be offered until they have been.
+        self._levels = {p: level for p, level in self._levels.items() if level.waiting or level.in_the_air}
         self._order = sorted(-priority for priority in self._levels)
-        self._parked, self._queued = {}, {}
-        self._held.clear()
         for task, jobs in ready.items():
             self._queued[task] = set(jobs)
             self._sort_in(task, sorted(jobs))
         self._advance()
+
+    def clear(self) -> None:
+        """Let nothing wait any more."""
+        self.replace({task: frozenset() for task in self._queued})
 
     def _sort_in(self, task: Task, jobs: list[str]) -> None:
         if self._priority is None:
@@ -243,14 +247,18 @@ class Backlog:
 
         :returns: Whether there were any.
         """
-        parked, self._parked = self._parked, {}
         had_holds = bool(self._held)
+        self._unpark(lambda task: True)
+        self._advance()
+        return had_holds
+
+    def _unpark(self, wanted: Callable[[Task], bool]) -> None:
+        """End all holds, and let the parked jobs of some tasks wait as before; those of others are dropped."""
+        parked, self._parked = self._parked, {}
         self._held.clear()
         for (priority, task), jobs in parked.items():
-            self._enqueue(priority, task, jobs.all(), first=True)
-        if parked:
-            self._advance()
-        return had_holds
+            if wanted(task):
+                self._enqueue(priority, task, jobs.all(), first=True)
 
     def _park(self, level: Level, task: Task) -> None:
         queue = level.queues.pop(task, None)

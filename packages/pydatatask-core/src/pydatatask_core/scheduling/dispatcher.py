@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 
 from pydatatask_core.offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.backlog import Backlog, Level
 from pydatatask_core.scheduling.time_slice import TimeSlice
 from pydatatask_core.tasks import Task
 
-__all__ = ["DispatchObserver", "Dispatcher", "Launch"]
+__all__ = ["DispatchObserver", "Dispatcher", "Launch", "Watch"]
 
 Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
 """Launches a job and does not raise. The offer is None for a job that runs in this process."""
@@ -43,6 +42,27 @@ class _Lane:
         self.in_flight.add(job)
         for launched in self.watchers:
             launched.add(job)
+
+
+class Watch:
+    """Collects the jobs of a task that are launched: from the beginning, those in flight included, to its end.
+
+    What is found out about them meanwhile may be out of date: who sees one of them ready may see it as before it ran.
+
+    :param lane: The workers of the task.
+    """
+
+    __slots__ = ("_watchers", "launched")
+
+    def __init__(self, lane: _Lane) -> None:
+        self.launched = set(lane.in_flight)
+        """The jobs."""
+        self._watchers = lane.watchers
+        self._watchers.append(self.launched)
+
+    def end(self) -> None:
+        """Collect no more."""
+        self._watchers[:] = [other for other in self._watchers if other is not self.launched]
 
 
 class Dispatcher:
@@ -90,23 +110,12 @@ class Dispatcher:
         """
         return self._lane(task).in_flight
 
-    @contextmanager
-    def watching(self, *tasks: Task) -> Iterator[Mapping[Task, AbstractSet[str]]]:
-        """Collect the jobs of some tasks that are, or have been, in flight at any time within the block.
+    def watch(self, task: Task) -> Watch:
+        """Begin to collect the jobs of a task that are launched, until :meth:`Watch.end` is called.
 
-        What was found out about them in this time may be out of date: who saw one of them ready saw it before it ran.
-
-        :param tasks: The tasks.
+        :param task: The task.
         """
-        launched = {task: set(self.in_flight(task)) for task in tasks}
-        for task, jobs in launched.items():
-            self._lane(task).watchers.append(jobs)
-        try:
-            yield launched
-        finally:
-            for task, jobs in launched.items():
-                watchers = self._lane(task).watchers
-                watchers[:] = [other for other in watchers if other is not jobs]
+        return Watch(self._lane(task))
 
     def _lane(self, task: Task) -> _Lane:
         lane = self._lanes.get(task)
@@ -117,7 +126,7 @@ class Dispatcher:
     def submit(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
         """Replace what waits by what has been found to be ready, and end all holds.
 
-        :param ready: For each task the jobs to launch; those that are in flight are left out.
+        :param ready: For the tasks of which it is known, the jobs to launch; those that are in flight are left out.
         """
         self._holds, self._plans = {}, self._plans + 1
         held = self._backlog.held
@@ -144,7 +153,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Launch nothing more. Workers whose jobs swallow a cancellation come to an end by that too."""
         self._width, self._plans = 0, self._plans + 1
-        self._backlog.replace({})
+        self._backlog.clear()
 
     def _staff_all(self) -> None:
         for task in self._backlog.waiting():

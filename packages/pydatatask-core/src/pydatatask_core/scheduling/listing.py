@@ -58,7 +58,8 @@ class Listing:
         if answer is not None and answer.round == self._round:
             return answer.keys
         self._raise_failure("keys", repository)
-        return await self._asking.share(id(repository), lambda: self._ask(repository))
+        # Who asks in this round must not get what was seen before it began, by one who asked in an earlier round.
+        return await self._asking.share((self._round, id(repository)), lambda: self._ask(repository))
 
     async def members(self, repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
         """Give those of ``jobs`` that are in a repository.
@@ -80,7 +81,7 @@ class Listing:
         if known is not None:
             return known[1]
         self._raise_failure("infos", repository)
-        return await self._asking_infos.share(id(repository), lambda: self._ask_infos(repository))
+        return await self._asking_infos.share((self._round, id(repository)), lambda: self._ask_infos(repository))
 
     def _raise_failure(self, asked: str, repository: Repository) -> None:
         failure = self._failures.get((asked, id(repository)))
@@ -95,17 +96,21 @@ class Listing:
             self._note_failure("keys", repository, error)
             self._answers.pop(id(repository), None)
             raise
-        answer.round = round_
-        self._answers[id(repository)] = answer
+        known = self._answers.get(id(repository))
+        if known is None or known.round <= round_:
+            answer.round = round_
+            self._answers[id(repository)] = answer
         return answer.keys
 
     async def _ask_infos(self, repository: Repository) -> Mapping[str, Any]:
+        round_ = self._round
         try:
             infos = await repository.info_all()
         except Exception as error:
             self._note_failure("infos", repository, error)
             raise
-        self._infos[id(repository)] = (repository, infos)
+        if round_ == self._round:
+            self._infos[id(repository)] = (repository, infos)
         return infos
 
     def _note_failure(self, asked: str, repository: Repository, error: Exception) -> None:

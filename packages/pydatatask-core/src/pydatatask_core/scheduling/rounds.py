@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
@@ -56,15 +56,13 @@ class Rounds:
         """Forget what has failed before: a run is to try all of it."""
         self.troubles = Troubles(self._retry_delay)
 
-    async def update_tasks(self, tasks: Sequence[Task], update: Callable[[Task], Coroutine[Any, Any, bool]]) -> bool:
-        """Let tasks look after their live jobs, all at the same time.
+    async def update(self) -> bool:
+        """Let all tasks look after their live jobs, at the same time.
 
-        :param tasks: The tasks whose turn it is.
-        :param update: How to update one; :meth:`update_task` in the end.
         :returns: Whether any of them has live jobs, or did anything, or failed.
         """
         await self.flush()
-        return any(await _gather_results([update(task) for task in tasks]))
+        return any(await _gather_results([self.update_task(task) for task in self.tasks]))
 
     async def update_task(self, task: Task) -> bool:
         """Let a task look after its live jobs; a failure is noted and goes no further.
@@ -74,17 +72,21 @@ class Rounds:
         """
         return bool(await self.troubles.contain(Subject("update", task.name), task.update, True))
 
-    async def ready(self, tasks: Sequence[Task]) -> dict[Task, AbstractSet[str] | None]:
+    async def ready(self) -> dict[Task, AbstractSet[str] | None]:
         """Find out what is ready, asking each repository at most once.
 
-        :param tasks: The tasks whose turn it is; of a disabled one nothing is ready.
-        :returns: For each task the jobs that are ready, or None where that could not be found out.
+        :returns: For each task that is not disabled the jobs that are ready, or None where that could not be found out.
         """
         self.listing.begin_round()
-        enabled = [task for task in tasks if not task.disabled]
-        return dict(zip(enabled, await _gather_results([self._ready(task) for task in enabled]), strict=True))
+        enabled = [task for task in self.tasks if not task.disabled]
+        return dict(zip(enabled, await _gather_results([self.ready_for(task) for task in enabled]), strict=True))
 
-    async def _ready(self, task: Task) -> AbstractSet[str] | None:
+    async def ready_for(self, task: Task) -> AbstractSet[str] | None:
+        """Find out what is ready for one task, as part of a round; a failure is noted and goes no further.
+
+        :param task: The task.
+        :returns: The jobs, or None where that could not be found out.
+        """
         return await self.troubles.contain(
             Subject("ready", task.name), lambda: listed(self.listing, task.ready), otherwise=None
         )

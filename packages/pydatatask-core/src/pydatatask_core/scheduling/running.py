@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -16,8 +16,9 @@ from pydatatask_core.opening import all_repositories
 from pydatatask_core.scheduling.backlog import Backlog
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.hints import TaskHints, hint_listeners
+from pydatatask_core.scheduling.looking import Looker, Sight
 from pydatatask_core.scheduling.ownership import owner
-from pydatatask_core.scheduling.pacing import Pace
+from pydatatask_core.scheduling.pacing import Pace, Rests
 from pydatatask_core.scheduling.rounds import Rounds
 from pydatatask_core.scheduling.tester import Candidates, Tester
 from pydatatask_core.scheduling.troubles import Subject
@@ -25,6 +26,15 @@ from pydatatask_core.scheduling.updater import Updater
 from pydatatask_core.tasks import Task
 
 __all__ = ["Run", "RunOptions"]
+
+_PATIENCE_SECONDS = 0.25
+"""For how long a look, or an update of all tasks, waits for those that take long, before it goes on with the others."""
+
+_PATIENCE_SECONDS_FOR_ORDER = 5.0
+"""The same for a look, where a job of a task that takes long may have to go before those of others."""
+
+_INCOMPLETE = -1
+"""In place of the activity at the last look or update: it has not come to all tasks, so it proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,11 @@ class Run(DispatchObserver):
         launch = self._launch_once if self._remembers else rounds.launch
         self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self)
         self._tester = Tester(group, rounds.width, self._test, self.idle)
-        self._updater = Updater(group, self._update_one, self._dispatcher.release, self.idle)  # room, perhaps
+        self._update_rests, self._look_rests = Rests(), Rests()
+        release = self._dispatcher.release  # as there is room, perhaps
+        self._updater = Updater(group, self._update_one, release, self.idle, self._update_rests)
+        self._looker = Looker(group, rounds.ready_for, self._dispatcher.watch, self._seen_late, self._look_rests)
+        self._patience = _PATIENCE_SECONDS if rounds.priority is None else _PATIENCE_SECONDS_FOR_ORDER
         self._candidates = {task: Candidates(task, self._tester.schedule) for task in rounds.tasks}
         self._looking = False
         self._found: dict[Task, set[str]] = {}
@@ -65,8 +79,8 @@ class Run(DispatchObserver):
         self._woken = asyncio.Event()
         self._look_hinted = False
         self._happened = 0
-        self._seen = -1
-        self._updated = -1
+        self._seen = self._updated = _INCOMPLETE
+        self._active_at_look = self._active_at_update = _INCOMPLETE
         self._updates = Pace(*options.poll_seconds)
         self._looks = Pace(*options.poll_seconds, courtesy=_courtesy(rounds.tasks))
         self._first_look: dict[Task, AbstractSet[str]] = {}
@@ -85,7 +99,7 @@ class Run(DispatchObserver):
     def _ask_for_update(self, task: Task) -> None:
         self._happened += 1
         if self._troubles.is_due(Subject("update", task.name)):
-            self._updater.ask(task)
+            self._updater.wish(task)
 
     def relinquished(self) -> None:
         """Take a hint that resources have been given back, so that what was refused may fit now."""
@@ -105,9 +119,12 @@ class Run(DispatchObserver):
         subject = Subject("ready", task.name)
         if not self._troubles.is_due(subject):
             return  # the look that comes once it is due will find what has been hinted at
-        with self._dispatcher.watching(task) as launched:
+        watch = self._dispatcher.watch(task)
+        try:
             ready = await self._troubles.contain(subject, lambda: task.ready.contained(jobs), otherwise=nothing)
-            ready = ready - launched[task]
+        finally:
+            watch.end()
+        ready = ready - watch.launched
         self._happened += 1
         if ready and not self._options.launch_once:
             jobs = self._due({task: self._mine(task, ready)})[task]
@@ -153,7 +170,7 @@ class Run(DispatchObserver):
         return self._nothing_under_way() and not any(self._live.values())
 
     def _nothing_under_way(self) -> bool:
-        return self._dispatcher.idle and self._tester.idle and self._updater.idle
+        return self._dispatcher.idle and self._tester.idle and self._updater.idle and self._looker.idle
 
     def _has_seen_all(self) -> bool:
         """Tell whether nothing has happened since the last update and look began: a launch during them may be live."""
@@ -161,18 +178,22 @@ class Run(DispatchObserver):
 
     def _next_look(self) -> float:
         at_rest = self._at_rest() and not self._has_seen_all()
-        return self._looks.next(self._troubles.next_retry(), self._look_hinted, at_rest)
+        rested = self._look_rests.first(self._rounds.tasks)
+        return self._looks.next(rested, self._troubles.next_retry(), self._look_hinted, at_rest)
 
     def _next_update(self) -> float:
-        return self._updates.next(self._troubles.next_retry())
+        return self._updates.next(self._update_rests.first(self._rounds.tasks), self._troubles.next_retry())
 
     async def _update(self) -> None:
         """Let tasks look after their live jobs."""
-        begun, before = time.monotonic(), self._updated
-        self._updated = self._activity
+        now = time.monotonic()
+        self._updates.begin(now, self._activity != self._active_at_update)
+        self._active_at_update = self._activity
         due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("update", task.name))]
-        await self._rounds.update_tasks(due, self._updater.update)
-        self._updates.done(begun, time.monotonic(), before != self._updated)
+        rested = due if self._at_rest() else [task for task in due if self._update_rests.are_over(task, now)]
+        self._updated = self._activity if len(rested) == len(due) else _INCOMPLETE
+        await self._rounds.flush()
+        await self._updater.update(rested, _PATIENCE_SECONDS)
 
     async def _update_one(self, task: Task) -> bool:
         live, before = await self._rounds.update_task(task), self._live.get(task, False)
@@ -185,33 +206,42 @@ class Run(DispatchObserver):
 
     async def _look_around(self) -> dict[Task, AbstractSet[str]]:
         """Find out what is ready and let it be launched; what hints have found meanwhile is launched as well."""
-        begun, before = time.monotonic(), self._seen
-        self._seen = self._activity
+        now = time.monotonic()
+        self._looks.begin(now, self._activity != self._active_at_look)
+        self._active_at_look = self._activity
         self._look_hinted, self._looking = False, True
         try:
-            with self._dispatcher.watching(*self._rounds.tasks) as launched:
-                ready = self._with_found(await self._look(), launched)
+            sights = await self._look(now)
         finally:
             self._looking = False
-        self._dispatcher.submit(self._due(ready))
-        self._looks.done(begun, time.monotonic(), before != self._seen)
-        return ready
-
-    async def _look(self) -> dict[Task, AbstractSet[str]]:
-        """Find out what this run has to launch."""
-        due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("ready", task.name))]
-        answers = await self._rounds.ready(due)
-        known = {task: jobs for task, jobs in answers.items() if jobs is not None}
-        self._troubles.forget_launches(known)
-        return {task: self._mine(task, jobs) for task, jobs in known.items()}
-
-    def _with_found(
-        self, ready: Mapping[Task, AbstractSet[str]], launched: Mapping[Task, AbstractSet[str]]
-    ) -> dict[Task, AbstractSet[str]]:
-        """Add what hints have found during a look, and leave out what has been launched, and may be done by now."""
         found, self._found = self._found, {}
-        both = {task: ready.get(task, frozenset()) | found.get(task, frozenset()) for task in {**ready, **found}}
-        return {task: jobs - launched[task] for task, jobs in both.items() if not jobs <= launched[task]}
+        ready: dict[Task, AbstractSet[str]] = {task: frozenset() for task in self._rounds.tasks if task.disabled}
+        for task, sight in sights.items():
+            ready[task] = (self._mine(task, sight.ready) | found.get(task, frozenset())) - sight.launched
+        begun = time.monotonic()
+        self._dispatcher.submit(self._due(ready))
+        self._look_rests.lengthen(sights, time.monotonic() - begun)
+        return {task: jobs for task, jobs in ready.items() if jobs}
+
+    async def _look(self, now: float) -> dict[Task, Sight]:
+        self._rounds.listing.begin_round()
+        enabled = [task for task in self._rounds.tasks if not task.disabled]
+        due = [task for task in enabled if self._troubles.is_due(Subject("ready", task.name))]
+        rested = due if self._at_rest() else [task for task in due if self._look_rests.are_over(task, now)]
+        free = [task for task in rested if not self._looker.is_looking_at(task)]
+        self._seen = self._activity if len(free) == len(due) else _INCOMPLETE
+        sights = await self._looker.look(free, self._patience)
+        self._troubles.forget_launches({task: sight.ready for task, sight in sights.items()})
+        return sights
+
+    def _seen_late(self, task: Task, sight: Sight | None) -> None:
+        """Launch what is ready for a task for which a look has not waited any longer."""
+        self._happened += 1
+        if sight is not None:
+            self._troubles.forget_launches({task: sight.ready})
+            jobs = self._mine(task, sight.ready) - sight.launched
+            self._dispatcher.add(task, self._due({task: jobs})[task])
+        self.idle()
 
     def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
         """Leave out jobs that this run is not to launch, or not again."""

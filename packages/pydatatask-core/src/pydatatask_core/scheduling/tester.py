@@ -19,13 +19,15 @@ class Candidates:
     """The jobs that may be ready for one task.
 
     :param task: The task.
-    :param schedule: Is called when there is something to test again.
+    :param schedule: Is called when there is more to test.
     """
 
-    __slots__ = ("_batches", "_schedule", "task")
+    __slots__ = ("_batches", "_schedule", "task", "workers")
 
     def __init__(self, task: Task, schedule: Callable[[Candidates], None]) -> None:
         self.task = task
+        self.workers = 0
+        """How many workers test them."""
         self._schedule = schedule
         self._batches: deque[set[str]] = deque()
 
@@ -38,11 +40,9 @@ class Candidates:
         :param job: The job.
         """
         batches = self._batches
-        if not batches:
+        if not batches or len(batches[-1]) >= _AT_ONCE:
+            batches.append(set())
             self._schedule(self)
-            batches.append(set())
-        elif len(batches[-1]) >= _AT_ONCE:
-            batches.append(set())
         batches[-1].add(job)
 
     def take(self) -> AbstractSet[str]:
@@ -51,10 +51,10 @@ class Candidates:
 
 
 class Tester:
-    """Tests candidates, a bounded number of tests at a time.
+    """Tests candidates: for each task a bounded number of tests at a time, whatever the others have.
 
     :param group: Owns the workers.
-    :param width: How many tests may be under way at a time.
+    :param width: How many tests for a task may be under way at a time.
     :param test: Tests some of the candidates and does with them what is right; it does not raise.
     :param on_idle: Is told when the last of the workers has ended.
     """
@@ -70,7 +70,6 @@ class Tester:
         self._width = width
         self._test = test
         self._on_idle = on_idle
-        self._queue: deque[Candidates] = deque()
         self._workers = 0
 
     @property
@@ -83,19 +82,19 @@ class Tester:
 
         :param candidates: They have something to test.
         """
-        self._queue.append(candidates)
-        if self._workers < self._width:
+        if candidates.workers < self._width:
+            candidates.workers += 1
             self._workers += 1
-            self._group.create_task(self._work(), name="pydatatask: testing what is ready")
+            name = f"pydatatask: testing what is ready for {candidates.task.name}"
+            self._group.create_task(self._work(candidates), name=name)
 
-    async def _work(self) -> None:
+    async def _work(self, candidates: Candidates) -> None:
         try:
-            while self._queue:
-                candidates = self._queue.popleft()
-                while candidates:
-                    await self._test(candidates)
-                    await asyncio.sleep(0)
+            while candidates:
+                await self._test(candidates)
+                await asyncio.sleep(0)
         finally:
+            candidates.workers -= 1
             self._workers -= 1
             if self._workers == 0:
                 self._on_idle()

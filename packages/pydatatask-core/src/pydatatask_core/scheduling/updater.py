@@ -1,10 +1,12 @@
-"""Letting tasks look after their live jobs, at every look around and when they ask for it in between."""
+"""Letting tasks look after their live jobs, from time to time and when they ask for it in between."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 
+from pydatatask_core.scheduling.pacing import Rests
 from pydatatask_core.tasks import Task
 
 __all__ = ["Updater"]
@@ -13,10 +15,11 @@ __all__ = ["Updater"]
 class Updater:
     """Calls ``update`` of tasks, never twice at a time for the same one.
 
-    :param group: Owns the updates that tasks ask for.
+    :param group: Owns the updates.
     :param update: Updates a task and tells whether it has live jobs or did anything; it does not raise.
-    :param on_answer: Is told of every update that a task asked for.
+    :param on_answer: Is told of every update that a task had wished for.
     :param on_idle: Is told when all that was asked for has been done.
+    :param rests: Is told how long each task took.
     """
 
     def __init__(
@@ -25,6 +28,7 @@ class Updater:
         update: Callable[[Task], Awaitable[bool]],
         on_answer: Callable[[], None],
         on_idle: Callable[[], None],
+        rests: Rests,
     ) -> None:
         self._group = group
         self._update = update
@@ -32,38 +36,66 @@ class Updater:
         self._on_idle = on_idle
         self._locks: dict[Task, asyncio.Lock] = {}
         self._asked: set[Task] = set()
+        self._wished: set[Task] = set()
+        self._answered_at = 0.0
+        self._rests = rests
         self._under_way = 0
 
     @property
     def idle(self) -> bool:
-        """Whether no update that a task asked for is waiting or under way."""
+        """Whether no update is waiting or under way."""
         return self._under_way == 0
 
-    def ask(self, task: Task) -> None:
+    def wish(self, task: Task) -> None:
+        """Have a task updated soon, as it wishes.
+
+        :param task: The task.
+        """
+        self._wished.add(task)
+        self.ask(task)
+
+    async def update(self, tasks: Iterable[Task], patience: float) -> None:
+        """Have tasks updated.
+
+        :param tasks: The tasks.
+        :param patience: For how many seconds to wait for those that take long.
+        """
+        begun = time.monotonic()
+        answers = {task: answer for task in tasks if (answer := self.ask(task)) is not None}
+        if answers:
+            in_time, _ = await asyncio.wait(answers.values(), timeout=patience)
+            self._rests.note([task for task, answer in answers.items() if answer in in_time], begun, self._answered_at)
+
+    def ask(self, task: Task) -> asyncio.Task[None] | None:
         """Have a task updated soon; asking again before that begins changes nothing.
 
-        :param task: The task that has something to do.
+        :param task: The task.
+        :returns: What updates it; None if that has been asked for already, or has to wait for an update under way.
         """
-        if task not in self._asked:
-            self._asked.add(task)
-            self._under_way += 1
-            self._group.create_task(self._answer(task), name=f"pydatatask: updating {task.name}")
+        if task in self._asked:
+            return None
+        lock = self._locks.setdefault(task, asyncio.Lock())
+        has_to_wait = lock.locked()
+        self._asked.add(task)
+        self._under_way += 1
+        answer = self._group.create_task(self._answer(task, lock), name=f"pydatatask: updating {task.name}")
+        return None if has_to_wait else answer
 
-    async def _answer(self, task: Task) -> None:
+    async def _answer(self, task: Task, lock: asyncio.Lock) -> None:
         try:
-            await self.update(task)
-            self._on_answer()
+            async with lock:
+                self._asked.discard(task)
+                wished = task in self._wished
+                self._wished.discard(task)
+                begun = time.monotonic()
+                await self._update(task)
+                self._answered_at = time.monotonic()
+                if not wished:
+                    self._rests.note([task], begun, self._answered_at)
+            if wished:
+                self._rests.end(task)  # what it had to do took the time; whether it has more to do is soon found out
+                self._on_answer()
         finally:
             self._under_way -= 1
             if self._under_way == 0:
                 self._on_idle()
-
-    async def update(self, task: Task) -> bool:
-        """Update a task, after an update of it that is under way.
-
-        :param task: The task.
-        :returns: Whether it has live jobs or did anything.
-        """
-        async with self._locks.setdefault(task, asyncio.Lock()):
-            self._asked.discard(task)
-            return await self._update(task)
