@@ -17,6 +17,7 @@ VERBS: Final = {
     "build": "build the wheels and sdists into dist/ and look into them",
     "alone": "prove each distribution in an environment of its own",
     "docs": "build the documentation's site into build/site, strictly",
+    "fuzz": "give the tests of bad input to a fuzzer that follows coverage; see tools/dev fuzz --help",
     "lock": "bring uv.lock up to date (arguments go to uv lock)",
 }
 

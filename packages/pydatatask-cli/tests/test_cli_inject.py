@@ -134,6 +134,7 @@ async def test_broken_yaml_is_one_line_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fuzz
 @pytest.mark.requirement("cli.inject-record")
 @given(
     st.one_of(st.just(""), st.sampled_from(TAGS)),

@@ -82,6 +82,7 @@ def beside_the_repositories(home: Path) -> dict[str, str]:
     return {str(path): path.read_text() if path.is_file() else "" for path in paths}
 
 
+@pytest.mark.fuzz
 @pytest.mark.requirement("cli.user-errors")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

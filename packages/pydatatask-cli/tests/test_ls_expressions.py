@@ -57,6 +57,7 @@ def test_it_means_what_python_sets_would(pair: tuple[str, str], before: str, aft
     assert value(before + text + after) == eval(python, {"N": NAMES})
 
 
+@pytest.mark.fuzz
 @pytest.mark.requirement("cli.error-expression", "cli.user-errors")
 @given(st.one_of(st.text(), st.text("ab.-_|&^() \n\x00'#\\,:=[]{}*1", max_size=40), st.from_regex(r"[ab]\.[a-z-]+.*")))
 def test_anything_else_is_a_usage_error_and_nothing_worse(text: str) -> None:

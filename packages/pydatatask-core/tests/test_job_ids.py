@@ -20,6 +20,7 @@ def is_id(job: str, charset: str, charset_start_end: str) -> bool:
     return 1 <= len(job) <= 63 and all(c in charset for c in job) and all(c in charset_start_end for c in ends)
 
 
+@pytest.mark.fuzz
 @pytest.mark.requirement("ids.length", "ids.charset", "ids.charset-start-end")
 @given(CANDIDATES)
 def test_ids_follow_the_rule(job: str) -> None:

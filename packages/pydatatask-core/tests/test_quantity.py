@@ -142,6 +142,7 @@ def test_anything_else_is_a_value_error_that_shows_the_grammar(wrong: Any) -> No
         parse_quantity(wrong)
 
 
+@pytest.mark.fuzz
 @pytest.mark.requirement("quantity.invalid")
 @given(st.text("0123456789+-.eEinumkKMGTP ", max_size=8))
 def test_nothing_but_a_value_error_comes_of_nonsense(text: str) -> None:

@@ -100,6 +100,7 @@ async def render(text: str) -> str:
     return await template.render("j", links(books=Records({"j": {"size": [3, None, "x"]}})), {"queue": 1})
 
 
+@pytest.mark.fuzz
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # of the code that Jinja makes of "1 is 1", say
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEMPLATES | EXPRESSIONS | st.text())
@@ -146,6 +147,7 @@ def manifests(draw: st.DrawFn) -> dict[str, Any]:
     return {"kind": "Pod", "spec": spec} | draw(st.dictionaries(KEYS, VALUES, max_size=2))
 
 
+@pytest.mark.fuzz
 @given(manifests() | st.dictionaries(KEYS, VALUES))
 def test_a_manifest_is_taken_or_is_an_error_of_its_own(manifest: dict[str, Any]) -> None:
     with contextlib.suppress(ManifestError):
@@ -154,6 +156,7 @@ def test_a_manifest_is_taken_or_is_an_error_of_its_own(manifest: dict[str, Any])
         assert made["spec"]["restartPolicy"] == "Never"
 
 
+@pytest.mark.fuzz
 @given(
     st.text()
     | st.lists(st.sampled_from("a1:-[]{},&*!?|>'\"\n #%@~") | st.sampled_from(["!!int ", "<<: "])).map("".join)

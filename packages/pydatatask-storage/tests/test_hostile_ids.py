@@ -123,6 +123,7 @@ def store_directory(tmp_path: Path) -> Path:
     return store
 
 
+@pytest.mark.fuzz
 @pytest.mark.requirement("ids.file-refuses-paths")
 @pytest.mark.parametrize("make", STORES.values(), ids=STORES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

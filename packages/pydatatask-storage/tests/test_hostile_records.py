@@ -78,6 +78,7 @@ def complaint(data: bytes | str) -> str:
     return ""
 
 
+@pytest.mark.fuzz
 @settings(max_examples=300)
 @given(YAML_LIKE | st.text() | st.binary())
 @example(DEEP)

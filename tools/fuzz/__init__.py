@@ -1,0 +1,1 @@
+"""Giving the tests of bad input to a fuzzer that follows coverage."""
