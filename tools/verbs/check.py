@@ -7,7 +7,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from tools.checks import declared, doc_types, documented, documented_api, layering, public_api, requirements, versions
+from tools.checks import (
+    declared,
+    doc_types,
+    documented,
+    documented_api,
+    layering,
+    lazy,
+    public_api,
+    requirements,
+    versions,
+)
 from tools.command import PYTHON, run
 from tools.workspace import ROOT
 
@@ -36,6 +46,7 @@ CHECKS: Final[dict[str, Callable[[], bool]]] = {
     "layering": _listing(layering.problems),
     "declared": _listing(declared.problems),
     "public-api": _listing(public_api.problems),
+    "lazy": _listing(lazy.problems),
     "documented-api": _listing(documented_api.problems),
     "documented": _listing(documented.problems),
     "doc-types": _listing(doc_types.problems),

@@ -140,9 +140,39 @@ def test_main_is_a_function_and_a_module_in_any_order(imports: str, call: str) -
 
 @pytest.mark.requirement("names.no-clients-at-import")
 def test_import_loads_no_client_library() -> None:
-    loaded = python("import sys, pydatatask; print(*sorted(sys.modules))").split()
-    assert "pydatatask_core.pipeline" in loaded
+    loaded = python("import sys\nfrom pydatatask import *\nprint(*sorted(sys.modules))").split()
+    assert "pydatatask_exec.kube_task" in loaded
     assert not set(CLIENTS) & set(loaded)
+
+
+PACKAGES = ["pydatatask", "pydatatask_core", "pydatatask_storage", "pydatatask_exec", "pydatatask_cli"]
+
+
+def test_what_is_not_used_is_not_loaded() -> None:
+    used = "pydatatask.FileRepository, pydatatask.InProcessSyncTask, pydatatask.Pipeline, pydatatask.main"
+    loaded = python(f"import sys, pydatatask\n{used}\nprint(*sorted(sys.modules))").split()
+    assert "pydatatask_storage.files" in loaded
+    unused = {"pydatatask_exec.pod_manager", "pydatatask_exec.process_task", "pydatatask_storage.s3_repository"}
+    assert not unused & set(loaded)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_public_names_are_there_and_listed(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_name_that_is_not_there_is_told(package: str) -> None:
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Pipelin'"):
+        _ = importlib.import_module(package).Pipelin
+
+
+@pytest.mark.parametrize("module", [*DOCUMENTED, "main", "fuse"])
+def test_documented_modules_are_attributes_of_the_package(module: str) -> None:
+    assert python(f"import pydatatask; print(pydatatask.{module}.__name__)") == f"pydatatask.{module}\n"
 
 
 @pytest.mark.requirement("names.loggers")

@@ -45,6 +45,7 @@ def workloads() -> list[Workload]:
                 CommandCase("python", [PYTHON, "-c", ""]),
                 CommandCase("import asyncio", [PYTHON, "-c", "import asyncio"]),
                 CommandCase("import pydatatask", [PYTHON, "-c", "import pydatatask"]),
+                CommandCase("import all names", [PYTHON, "-c", "from pydatatask import *"]),
                 CommandCase("--help", [PYTHON, SCRIPT, "--help"]),
                 CommandCase("status", [PYTHON, SCRIPT, "status"]),
             ],
