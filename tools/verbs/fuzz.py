@@ -68,7 +68,7 @@ def _fuzz(test: str, seconds: int) -> bool:
             (inputs / f"first-{size}").write_bytes(os.urandom(size))
     print(test, end=" ", flush=True)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch, log.open("wb") as printed:
-        command = [*PYTEST, "-s", "-p", "tools.fuzz.plugin", "-p", "no:cacheprovider", "-o", "timeout=0"]
+        command = [*PYTEST, "-s", "-p", "tools.fuzz.plugin", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "faulthandler_timeout=0"]
         settings = [f"-max_total_time={seconds}", f"-timeout={LONGEST_SECONDS}", "-max_len=4096", "-len_control=0"]
         where = [f"-artifact_prefix={place}/", str(inputs)]
         chosen = [f"--libfuzzer={argument}" for argument in [*settings, *where]]

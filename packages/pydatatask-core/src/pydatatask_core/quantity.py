@@ -13,10 +13,15 @@ EXACT = Context(prec=4096)
 _BINARY = {suffix: Decimal(1024**power) for power, suffix in enumerate(("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))}
 _DECIMAL = {suffix: Decimal(f"1e{3 * power}") for power, suffix in enumerate(("n", "u", "m", "", *"kMGTPE"), start=-3)}
 _LARGEST_EXPONENT = 999
+_ABOVE_ALL = 10 ** (_LARGEST_EXPONENT + 1)
+_LONGEST = 4_000
+"""Longer texts are refused unseen: without idle zeros, none of them could be a quantity."""
+_SHOWN = 60
 
-# `1E` is an exa, `1E3` a thousand; the digits are ASCII digits.
+# `1E` is an exa, `1E3` a thousand; the digits are ASCII digits. Possessive, or long nonsense takes quadratic time.
 _QUANTITY = re.compile(
-    r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?[0-9]+))"
+    r"(?P<number>[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++))"
+    r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?[0-9]+))"
 )
 
 
@@ -39,7 +44,10 @@ def parse_quantity(quantity: str | float | int | Decimal) -> Decimal:
     """
     if not isinstance(quantity, str | int | float | Decimal):
         raise _error(quantity)
-    match = _QUANTITY.fullmatch(str(quantity))
+    if isinstance(quantity, int) and abs(quantity) >= _ABOVE_ALL:  # Python may refuse to write so many digits
+        raise _error(hex(quantity))
+    text = str(quantity)
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise _error(quantity)
     suffix, exponent = match["suffix"], match["exponent"]
@@ -73,8 +81,9 @@ def _is_sane(value: Decimal) -> bool:
 
 
 def _error(quantity: object) -> ValueError:
+    shown = repr(quantity)
     return ValueError(
-        f"{quantity!r} is not a quantity: write a number and, without a space, one of n u m k M G T P E (thousands), "
+        f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'} is not a quantity: write a number and, without a space, one of n u m k M G T P E (thousands), "
         f"one of Ki Mi Gi Ti Pi Ei (times 1024), an exponent up to {_LARGEST_EXPONENT}, or nothing; for example 2, "
         "0.5, 100m, 1Gi, 2e3"
     )
