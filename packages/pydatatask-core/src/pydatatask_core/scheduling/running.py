@@ -142,7 +142,8 @@ class Run(DispatchObserver):
         try:
             return await self._rounds_until_done()
         finally:
-            self._dispatcher.stop()
+            for part in (self._dispatcher, self._tester, self._updater):
+                part.stop()
 
     async def _rounds_until_done(self) -> list[str]:
         while True:

@@ -88,6 +88,10 @@ class Tester:
             name = f"pydatatask: testing what is ready for {candidates.task.name}"
             self._group.create_task(self._work(candidates), name=name)
 
+    def stop(self) -> None:
+        """Test nothing more, whatever hints come: the group is about to be closed, and takes up nothing."""
+        self._width = 0
+
     async def _work(self, candidates: Candidates) -> None:
         try:
             while candidates:

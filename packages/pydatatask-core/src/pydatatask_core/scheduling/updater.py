@@ -40,6 +40,7 @@ class Updater:
         self._answered_at = 0.0
         self._rests = rests
         self._under_way = 0
+        self._stopped = False
 
     @property
     def idle(self) -> bool:
@@ -53,6 +54,10 @@ class Updater:
         """
         self._wished.add(task)
         self.ask(task)
+
+    def stop(self) -> None:
+        """Update nothing more, whoever asks for it: the group is about to be closed, and takes up nothing."""
+        self._stopped = True
 
     async def update(self, tasks: Iterable[Task], patience: float) -> None:
         """Have tasks updated.
@@ -70,9 +75,10 @@ class Updater:
         """Have a task updated soon; asking again before that begins changes nothing.
 
         :param task: The task.
-        :returns: What updates it; None if that has been asked for already, or has to wait for an update under way.
+        :returns: What updates it; None if that has been asked for already, has to wait for an update under way, or is
+            not done any more.
         """
-        if task in self._asked:
+        if task in self._asked or self._stopped:
             return None
         lock = self._locks.setdefault(task, asyncio.Lock())
         has_to_wait = lock.locked()
