@@ -15,7 +15,17 @@ from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import Resources
 from pydatatask_core.tasks import Task
 
-__all__ = ["Elsewhere", "Idle", "InProcess", "Recording", "chain", "cpus"]
+__all__ = ["SECONDS", "Elsewhere", "Idle", "InProcess", "Recording", "chain", "cpus", "until"]
+
+SECONDS = 30
+"""Far more than any of these runs takes: who waits so long waits in vain."""
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(SECONDS):
+        while not condition():  # noqa: ASYNC110 - whatever the condition is about, it need not know of this
+            await asyncio.sleep(0.001)
 
 
 def cpus(cpu: int | str, launches: int = 1) -> Resources:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 from core_doubles import Records
-from core_tasks import Idle
+from core_tasks import Idle, until
 from typing_extensions import override
 
 from pydatatask_core.access import Access, validation_access
-from pydatatask_core.opening import all_repositories, validate_repositories
+from pydatatask_core.opening import all_repositories, finish_tasks, validate_repositories
 from pydatatask_core.repository import Repository
 from pydatatask_core.tasks import Task
 from pydatatask_core.translation import TranslatedRepository
@@ -152,3 +152,70 @@ def test_all_repositories_are_told_once_in_order_whatever_they_are_part_of() -> 
     assert all_repositories(tasks)[:2] == [view, two]
     assert sum(repository is one for repository in all_repositories(tasks)) == 1
     assert sum(repository is two for repository in all_repositories(tasks)) == 1
+
+
+class Leaving(Idle):
+    """Waits as it is finished, until a gate is opened or it is cancelled; then it fails, if that is wanted."""
+
+    def __init__(self, name: str, error: BaseException | None = None) -> None:
+        super().__init__(name)
+        self.error = error
+        self.gate = asyncio.Event()
+        self.events: list[str] = []
+
+    @override
+    async def finish(self) -> None:
+        self.events.append("begins")
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.events.append("cancelled")
+            raise
+        if self.error is not None:
+            raise self.error
+        self.events.append("ends")
+
+
+async def test_a_task_that_takes_long_to_finish_holds_up_no_other() -> None:
+    slow, quick = Leaving("slow"), Leaving("quick")
+    quick.gate.set()
+    finishing = asyncio.create_task(finish_tasks([slow, quick]))
+    await until(lambda: quick.events == ["begins", "ends"])
+    assert not finishing.done()
+    slow.gate.set()
+    await finishing
+    assert slow.events == ["begins", "ends"]
+
+
+async def test_a_cancellation_is_raised_once_every_task_has_been_finished() -> None:
+    class Stubborn(Leaving):
+        @override
+        async def finish(self) -> None:
+            try:
+                await super().finish()
+            except asyncio.CancelledError:
+                self.gate.clear()
+                await super().finish()
+                raise
+
+    first, stubborn, last = Leaving("first"), Stubborn("stubborn"), Leaving("last")
+    finishing = asyncio.create_task(finish_tasks([first, stubborn, last]))
+    await asyncio.sleep(0)
+    finishing.cancel()  # it has begun, and nothing of it has
+    await until(lambda: stubborn.events == ["begins", "cancelled", "begins"])
+    assert first.events == last.events == ["begins", "cancelled"]
+    assert not finishing.done()
+    stubborn.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
+    assert stubborn.events[-1] == "ends"
+
+
+@pytest.mark.parametrize("error", [OSError("no"), asyncio.CancelledError("no")])
+async def test_a_task_that_cannot_be_finished_is_logged(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    failing, other = Leaving("failing", error), Leaving("other")
+    failing.gate.set()
+    other.gate.set()
+    await finish_tasks([failing, other])
+    assert other.events == ["begins", "ends"]
+    assert [record.getMessage() for record in caplog.records] == ["task failing could not be finished in good order"]

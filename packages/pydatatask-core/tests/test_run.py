@@ -7,13 +7,13 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sized
+from collections.abc import AsyncGenerator, Sized
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
 from core_doubles import Records
-from core_tasks import Elsewhere, InProcess, Recording, chain, cpus
+from core_tasks import SECONDS, Elsewhere, InProcess, Recording, chain, cpus, until
 from typing_extensions import override
 
 from pydatatask_core.errors import PipelineStuckError
@@ -25,18 +25,10 @@ from pydatatask_core.tasks import Task
 from pydatatask_core.translation import TranslatedRepository
 
 QUICK: dict[str, Any] = {"poll_seconds": (0.001, 0.01), "retry_seconds": 0.001}
-SECONDS = 30
-"""Far more than any of these runs takes: who waits so long waits in vain."""
 
 
 def pipeline(*tasks: Task, **options: Any) -> Pipeline:
     return Pipeline(tasks, Session(), **{**QUICK, **options})
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not condition():  # noqa: ASYNC110 - whatever the condition is about, it need not know of this
-            await asyncio.sleep(0.001)
 
 
 def reached(what: Sized, size: int) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pydatatask_core.access import Access, validation_access
 from pydatatask_core.repository import Repository
+from pydatatask_core.scheduling.troubles import spontaneous
 from pydatatask_core.tasks import Task
 from pydatatask_core.translation import TranslatedRepository
 
@@ -99,12 +100,30 @@ async def prepare_tasks(tasks: Iterable[Task], validated: set[Task]) -> None:
 
 
 async def finish_tasks(tasks: Iterable[Task]) -> None:
-    """Let tasks let go of what they have taken up; a failure is logged, and keeps no other from that.
+    """Let all tasks let go of what they have taken up, at the same time; a failure is logged, and is nobody else's.
+
+    One that waits for its jobs must not keep others from giving back theirs. A cancellation is passed on to all that
+    have not come to their end, and is raised once they have.
 
     :param tasks: The tasks of the pipeline.
     """
-    for task in tasks:
+    finishing = [asyncio.create_task(_finish(task), name=f"pydatatask: finishing {task.name}") for task in tasks]
+    cancellation: asyncio.CancelledError | None = None
+    while not all(one.done() for one in finishing):
         try:
-            await task.finish()
-        except Exception:
-            _log.exception("task %s could not be finished in good order", task.name)
+            await asyncio.wait(finishing)
+        except asyncio.CancelledError as error:
+            cancellation = error
+            for one in finishing:
+                one.cancel()
+    if cancellation is not None:
+        raise cancellation
+
+
+async def _finish(task: Task) -> None:
+    try:
+        await task.finish()
+    except Exception:
+        _log.exception("task %s could not be finished in good order", task.name)
+    except asyncio.CancelledError as error:
+        _log.error("task %s could not be finished in good order", task.name, exc_info=spontaneous(error))
