@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
 import time
 from collections import Counter
@@ -708,6 +709,37 @@ async def test_a_run_gives_up_once_all_that_is_left_hangs_on_what_has_failed_for
     assert reason.startswith("update of task" if what == "update" else "what is ready for task")
     assert clock.jumps >= 10  # five minutes in steps of half a minute; on a busy machine a few more
     assert set(other.done.data) == {"b"}
+
+
+class Unlucky(Recording):
+    """Fails at every update, after a while in which it wishes for another one; notes when each begins and ends."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("unlucky")
+        self.seconds = seconds
+        self.updates: list[tuple[float, float]] = []
+
+    @override
+    async def update(self) -> bool:
+        begun = time.monotonic()
+        self.wants_update()
+        await asyncio.sleep(self.seconds)
+        self.updates.append((begun, time.monotonic()))
+        raise ConnectionError("no route")
+
+
+@pytest.mark.requirement("pipeline.failure-retried")
+@pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["quick", "longer than anybody waits for"])
+async def test_what_was_asked_for_during_an_update_that_fails_keeps_to_the_growing_delay(seconds: float) -> None:
+    task = Unlucky(seconds)
+    async with pipeline(task, retry_seconds=0.05) as this:
+        running = asyncio.create_task(this.run())
+        await until(lambda: reached(task.updates, 4))
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    gaps = [begun - ended for (_, ended), (begun, _) in itertools.pairwise(task.updates)]
+    assert all(gap >= delay for gap, delay in zip(gaps, [0.05, 0.1, 0.2], strict=False)), gaps
 
 
 async def test_a_run_does_not_give_up_while_anything_is_live(clock: Clock) -> None:

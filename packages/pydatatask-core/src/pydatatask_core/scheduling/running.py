@@ -197,8 +197,11 @@ class Run(DispatchObserver):
         await self._updater.update(rested, _PATIENCE_SECONDS)
 
     async def _update_one(self, task: Task) -> bool:
+        subject = Subject("update", task.name)
+        if not self._troubles.is_due(subject):
+            return self._live.get(task, False)  # one that was under way when this was asked for has failed since
         live, before = await self._rounds.update_task(task), self._live.get(task, False)
-        if self._troubles.get(Subject("update", task.name)) is not None:
+        if self._troubles.get(subject) is not None:
             return before  # it is not known any better; what failed keeps the run from ending, for a while
         if live is not before:
             self._live[task] = live
