@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -15,10 +17,22 @@ from pydatatask_exec.local_processes import Environment, is_alive, start_script
 from pydatatask_exec.process_identity import ProcessIdentity, boot_id, uptime_is_genuine
 from pydatatask_exec.workspace import CWD, EXE, FORGOTTEN, RETURN_CODE, STDIN, TAKEN_BACK, Order, launch_of
 
-__all__ = ["claim_and_start", "find_out", "forget", "remove", "retire", "take_back"]
+__all__ = ["claim_and_start", "find_out", "forget", "is_file", "jobs", "remove", "retire", "take_back"]
+
+_IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
+"""Why a file cannot be opened that is not there, or is something else."""
 
 _SMALL = 1 << 16
 """Outputs up to this size, in bytes, are brought along with what is found out about a job."""
+
+
+def jobs(root: Path) -> set[str]:
+    """Give the jobs that have a directory; links to directories elsewhere are none of ours.
+
+    :param root: Where the directories of the jobs are.
+    """
+    with os.scandir(root) as entries:
+        return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
 def claim_and_start(root: str, order: Order, environment: Environment | None = None) -> ProcessIdentity | None:
@@ -67,11 +81,35 @@ def _write(path: str, content: bytes, mode: int) -> None:
         os.close(descriptor)
 
 
+def is_file(path: str) -> bool:
+    """Tell whether a path is one of a file, and not of a directory, a link or a pipe.
+
+    :param path: The path.
+    """
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _open(path: str) -> int | None:
+    """Open a file, or give None: jobs can put what they like in its place, which must not hold up the other jobs."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _IS_NO_FILE:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 def _read(path: str, limit: int = 4096) -> tuple[str, float] | None:
     """Give the text of a small file and the time at which it was changed, or None if it is not there."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
+    descriptor = _open(path)
+    if descriptor is None:
         return None
     try:
         return os.read(descriptor, limit).decode("utf-8", "replace"), os.fstat(descriptor).st_mtime
@@ -126,9 +164,8 @@ def _utc(seconds: float) -> datetime:
 def _small_files(path: str, names: Collection[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name in names:
-        try:
-            descriptor = os.open(f"{path}/{name}", os.O_RDONLY)
-        except FileNotFoundError:
+        descriptor = _open(f"{path}/{name}")
+        if descriptor is None:
             continue
         try:
             content = os.read(descriptor, _SMALL + 1)
@@ -195,7 +232,10 @@ def remove(directory: Path, names: Collection[str]) -> None:
     for name in names:
         path = f"{directory}/{name}"
         try:
-            _remove_flat(path)
+            if os.path.islink(path):
+                os.unlink(path)
+            else:
+                _remove_flat(path)
         except OSError:
             _remove_tree(path)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from pydatatask_core.offload import offload
 from pydatatask_exec.child_watch import wait_for_child
-from pydatatask_exec.process_identity import ProcessIdentity, process_start, stat_fields
+from pydatatask_exec.process_identity import ProcessIdentity, bare_process_id, process_start, stat_fields
 
 __all__ = ["Environment", "end_session", "is_alive", "session_members", "start_script"]
 
@@ -78,7 +78,8 @@ def is_alive(pid: str) -> bool:
     identity = ProcessIdentity.parse(pid)
     if identity is not None:
         return identity.is_alive()
-    return pid.isdecimal() and process_start(int(pid)) is not None
+    number = bare_process_id(pid)
+    return number is not None and process_start(number) is not None
 
 
 async def end_session(pid: str, grace: float) -> None:

@@ -50,7 +50,7 @@ class LocalWorkspace(Workspace):
 
     @override
     async def jobs(self) -> set[str]:
-        return set(await offload(os.listdir, self._root))
+        return await offload(local_jobs.jobs, self._root)
 
     @override
     async def retired(self) -> set[str]:
@@ -82,7 +82,10 @@ class LocalWorkspace(Workspace):
 
     @override
     async def open_output(self, job: str, name: str) -> AReadStream:
-        return await LocalReader.open(f"{self._root}/{job}/{name}")
+        path = f"{self._root}/{job}/{name}"
+        if not await offload(local_jobs.is_file, path):
+            raise FileNotFoundError(f"{path} is no file")
+        return await LocalReader.open(path)
 
     @override
     async def take_back(self, job: str) -> bool:

@@ -74,7 +74,8 @@ class ProcessAdoption:
         begin = time.monotonic()
         before = {claim.job: claim for claim in self._claims}
         recorded = await self._pids.keys()
-        there = await self._workspace.jobs()  # later: a job that is given up leaves the target first
+        found = await self._workspace.jobs()  # later: a job that is given up leaves the target first
+        there = {job for job in found if self._pids.admits(job)}  # whatever else lies about
         if self._unstarted is None:
             await self._remove_leftovers(recorded, there)
         await self._adopt(recorded, there)

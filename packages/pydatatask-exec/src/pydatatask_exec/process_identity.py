@@ -8,6 +8,7 @@ of the machine and the process began no later than that time: whoever got the id
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -15,12 +16,14 @@ from typing import Self
 
 from typing_extensions import override
 
-__all__ = ["ProcessIdentity", "boot_id", "process_start", "stat_fields", "uptime_is_genuine"]
+__all__ = ["ProcessIdentity", "bare_process_id", "boot_id", "process_start", "stat_fields", "uptime_is_genuine"]
 
 _START_FIELD = 22 - 3  # counted from the first field after the command's name
 _STATE_FIELD = 3 - 3
 _TICKS = 100
 """Units of time of a second in /proc, on every Linux that matters."""
+_PID = re.compile(r"[1-9][0-9]{0,8}")
+_IDENTITY = re.compile(rf"(?P<pid>{_PID.pattern}):(?P<seconds>[0-9]{{1,12}})\.(?P<fraction>[0-9]+):(?P<boot>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,11 @@ class ProcessIdentity:
         :param text: The text.
         :returns: The identity, or None for anything else.
         """
-        pid, _, rest = text.strip().partition(":")
-        seen, _, boot = rest.partition(":")
-        whole, _, fraction = seen.partition(".")
-        if not (pid.isdecimal() and whole.isdecimal() and fraction.isdecimal() and boot):
+        found = _IDENTITY.fullmatch(text.strip())
+        if found is None:
             return None
-        return cls(int(pid), int(whole) * _TICKS + int(fraction.ljust(2, "0")[:2]), boot)
+        seconds, hundredths = int(found["seconds"]), int(found["fraction"].ljust(2, "0")[:2])
+        return cls(int(found["pid"]), seconds * _TICKS + hundredths, found["boot"])
 
     @classmethod
     def now(cls, pid: int) -> Self:
@@ -68,6 +70,15 @@ class ProcessIdentity:
             return False
         start = process_start(self.pid)
         return start is not None and start <= self.seen
+
+
+def bare_process_id(text: str) -> int | None:
+    """Read a process id that nothing else tells about, as other process managers have them.
+
+    :param text: The text.
+    :returns: The process id, or None for anything else.
+    """
+    return int(text) if _PID.fullmatch(text) else None
 
 
 def process_start(pid: int) -> int | None:

@@ -29,16 +29,16 @@ look() { # TICKET DIRECTORY IDENTITY: whether it is there, is forgotten, is aliv
     look_there=0 look_forgotten=0 look_alive=0 look_code=- look_id=-
     [ -d "$2" ] && look_there=1
     [ -e "$2/forgotten" ] && look_forgotten=1
-    if [ -e "$2/pid" ]; then
+    if [ -f "$2/pid" ]; then # anything but a file might never be read
         { read -r look_id <"$2/pid"; } || look_id=
     fi
-    if ! { read -r look_code <"$2/return_code"; }; then
+    if ! { [ -f "$2/return_code" ] && read -r look_code <"$2/return_code"; }; then
         look_code=-
         case $look_id in -) look_process=$3 ;; *) look_process=$look_id ;; esac
         if is_alive "$look_process"; then
             look_alive=1
         else
-            { read -r look_code <"$2/return_code"; } || look_code=-
+            { [ -f "$2/return_code" ] && read -r look_code <"$2/return_code"; } || look_code=-
         fi
     fi
     echo "$1 $look_there $look_forgotten $look_alive $look_code $look_id" >&9
