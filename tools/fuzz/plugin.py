@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import sys
 import traceback
 from contextlib import ExitStack
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-INSTRUMENTED: Final = [*(distribution.import_name for distribution in distributions()), "jinja2", "yaml"]
+OURS: Final = [distribution.import_name for distribution in distributions()]
+INSTRUMENTED: Final = [*OURS, "jinja2", "yaml"]
 """Whose coverage the fuzzer follows: ours, and those who parse what we are given."""
+NO_MODULES_OF_USERS: Final = ("pydatatask_core.testing",)
 
 
 class Atheris(Protocol):
@@ -56,6 +59,15 @@ def pytest_configure(config: pytest.Config) -> None:
     stack = ExitStack()
     stack.enter_context(_atheris().instrument_imports(include=INSTRUMENTED))
     config.add_cleanup(stack.close)
+
+
+def pytest_collection_finish() -> None:
+    """Import all modules before any test does: atheris tells of each on standard error."""
+    for name in INSTRUMENTED:
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not module.name.startswith(NO_MODULES_OF_USERS):
+                importlib.import_module(module.name)
 
 
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:

@@ -18,6 +18,7 @@ ENVIRONMENT: Final = ROOT / ".tools" / "fuzz"
 STATE: Final = ROOT / ".tools" / "fuzzed"
 """What has been learnt of each test, for the next time: inputs that reach new code; and what was printed."""
 PYTEST: Final = [str(ENVIRONMENT / "bin" / "python"), "-m", "pytest", "-q", "-m", "fuzz"]
+NO_LIMITS: Final = ["-o", "timeout=0", "-o", "faulthandler_timeout=0"]
 LONGEST_SECONDS: Final = 60
 """How long one input may take before it counts as one that hangs."""
 FIRST_INPUTS: Final = (16, 64, 256, 1024)
@@ -68,7 +69,7 @@ def _fuzz(test: str, seconds: int) -> bool:
             (inputs / f"first-{size}").write_bytes(os.urandom(size))
     print(test, end=" ", flush=True)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch, log.open("wb") as printed:
-        command = [*PYTEST, "-s", "-p", "tools.fuzz.plugin", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "faulthandler_timeout=0"]
+        command = [*PYTEST, "-s", "-p", "tools.fuzz.plugin", "-p", "no:cacheprovider", *NO_LIMITS]
         settings = [f"-max_total_time={seconds}", f"-timeout={LONGEST_SECONDS}", "-max_len=4096", "-len_control=0"]
         where = [f"-artifact_prefix={place}/", str(inputs)]
         chosen = [f"--libfuzzer={argument}" for argument in [*settings, *where]]

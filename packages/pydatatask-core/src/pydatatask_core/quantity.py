@@ -82,8 +82,10 @@ def _is_sane(value: Decimal) -> bool:
 
 def _error(quantity: object) -> ValueError:
     shown = repr(quantity)
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}..."
     return ValueError(
-        f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'} is not a quantity: write a number and, without a space, one of n u m k M G T P E (thousands), "
+        f"{shown} is not a quantity: write a number and, without a space, one of n u m k M G T P E (thousands), "
         f"one of Ki Mi Gi Ti Pi Ei (times 1024), an exponent up to {_LARGEST_EXPONENT}, or nothing; for example 2, "
         "0.5, 100m, 1Gi, 2e3"
     )
