@@ -105,10 +105,11 @@ class Bench:
         cpu: int = NO_LIMIT,
         launches: int | None = None,
         manager: AbstractProcessManager | None = None,
+        pids: Records | None = None,
         **options: Any,
     ) -> None:
         self.inputs = Records({job: {} for job in jobs})
-        self.pids, self.done = Records(), Records()
+        self.pids, self.done = pids or Records(), Records()
         self.stdout, self.stderr = Blobs(), Blobs()
         self.manager = manager or LocalLinuxManager("app", directory / "targets", kill_grace=1.0)
         self.quota = ResourceManager(Resources.parse(cpu, cpu, launches))

@@ -18,6 +18,7 @@ from pydatatask_exec.pod_events import PodEvents
 from pydatatask_exec.pod_manager import PodManager
 from pydatatask_exec.pod_reaping import Ending, PodReaper
 from pydatatask_exec.pod_state import Phase, PodState
+from pydatatask_exec.recent_jobs import RecentJobs
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -30,7 +31,6 @@ log = logging.getLogger("pydatatask.pod")
 
 _AT_A_TIME = 16
 _SLICE_SECONDS = 1.0
-_STALE_SECONDS = 600.0
 _ONCE_PER_TASK = frozenset({"Unschedulable", "SchedulingGated"})
 
 
@@ -99,7 +99,7 @@ class PodUpkeep:
         self._turn = asyncio.Lock()
         self._timed_out: dict[str, PodState] = {}
         self._gone: list[PodState] = []
-        self._were_here: dict[str, float] = {}
+        self._recent = RecentJobs()
         self._warned_of: dict[str, str] = {}
 
     def was_here(self, job: str) -> bool:
@@ -107,7 +107,7 @@ class PodUpkeep:
 
         :param job: The job.
         """
-        return job in self._were_here
+        return job in self._recent
 
     async def absorb(self, pods: TaskPods) -> None:
         """Bring the account of what is in use up to date, and take note of pods that are gone.
@@ -121,7 +121,7 @@ class PodUpkeep:
         gone = pods.take_gone()
         self._gone += gone
         for pod in gone:
-            self._were_here[pod.job] = time.monotonic()
+            self._recent.add(pod.job)
             await self._quota.leave(pod.uid)
         if gone:
             self._task.has_room()
@@ -162,7 +162,6 @@ class PodUpkeep:
             self._events.forget(pod.uid)
             self._timed_out.pop(pod.uid, None)
             self._task.changed(self._task.live, pod.job)
-        self._prune()
         return bool(gone)
 
     async def _vanished(self, pod: PodState) -> None:
@@ -177,13 +176,6 @@ class PodUpkeep:
             pod.name,
             f" ({pod.remark})" if pod.remark else "",
         )
-
-    def _prune(self) -> None:
-        oldest = time.monotonic() - _STALE_SECONDS
-        for job, when in list(self._were_here.items()):
-            if when > oldest:
-                break
-            del self._were_here[job]
 
     def _remark(self, pods: TaskPods) -> None:
         """Log why pods wait or are being stopped, once each; of unschedulable ones, of which there may be many, one."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydatatask_exec.recent_jobs import RecentJobs
+
 __all__ = ["ProcessClaim", "ProcessClaims"]
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0
@@ -63,6 +65,7 @@ class ProcessClaims:
         self._claims: dict[str, ProcessClaim] = {}
         self._ended: dict[str, ProcessClaim] = {}
         self._unwatched: dict[str, ProcessClaim] = {}
+        self._recent = RecentJobs()
         self._polled_at = 0.0
         self._rechecked_at = time.monotonic()
 
@@ -78,6 +81,13 @@ class ProcessClaims:
         :param job: The job.
         """
         return self._claims.get(job)
+
+    def had(self, job: str) -> bool:
+        """Tell whether there was a claim of a job until a while ago.
+
+        :param job: The job.
+        """
+        return job in self._recent
 
     def without(self, jobs: Collection[str]) -> list[str]:
         """Give those of some jobs that have no claim here.
@@ -134,6 +144,7 @@ class ProcessClaims:
         """
         if self._claims.get(claim.job) is claim:
             del self._claims[claim.job]
+            self._recent.add(claim.job)
             self._unwatched.pop(claim.job, None)
             self._ended.pop(claim.job, None)
 

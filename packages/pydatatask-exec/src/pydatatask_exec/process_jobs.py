@@ -45,7 +45,7 @@ from pydatatask_exec.launch_quota import Holding, LaunchQuota
 from pydatatask_exec.process_adoption import ProcessAdoption
 from pydatatask_exec.process_claims import ProcessClaim, ProcessClaims
 from pydatatask_exec.process_reaper import ProcessReaper, Results
-from pydatatask_exec.process_records import read_claim_record
+from pydatatask_exec.process_records import claim_recorded_in
 from pydatatask_exec.update_pace import GROUP_SECONDS, UpdatePace
 from pydatatask_exec.workspace import Order, Workspace
 
@@ -151,6 +151,13 @@ class ProcessJobs:
         if not claim.launching:
             await self._adoption.record(claim, True)
         return True
+
+    def was_live(self, job: str) -> bool:
+        """Tell whether a job was live until a while ago.
+
+        :param job: The job.
+        """
+        return self._claims.had(job)
 
     async def launch(self, job: str, order: Callable[[Workspace, str], Awaitable[Order]]) -> Exception | None:
         """Claim a job, start its process, and record that.
@@ -258,7 +265,7 @@ class ProcessJobs:
         :param job: The job; nothing happens if it is not live.
         """
         claim = self._claims.get(job)
-        pid = claim.pid if claim is not None else read_claim_record(await self._results.pids.info(job))[0]
+        pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job))[0]
         finding = (await self.workspace.look({job: pid}, ()))[job]
         pid = finding.pid or pid
         if pid is not None:

@@ -13,6 +13,7 @@ from typing_extensions import override
 from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.errors import DefinitionError, TargetUnreachableError
 from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.offers import offer_under_way
 from pydatatask_core.repository import Repository
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import Resources
@@ -188,6 +189,8 @@ class ProcessTask(Task):
         """
         if self._jobs is not None and await self._jobs.is_live(job):
             log.info("task %s, job %s: it is live already, and not started again", self.name, job)
+        elif await self._is_stale(job):
+            log.info("task %s, job %s: it has been done meanwhile, and is not started again", self.name, job)
         elif self._patience.asks_to_wait():
             log.debug("task %s, job %s: it waits until the target can be reached", self.name, job)
             return
@@ -195,6 +198,16 @@ class ProcessTask(Task):
             await self._launch(job)
         if self.synchronous and self._jobs is not None:
             await self._jobs.run_to_end(job)
+
+    async def _is_stale(self, job: str) -> bool:
+        """Tell whether a job that a run found ready is not, as it was reaped while the run looked at slow stores."""
+        return (
+            self.listener is not None
+            and offer_under_way() is not None
+            and self._jobs is not None
+            and self._jobs.was_live(job)
+            and not await self.ready.contains(job)
+        )
 
     async def _launch(self, job: str) -> None:
         problem: Exception | None = None
