@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from integration.crash_pipeline import AT_A_TIME, Scene
+from integration.processes import processes_that_mention
+from integration.seeds import chosen_seed
 from integration.ssh_server import SSHServer
 
 JOBS = [f"job{number:03}" for number in range(500)]
@@ -62,24 +64,7 @@ def assert_records_are_right(scene: Scene, jobs: list[str]) -> None:
 def assert_nothing_is_left(scene: Scene) -> None:
     places = [scene.targets / "app" / name for name in ("work", ".work.reaped", ".work.staged")]
     assert [path for place in places if place.exists() for path in place.iterdir()] == []
-    assert [line for line in command_lines() if scene.directory in line] == []
-
-
-def command_lines() -> list[str]:
-    """The command lines of all processes but this one."""
-    found: list[str] = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes().decode("utf-8", "replace"))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
-
-
-def seed() -> int:
-    chosen = int(os.environ.get("PYDATATASK_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
-    print(f"PYDATATASK_TEST_SEED={chosen}")  # noqa: T201 - shown if the test fails
-    return chosen
+    assert processes_that_mention(scene.directory) == []
 
 
 @pytest.mark.requirement("proc.killed-pipeline")
@@ -88,7 +73,7 @@ def test_a_pipeline_that_is_killed_again_and_again_runs_each_job_once(tmp_path: 
     fill(tmp_path, JOBS)
     busy = max(CRASHES, 20) * (LONGEST_LIFE / 2 - 0.2)  # the seconds for which the pipeline is up before the last kill
     scene = Scene(str(tmp_path), round(busy * AT_A_TIME / len(JOBS), 3))
-    crash_and_go_on(scene, seed(), CRASHES, LONGEST_LIFE)
+    crash_and_go_on(scene, chosen_seed(), CRASHES, LONGEST_LIFE)
     assert_each_job_ran_once(scene, JOBS)
     assert_records_are_right(scene, JOBS)
     assert_nothing_is_left(scene)
@@ -102,7 +87,7 @@ def test_the_same_over_ssh(tmp_path: Path, ssh_server: SSHServer) -> None:
     jobs = JOBS[:120]
     fill(tmp_path, jobs)
     scene = Scene(str(tmp_path), 0.2, ssh_server.port, ssh_server.user, ssh_server.key)
-    crash_and_go_on(scene, seed(), CRASHES // 2, 2 * LONGEST_LIFE)
+    crash_and_go_on(scene, chosen_seed(), CRASHES // 2, 2 * LONGEST_LIFE)
     assert_each_job_ran_once(scene, jobs)
     assert_records_are_right(scene, jobs)
     assert_nothing_is_left(scene)

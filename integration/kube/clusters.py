@@ -15,22 +15,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from integration.kube.shell_pods import FAST, QUICK
 from integration.kube.stub.cluster import StubCluster
-from pydatatask_exec import PodManager, RequestLimits, WatchTimes
+from pydatatask_exec import PodManager
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
 
-__all__ = ["FAST", "TestedCluster", "cluster", "real_context", "stub", "stubbed"]
+__all__ = ["TestedCluster", "cluster", "real_context", "stub", "stubbed"]
 
 CONTEXT, NAMESPACE, IMAGE = (f"PYDATATASK_TEST_KUBE_{name}" for name in ("CONTEXT", "NAMESPACE", "IMAGE"))
 KIND = "pydatatask-test"
 ROOT = Path(__file__).parents[2]
-
-FAST = RequestLimits(per_second=2000, burst=500, first_delay=0.02)
-"""Limits for a stub, which need not be spared."""
-
-QUICK = WatchTimes(poll=0.05, first_delay=0.02, longest_delay=0.2)
 
 
 @dataclass

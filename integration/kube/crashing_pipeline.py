@@ -10,8 +10,7 @@ import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from integration.kube.clusters import FAST, QUICK
-from integration.kube.stages import shell
+from integration.kube.shell_pods import FAST, QUICK, shell
 from pydatatask_core import Pipeline, ResourceManager, Resources, Session
 from pydatatask_exec import KubeTask, PodManager
 from pydatatask_storage import FileRepository, YamlMetadataFileRepository

@@ -9,29 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from integration.kube.clusters import TestedCluster
+from integration.kube.shell_pods import shell
 from pydatatask_core import Pipeline, ResourceManager, Resources, Session
 from pydatatask_exec import KubeTask, PodManager
 from pydatatask_storage import InProcessBlobRepository, InProcessMetadataRepository
 
-__all__ = ["SECOND", "Stage", "shell", "stage", "stub_stage", "until"]
-
-
-def shell(image: str, command: str, **spec: Any) -> str:
-    """The template of a pod that runs a shell command."""
-    life = {"metadata": {"annotations": {"stub/life": spec.pop("life")}}} if "life" in spec else {}
-    container = {
-        "name": "main",
-        "image": image,
-        "imagePullPolicy": spec.pop("pull", "IfNotPresent"),
-        "command": ["sh", "-c", command],
-        "resources": {"requests": {"cpu": spec.pop("cpu", "1m"), "memory": "1Mi"}},
-    }
-    containers = [container, *spec.pop("more", ())]
-    body = {"containers": containers, "terminationGracePeriodSeconds": 1, **spec}
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", **life, "spec": body})
+__all__ = ["SECOND", "Stage", "stage", "stub_stage", "until"]
 
 
 @dataclass

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typing_extensions import override
 
-from integration.kube.stages import SECOND, Stage, shell, until
+from integration.kube.shell_pods import shell
+from integration.kube.stages import SECOND, Stage, until
 from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.pod_status import End, scheduled, terminated
 from integration.kube.stub.statuses import Json

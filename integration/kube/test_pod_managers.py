@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from integration.kube.clusters import FAST, QUICK, TestedCluster
+from integration.kube.clusters import TestedCluster
+from integration.kube.shell_pods import FAST, QUICK
 from integration.kube.stages import Stage, until
 from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.faults import User

@@ -116,14 +116,14 @@ class StubCluster:
         configuration.api_key = {"BearerToken": f"Bearer {token}"}
         return configuration
 
-    def write_kubeconfig(self, path: Path, token: str = "admin") -> None:
-        """Write the file by which another process finds the cluster."""
+    def write_kubeconfig(self, path: Path, token: str = "admin", url: str | None = None) -> None:
+        """Write the file by which another process finds the cluster, or a proxy in front of it."""
         content = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "stub",
             "contexts": [{"name": "stub", "context": {"cluster": "stub", "user": "stub"}}],
-            "clusters": [{"name": "stub", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "stub", "cluster": {"server": url or self.url}}],
             "users": [{"name": "stub", "user": {"token": token}}],
         }
         path.write_text(json.dumps(content))

@@ -43,6 +43,11 @@ class Faults:
         """Answer the next requests of a kind by an error."""
         self._failures[kind] = _Failure(error, times)
 
+    def heal(self) -> None:
+        """Let nothing fail any more."""
+        self._failures.clear()
+        self.delays.clear()
+
     @contextmanager
     def request(self, kind: str, name: str) -> Iterator[None]:
         """Count a request for as long as it is under way."""
