@@ -8,11 +8,15 @@ import signal
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from exec_doubles import Records
 from process_doubles import Bench, number_of, process_exists, stranger, until, until_async
+from typing_extensions import override
 
 from pydatatask_core import Pipeline
+from pydatatask_core.errors import BrokenRecordError
 from pydatatask_exec import local_jobs
 from pydatatask_exec.launch_script import Claim
 from pydatatask_exec.local_processes import start_script
@@ -328,3 +332,24 @@ async def test_a_cancelled_run_lets_processes_run_on(bench: Bench) -> None:
     let_go(bench)
     await bench.run()
     assert_all_is_well(bench)
+
+
+class Broken(Records):
+    """Records of which one cannot be read."""
+
+    @override
+    async def info(self, job: str) -> Any:
+        if job == "broken":
+            raise BrokenRecordError("the record of job 'broken' is no valid YAML; mend it or delete it")
+        return await super().info(job)
+
+
+async def test_a_claim_that_cannot_be_read_is_told_of_and_holds_up_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path, "echo out", pids=Broken({"broken": "["}))
+    await bench.run()
+    assert bench.done.data["job"]["return_code"] == 0
+    assert "a claim is left out of account: the record of job 'broken' is no valid YAML" in caplog.text
+    async with bench.pipeline():
+        await bench.task.forget("pids", "broken")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_exec.job_findings import Finding, JobState
 from pydatatask_exec.process_claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.process_records import claim_record, read_claim_record
+from pydatatask_exec.process_records import claim_record, claim_recorded_in
 from pydatatask_exec.workspace import Workspace
 
 __all__ = ["ProcessAdoption"]
@@ -96,7 +96,8 @@ class ProcessAdoption:
         first = self._unstarted is None
         unstarted: set[str] = set()
         if unknown:
-            infos = {job: read_claim_record(await self._pids.info(job)) for job in unknown if job in recorded}
+            level = logging.WARNING if first else logging.DEBUG
+            infos = {job: await claim_recorded_in(self._pids, job, level) for job in unknown if job in recorded}
             findings = await self._workspace.look({job: infos.get(job, (None, None))[0] for job in unknown}, ())
             for job in self._claims.without(findings):  # again, as launches go on meanwhile
                 finding, (pid, start) = findings[job], infos.get(job, (None, None))

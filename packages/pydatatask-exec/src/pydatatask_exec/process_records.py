@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
+from pydatatask_core.metadata import MetadataRepository
 from pydatatask_exec.job_findings import Finding, JobState
 
-__all__ = ["claim_record", "completion_record", "read_claim_record"]
+__all__ = ["claim_record", "claim_recorded_in", "completion_record", "read_claim_record"]
+
+log = logging.getLogger("pydatatask.proc")
 
 _REASONS = {
     JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
@@ -37,6 +42,25 @@ def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
     if isinstance(start, datetime):
         start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
     return None if pid is None else str(pid), start if isinstance(start, datetime) else None
+
+
+async def claim_recorded_in(
+    pids: MetadataRepository, job: str, level: int = logging.WARNING
+) -> tuple[str | None, datetime | None]:
+    """Look up the record of a job that is claimed. One that is broken tells nothing, and is logged.
+
+    :param pids: The record of claims.
+    :param job: The job.
+    :param level: At which level to log.
+    :returns: As :func:`read_claim_record` does.
+    """
+    try:
+        return read_claim_record(await pids.info(job))
+    except BrokenRecordError as error:
+        log.log(level, "a claim is left out of account: %s", error)
+    except JobNotFoundError:
+        log.debug("the record of job %s of %s has just been deleted", job, pids.describe())
+    return None, None
 
 
 def completion_record(start_time: datetime, finding: Finding) -> dict[str, object]:
