@@ -99,8 +99,15 @@ class Launch:
         )
 
     def _exports(self) -> list[str]:
-        """Set those variables that the shell can."""
-        return [f"export {name}={quote(value)}" for name, value in self.environ.items() if _is_exportable(name)]
+        """Set the variables, if the shell can."""
+        if self._needs_env:
+            return []
+        return [f"export {name}={quote(value)}" for name, value in self.environ.items()]
+
+    @property
+    def _needs_env(self) -> bool:
+        """Whether env(1) has to set the variables: all of them, as it is not to be looked for in a ``PATH`` of theirs."""
+        return not all(map(_is_exportable, self.environ))
 
     def _command(self, closing: str) -> str:
         """Write the command.
@@ -108,8 +115,8 @@ class Launch:
         Where standard error is kept, it is for a subshell, so that what the shell says of its end is not in its output;
         without one, it takes a shell less time to start it.
         """
-        others = [quote(f"{name}={value}") for name, value in self.environ.items() if not _is_exportable(name)]
-        words = [*(["env", *others] if others else []), *map(quote, self.args)]
+        assignments = [quote(f"{name}={value}") for name, value in self.environ.items()]
+        words = [*(["env", "--", *assignments] if self._needs_env else []), *map(quote, self.args)]
         streams = f"<{quote(self.stdin or '/dev/null')} >{quote(self.stdout or '/dev/null')}"
         interleaved = self.stdout is not None and self.stderr == self.stdout
         command = f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}{closing}"

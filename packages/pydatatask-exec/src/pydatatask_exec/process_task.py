@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -267,5 +268,13 @@ class ProcessTask(Task):
 
 def _check_environ(task: str, environ: dict[str, str]) -> None:
     for name, value in environ.items():
-        if not name or "=" in name or "\0" in name + value:
+        if not name or "=" in name or "\0" in name + value or not _is_encodable(name + value):
             raise DefinitionError(f"task {task}: {name!r} cannot be set in the environment of a process")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
