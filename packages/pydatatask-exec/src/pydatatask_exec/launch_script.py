@@ -106,7 +106,7 @@ class Launch:
 
     @property
     def _needs_env(self) -> bool:
-        """Whether env(1) has to set the variables: all of them, as it is not to be looked for in a ``PATH`` of theirs."""
+        """Whether env(1) has to set the variables: all, as it must not be looked for in a ``PATH`` of theirs."""
         return not all(map(_is_exportable, self.environ))
 
     def _command(self, closing: str) -> str:
