@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pydatatask_core.errors import BrokenRecordError
 from pydatatask_storage import YamlMetadataFileRepository
+from pydatatask_storage.yaml_loading import safe_loader
 from pydatatask_storage.yaml_records import load_record
 
 MARKS = [
@@ -110,6 +112,28 @@ def test_aliases_of_aliases_are_shared_and_not_copied() -> None:
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
     record: Any = load_record("\n".join(lines), "the record")
     assert record["a59"][0] is record["a59"][1]
+
+
+def test_merges_of_merges_are_refused_before_they_fill_the_memory() -> None:
+    lines = ["a0: &a0 {x: 1, y: 2}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60))]
+    assert "copy more than 200,000 items" in complaint("\n".join(lines))
+    assert complaint("\n".join(lines[:15])) == ""
+
+
+def test_a_mapping_that_merges_itself_is_broken() -> None:
+    assert complaint("&a {<<: *a, x: 1}")
+
+
+@pytest.mark.parametrize("number", ["1" + ":1" * 2_000_000, "1" * 2_000_000, "0x" + "1" * 2_000_000])
+def test_an_endless_number_is_refused_at_once(number: str) -> None:
+    assert "is no valid YAML: it has a number of more than 4,300 digits" in complaint(f"a: {number}")
+
+
+def test_merges_and_numbers_in_base_60_mean_what_they_always_did() -> None:
+    text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: [{x: 4}, *a]}\nd: 1:30:00\n"
+    expected = {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 4, "y": 2}, "d": 5400}
+    assert load_record(text, "the record") == yaml.safe_load(text) == expected
+    assert yaml.load(text, Loader=safe_loader(fast=False)) == expected
 
 
 @pytest.mark.parametrize("text", ["&a [*a]", "&a {b: *a}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydatatask_cli.error_handler import CommandFailedError
 from pydatatask_core.errors import UsageError
+from pydatatask_storage.yaml_loading import safe_loader
 
 __all__ = ["parse_record", "record_text"]
 
@@ -37,7 +38,7 @@ def parse_record(text: bytes, name: str = "standard input") -> object:
     import yaml
 
     try:
-        record: object = yaml.safe_load(text)
+        record: object = yaml.load(text, Loader=safe_loader(fast=False))
     except yaml.MarkedYAMLError as error:
         raise UsageError(f"{name} is not valid YAML: {error.problem}{_place(error.problem_mark)}") from error
     except RecursionError:

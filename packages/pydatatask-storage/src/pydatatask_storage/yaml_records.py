@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import BrokenRecordError, RecordTypeError
 from pydatatask_storage.record_yaml import usual_text
+from pydatatask_storage.yaml_loading import safe_loader
 
 if TYPE_CHECKING:
-    from yaml import SafeDumper, SafeLoader
-    from yaml.cyaml import CSafeDumper, CSafeLoader
+    from yaml import SafeDumper
+    from yaml.cyaml import CSafeDumper
 
 __all__ = ["dump_record", "load_record"]
 
@@ -22,13 +23,6 @@ _WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, Recurs
 
 _DEEPEST = 1_000
 """How deep a record may be nested. The loader that is written in C ends the process where it has to go too deep."""
-
-
-@cache
-def _loader() -> type[SafeLoader | CSafeLoader]:
-    import yaml
-
-    return yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 @cache
@@ -50,7 +44,7 @@ def load_record(data: bytes | str, name: str) -> Any:
     try:
         if len(data) > _DEEPEST and _is_too_deep(data):
             raise RecursionError(f"it is nested more than {_DEEPEST:,} deep")
-        return yaml.load(data, Loader=_loader())
+        return yaml.load(data, Loader=safe_loader())
     except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         reason = " ".join(str(error).split())
         raise BrokenRecordError(f"{name} is no valid YAML: {reason}; mend it or delete it") from error
@@ -60,7 +54,7 @@ def _is_too_deep(data: bytes | str) -> bool:
     import yaml
 
     depth = 0
-    for event in yaml.parse(data, Loader=_loader()):
+    for event in yaml.parse(data, Loader=safe_loader()):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
@@ -87,7 +81,7 @@ def dump_record(record: Any, name: str) -> bytes:
         text = yaml.dump(record, Dumper=_dumper(), sort_keys=False, allow_unicode=True)
         data = text.encode("utf-8")
         if any(sign in text for sign in _DOUBTFUL):
-            yaml.load(data, Loader=_loader())
+            yaml.load(data, Loader=safe_loader())
     except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         raise RecordTypeError(
             f"{name} cannot be written as YAML: {_reason(error)}; records are made of mappings, lists, strings, "
