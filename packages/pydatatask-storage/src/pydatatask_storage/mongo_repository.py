@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -80,9 +80,8 @@ class MongoMetadataRepository(MetadataRepository):
         require_mongo()
         self._documents()
 
-    def _only_strings(self, documents: Iterable[dict[str, Any]]) -> list[str]:
+    def _only_strings(self, ids: Collection[Any]) -> list[str]:
         """Give the ids that can be jobs; what a document holds under a number, say, cannot be found by a string."""
-        ids = [document["_id"] for document in documents]
         jobs = [id for id in ids if isinstance(id, str)]
         if len(jobs) != len(ids):
             for id in ids:
@@ -94,7 +93,7 @@ class MongoMetadataRepository(MetadataRepository):
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
         with mongo_errors(self.describe()):
             async for document in self._find(_ID_ONLY):
-                for job in self._only_strings([document]):
+                for job in self._only_strings([document["_id"]]):
                     yield job
 
     @override
@@ -103,7 +102,7 @@ class MongoMetadataRepository(MetadataRepository):
             return await super().keys()
         with mongo_errors(self.describe()):
             documents = await self._find(_ID_ONLY).to_list(None)
-        return self.filter_keys(self._only_strings(documents))
+        return self.filter_keys(self._only_strings([document["_id"] for document in documents]))
 
     @override
     async def contains(self, item: str) -> bool:
@@ -150,8 +149,11 @@ class MongoMetadataRepository(MetadataRepository):
             return await super().info_all()
         with mongo_errors(self.describe()):
             documents = await self._find().to_list(None)
-        jobs = self.filter_keys(self._only_strings(documents))
-        records = ((document.pop("_id"), document) for document in documents)
+        ids = [document.pop("_id") for document in documents]
+        jobs = self.filter_keys(self._only_strings(ids))
+        records = zip(ids, documents, strict=True)
+        if len(jobs) == len(ids):
+            return dict(records)
         return {job: record for job, record in records if isinstance(job, str) and job in jobs}
 
     @override
