@@ -12,8 +12,9 @@ from exec_doubles import Records, links
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pydatatask_core import ResourceManager, Resources
 from pydatatask_core.errors import ManifestError, TemplateError
-from pydatatask_exec import Template
+from pydatatask_exec import KubeTask, PodManager, Template
 from pydatatask_exec.pod_manifest import check_manifest, job_manifest, parse_manifest
 from pydatatask_exec.pod_names import PodIdentity
 
@@ -171,3 +172,22 @@ def test_a_manifest_is_taken_or_is_an_error_of_its_own(manifest: dict[str, Any])
 def test_a_rendered_manifest_is_a_mapping_or_an_error_of_its_own(text: str) -> None:
     with contextlib.suppress(ManifestError):
         assert isinstance(parse_manifest(text), dict)
+
+
+def no_manager() -> PodManager:
+    raise AssertionError("a cluster was asked for")
+
+
+@pytest.mark.fuzz
+@given(manifests() | st.dictionaries(KEYS, VALUES) | VALUES)
+def test_what_is_wrong_with_a_manifest_names_task_and_job(manifest: object) -> None:
+    quota = ResourceManager(Resources.parse(1, 1))
+    task = KubeTask("work", no_manager, quota, "{{ manifest|toyaml }}", None, None, env={"manifest": manifest})
+    try:
+        _, request = asyncio.run(task.manifest("j"))
+    except (ManifestError, TemplateError) as error:
+        complaint = str(error)
+    else:
+        complaint = ""
+        assert request.launches == 1
+    assert complaint == "" or complaint.startswith("task work, job j: ")

@@ -13,8 +13,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.errors import InvalidJobIdError
-from pydatatask_storage import DirectoryRepository, FileRepository, YamlMetadataFileRepository
+from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.repository import Repository
+from pydatatask_storage import (
+    AggregateAndRepository,
+    AggregateOrRepository,
+    BlockingRepository,
+    DirectoryRepository,
+    FileRepository,
+    InProcessBlobRepository,
+    InProcessMetadataRepository,
+    RelatedItemRepository,
+    YamlMetadataFileRepository,
+)
 
 PIECES = [
     "..",
@@ -155,3 +168,46 @@ async def use(store: Any, job: str) -> None:
     if store.admits(job):
         await store.delete(job)  # so that the next example begins with an empty store
     assert [found async for found in store] == []
+
+
+class Wide(InProcessMetadataRepository):
+    CHARSET = InProcessMetadataRepository.CHARSET + "-._ é"
+
+
+def others() -> list[Repository]:
+    """Make stores that are no files, and what is made of stores, with a job in each."""
+    records, wide, blobs = InProcessMetadataRepository({"a": 1}), Wide({"a": 1}), InProcessBlobRepository({"a": b"1"})
+    return [
+        *(records, wide, blobs),
+        records.map(lambda info: info, allow_deletes=True),
+        AggregateAndRepository(x=wide, y=blobs),
+        AggregateOrRepository(x=wide, y=blobs),
+        BlockingRepository(wide, blobs),
+        RelatedItemRepository(blobs, InProcessMetadataRepository({"a": "a"}), allow_deletes=True),
+    ]
+
+
+@pytest.mark.fuzz
+@pytest.mark.requirement("ids.write-invalid", "ids.contains-invalid", "ids.delete-invalid", "ids.read-invalid")
+@given(job=IDS)
+def test_what_is_no_id_is_refused_by_every_other_store(job: str) -> None:
+    asyncio.run(try_all(others(), job))
+
+
+async def try_all(stores: list[Repository], job: str) -> None:
+    for store in stores:
+        if store.admits(job):
+            continue
+        before = await store.keys()
+        assert not await store.contains(job)
+        await store.delete(job)
+        with pytest.raises((InvalidJobIdError, LookupError)):
+            await store.info(job)
+        if isinstance(store, BlobRepository):
+            for mode in ("r", "rb", "w", "wb"):
+                with pytest.raises((InvalidJobIdError, LookupError)):
+                    await store.open(job, mode)
+        if isinstance(store, MetadataRepository):
+            with pytest.raises((InvalidJobIdError, LookupError)):
+                await store.dump(job, 1)
+        assert await store.keys() == before
