@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from integration.kube.stages import SECOND, Stage, until
 from integration.kube.stub.cluster import StubCluster
@@ -17,6 +18,7 @@ from integration.kube.stub.store import stamp
 from pydatatask_core import Pipeline
 from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask
+from pydatatask_storage import InProcessMetadataRepository
 
 JOBS = [f"j{number}" for number in range(30)]
 
@@ -201,6 +203,66 @@ async def test_a_pod_deleted_before_the_watch_has_told_of_it(stub_stage: Stage, 
         for namespace, name in list(stub.store.pods):
             await stub.writer.delete(namespace, name, {}, {"gracePeriodSeconds": "0"})
         await until(lambda: not_live(task))
+
+
+class Refusing(InProcessMetadataRepository):
+    """Counts what is to be recorded, and refuses it if it is told to."""
+
+    refuses = False
+    asked = 0
+
+    @override
+    async def dump(self, job: str, data: Any) -> None:
+        self.asked += 1
+        if self.refuses:
+            raise OSError("not now")
+        await super().dump(job, data)
+
+
+@pytest.mark.requirement("pod.vanished")
+async def test_a_pod_deleted_between_its_log_and_its_record_is_launched_again(
+    stub_stage: Stage, stub: StubCluster
+) -> None:
+    """Its log alone would keep the job from being launched again, and from being complete."""
+    stub_stage.done = done = Refusing({})
+    done.refuses = True
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+
+    async def disturb() -> None:
+        await until(lambda: stub_stage.logs.data)
+        for namespace, name in list(stub.store.pods):
+            await stub.writer.delete(namespace, name, {}, {"gracePeriodSeconds": "0"})
+        done.refuses = False
+
+    await run_with(pipeline, disturb)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    assert stub_stage.logs.data["j"].startswith(b"log of ")
+    assert stub.faults.counts["create"] == 2
+
+
+@pytest.mark.requirement("pod.vanished")
+async def test_a_pod_deleted_before_its_log_was_read_is_launched_again(stub_stage: Stage, stub: StubCluster) -> None:
+    stub_stage.done = done = Refusing({})
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    async with pipeline:
+        await pipeline.update_only_launch()
+        await until(lambda: phases(stub) == ["Succeeded"])
+        stub.faults.delays["log"] = 0.3
+        updating = asyncio.create_task(updated_until_logs_are_asked_for(pipeline, stub))
+        await until(lambda: stub.faults.counts["log"])
+        for namespace, name in list(stub.store.pods):
+            await stub.writer.delete(namespace, name, {}, {"gracePeriodSeconds": "0"})
+        await updating
+        assert (done.asked, stub_stage.logs.data) == (0, {})
+        stub.faults.delays.clear()
+        await pipeline.run(timeout=60)
+    assert stub_stage.logs.data["j"].startswith(b"log of ")
+    assert stub.faults.counts["create"] == 2
+
+
+async def updated_until_logs_are_asked_for(pipeline: Pipeline, stub: StubCluster) -> None:
+    while not stub.faults.counts["log"]:
+        await pipeline.update_only_update()
 
 
 async def not_live(task: KubeTask) -> bool:

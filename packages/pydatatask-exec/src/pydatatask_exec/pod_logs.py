@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 
-from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
+from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError, PydatataskError
 from pydatatask_exec.pod_api import PodApi
 from pydatatask_exec.pod_containers import Container
-from pydatatask_exec.pod_state import PodState
+from pydatatask_exec.pod_state import PodState, pod_state
 
-__all__ = ["is_temporary", "pod_log", "pod_log_with_notes"]
+__all__ = ["PodGoneError", "is_temporary", "pod_log", "pod_log_with_notes"]
 
 log = logging.getLogger("pydatatask.pod")
 
 _BLOCK = 65536
 _LATER = frozenset({401, 408, 429, 502, 503, 504})
+
+
+class PodGoneError(PydatataskError):
+    """A pod was deleted by somebody else before its log had been read."""
 
 
 def is_temporary(error: ClusterError) -> bool:
@@ -46,12 +50,15 @@ async def pod_log_with_notes(api: PodApi, pod: PodState, patient: bool = True) -
     :param pod: The pod.
     :param patient: Whether to raise an error that may be gone a while later, rather than note it.
     :raises ClusterError: The cluster failed, or cannot be reached, for the time being.
+    :raises PodGoneError: There is no such pod any more.
     """
     async for container, block in _blocks(api, pod):
         if isinstance(block, bytes):
             yield block
         elif patient and is_temporary(block):
             raise block
+        elif block.status == 404 and await _is_gone(api, pod):
+            raise PodGoneError(f"pod {pod.name} is gone, and its log with it") from block
         else:
             level = logging.ERROR if isinstance(block, ClusterAccessError) else logging.WARNING
             log.log(level, "task %s, job %s: its log is not kept whole: %s", pod.identity.task, pod.job, block)
@@ -59,6 +66,13 @@ async def pod_log_with_notes(api: PodApi, pod: PodState, patient: bool = True) -
     for container in pod.containers:
         if not _may_have_log(pod, container):
             yield _note(f"container {container.name} never ran{f': {pod.remark}' if pod.remark else ''}")
+
+
+async def _is_gone(api: PodApi, pod: PodState) -> bool:
+    """Tell whether a log was not found as its pod was not; there are nodes that know of no logs."""
+    there = await api.get(pod.name)
+    found = None if there is None else pod_state(there)
+    return found is None or found.uid != pod.uid
 
 
 def _note(text: str) -> bytes:

@@ -14,6 +14,10 @@ after the record is written            a finished pod: writes the same record ag
 after the deletion                     a pod that is being deleted, which is live and no completed job
 once the pod is gone                   the log and the record
 =====================================  =================================================================
+
+Where somebody else deletes the pod in between, its job has not come to its end: :mod:`pydatatask_exec.pod_upkeep` has
+it launched again, without what has been kept of its log. Only if no pipeline is there to see that, a log is left
+without a record.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from typing import Any
 
 from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.metadata import MetadataRepository
-from pydatatask_exec.pod_logs import pod_log_with_notes
+from pydatatask_exec.pod_logs import PodGoneError, pod_log_with_notes
 from pydatatask_exec.pod_manager import PodManager
 from pydatatask_exec.pod_state import Phase, PodState
 
@@ -157,10 +161,11 @@ class PodReaper:
         pod = ending.pod
         try:
             await self._end(ending, podman, metadata)
+        except PodGoneError as error:
+            self._note_trouble(pod)
+            log.debug("task %s, job %s: %s; the cluster will say so", pod.identity.task, pod.job, error)
         except Exception as error:
-            trouble = self._troubles.setdefault(pod.uid, _Trouble(time.monotonic()))
-            trouble.retry_at = time.monotonic() + min(_FIRST_DELAY * 2 ** min(trouble.times, 20), _LONGEST_DELAY)
-            trouble.times += 1
+            trouble = self._note_trouble(pod)
             log.error(
                 "task %s, job %s: its pod is over, but that could not be recorded; trying again: %s: %s",
                 pod.identity.task,
@@ -169,6 +174,12 @@ class PodReaper:
                 error,
                 exc_info=error if trouble.times == 1 else None,
             )
+
+    def _note_trouble(self, pod: PodState) -> _Trouble:
+        trouble = self._troubles.setdefault(pod.uid, _Trouble(time.monotonic()))
+        trouble.retry_at = time.monotonic() + min(_FIRST_DELAY * 2 ** min(trouble.times, 20), _LONGEST_DELAY)
+        trouble.times += 1
+        return trouble
 
     async def _end(self, ending: Ending, podman: PodManager, metadata: bool) -> None:
         pod = ending.pod

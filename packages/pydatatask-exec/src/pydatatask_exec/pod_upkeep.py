@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -98,7 +99,7 @@ class PodUpkeep:
         self._events = PodEvents()
         self._turn = asyncio.Lock()
         self._timed_out: dict[str, PodState] = {}
-        self._gone: list[PodState] = []
+        self._gone: deque[PodState] = deque()
         self._recent = RecentJobs()
         self._warned_of: dict[str, str] = {}
 
@@ -152,23 +153,28 @@ class PodUpkeep:
         return len(pods) > 0 or had_gone
 
     async def _settle_gone(self) -> bool:
-        """Tell of pods that are gone, and warn of those that somebody else has deleted."""
-        gone, self._gone = self._gone, []
-        for pod in gone:
+        """Tell of pods that are gone, and see to the jobs of those that somebody else has deleted."""
+        had_gone = bool(self._gone)
+        while self._gone:
+            pod = self._gone[0]
             if not self.reaper.has_ended(pod) and pod.uid not in self._timed_out:
                 await self._vanished(pod)
+            self._gone.popleft()  # not before: if a store has failed, it is asked again
             self.reaper.forget(pod.uid)
             self._warned_of.pop(pod.uid, None)
             self._events.forget(pod.uid)
             self._timed_out.pop(pod.uid, None)
             self._task.changed(self._task.live, pod.job)
-        return bool(gone)
+        return had_gone
 
     async def _vanished(self, pod: PodState) -> None:
-        records: list[Repository] = [repo for repo in (self._task.done, self._task.logs) if repo is not None]
-        for repository in records[:1]:
-            if await repository.contains(pod.job):
-                return  # another pipeline has brought it to its end
+        """Have the job launched again, unless another pipeline has brought it to its end."""
+        logs, done = self._task.logs, self._task.done
+        record: Repository | None = done if done is not None else logs
+        if record is not None and await record.contains(pod.job):
+            return
+        if logs is not None and self._task.metadata:
+            await logs.delete(pod.job)  # it may have been kept already, and would be taken for a completion
         log.warning(
             "task %s, job %s: its pod %s was deleted by somebody else%s; the job will be launched again",
             self._task.name,
