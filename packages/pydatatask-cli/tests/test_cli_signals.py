@@ -85,6 +85,32 @@ BLOCKING = (
 """
 )
 
+FORKING = (
+    CHATTY
+    + """
+    import os
+    import signal
+
+    async def body(job):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(writer, b"ready, as Python forgets a signal that came before")
+                time.sleep(10)
+            except KeyboardInterrupt:
+                os._exit(3)
+            os._exit(4)
+        await asyncio.to_thread(os.read, reader, 1)
+        os.kill(child, signal.Signals[job])
+        print(job, (await asyncio.to_thread(os.waitpid, child, 0))[1], flush=True)
+
+    task = Step("t", InProcessMetadataRepository(), body)
+    task.link("input", InProcessMetadataRepository({"SIGINT": 1, "SIGTERM": 2}), is_input=True)
+    pipeline = Pipeline([task], session)
+"""
+)
+
 
 @contextmanager
 def running(script: Path, *arguments: str) -> Generator[subprocess.Popen[str], None, None]:
@@ -213,3 +239,10 @@ def test_a_failure_while_being_interrupted_is_told_and_changes_nothing(tmp_path:
         process.send_signal(signal.SIGINT)
         assert any("cannot close" in line for line in rest_of(process))
         assert process.wait(20) == 130
+
+
+def test_a_forked_child_takes_signals_as_if_nothing_were_guarded(tmp_path: Path) -> None:
+    with running(write_script(tmp_path, FORKING), "run") as process:
+        lines = rest_of(process)
+        assert {f"SIGINT {3 << 8}", f"SIGTERM {signal.SIGTERM:d}"} <= set(lines), lines
+        assert process.wait(20) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -84,6 +85,12 @@ async def note_or_die(job: str, log: FileRecords) -> None:
         await asyncio.to_thread(_note, "dies", job, log)
         os.kill(os.getpid(), signal.SIGKILL)
     await asyncio.to_thread(_note, "ends", job, log)
+
+
+def ignore_termination(begun: Path) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    begun.touch()
+    time.sleep(60)
 
 
 class Unpicklable(Exception):

@@ -19,7 +19,7 @@ from typing_extensions import override
 from pydatatask_core import MetadataRepository, Pipeline, Session
 from pydatatask_core.errors import DefinitionError, FunctionBindingError, MissingFunctionError, NotPicklableError
 from pydatatask_exec.executor_calls import FunctionCall
-from pydatatask_exec.executor_hands import hands_of
+from pydatatask_exec.executor_hands import ProcessHands, hands_of
 from pydatatask_exec.executor_live import ExecutorLiveRepo
 from pydatatask_exec.executor_task import ExecutorTask
 
@@ -497,6 +497,31 @@ async def test_the_pool_that_replaces_a_broken_one_is_like_it_and_is_shut_down(t
         assert hands.executor is executor
         with pytest.raises(RuntimeError, match="after shutdown"):
             replacement.submit(os.getpid)
+
+
+@pytest.mark.requirement("executor.worker-dies")
+@pytest.mark.parametrize("which", ["given", "replacement"])
+async def test_a_worker_of_a_broken_pool_that_does_not_end_is_killed(
+    processes: ProcessPoolExecutor, tmp_path: Path, which: str
+) -> None:
+    async def break_pool() -> None:
+        hands.executor.submit(executor_functions.ignore_termination, tmp_path / which)
+        await until((tmp_path / which).exists)
+        with pytest.raises(BrokenExecutor):
+            await asyncio.wrap_future(hands.executor.submit(os._exit, 3))
+
+    hands = ProcessHands(processes, None)
+    hands.kill_grace = 0.5
+    async with asyncio.timeout(30):
+        if which == "replacement":
+            await asyncio.to_thread(hands.renew)
+            await break_pool()
+            await asyncio.to_thread(hands.close)
+        else:
+            await break_pool()
+            await asyncio.to_thread(hands.renew)
+    assert hands.executor is not processes if which == "given" else hands.executor is processes
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.requirement("executor.back-pressure")

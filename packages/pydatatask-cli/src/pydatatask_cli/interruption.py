@@ -72,6 +72,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._process = os.getpid()
         self._before: dict[signal.Signals, Any] = {}
         self._cancel: Callable[[], object] | None = None
 
@@ -106,6 +107,10 @@ class Interruption:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal. Nothing is logged here, as the signal may have come while something is being logged."""
+        if os.getpid() != self._process:  # this is a copy of it, in a worker that was forked: there, nothing is guarded
+            signal.signal(number, self._before[signal.Signals(number)])
+            signal.raise_signal(number)
+            return
         if self.received is not None:
             _end_at_once(number)
         self.received = signal.Signals(number)
@@ -114,7 +119,21 @@ class Interruption:
 
 
 def _end_at_once(number: int) -> NoReturn:
-    """End the process without clean-up, but leave a terminal with its cursor, which a display of progress hides."""
-    if sys.stdout is not None and not sys.stdout.closed and sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), _SHOW_CURSOR)
-    os._exit(signal_status(number))
+    """End the process without clean-up, but with its workers, which would wait for its word for ever.
+
+    A terminal gets back its cursor, which a display of progress hides.
+    """
+    try:
+        _kill_workers()
+        if sys.stdout is not None and not sys.stdout.closed and sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), _SHOW_CURSOR)
+    finally:
+        os._exit(signal_status(number))
+
+
+def _kill_workers() -> None:
+    if "multiprocessing.process" in sys.modules:  # otherwise there are none, and it would take long to import
+        from multiprocessing.process import active_children
+
+        for worker in active_children():
+            worker.kill()

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from pydatatask_exec.executor_calls import Ending, FunctionCall
+from pydatatask_exec.executor_interrupts import new_workers_undisturbed, run_undisturbed
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
 
-__all__ = ["ExecutorHands", "hands_of"]
+__all__ = ["ExecutorHands", "ProcessHands", "hands_of"]
 
 _MANY = 1000
 """How many jobs are handed over at a time to an executor of which no more is known: a cluster, say."""
 
+_KILL_GRACE_SECONDS = 10.0
+"""For how many seconds the workers of a broken pool, all of which it sends SIGTERM, are given time before SIGKILL."""
 
 _SHUTTING_DOWN = threading.Lock()
 """Tasks that share a pool may find it broken at the same time, and no two threads may shut it down at once."""
@@ -82,18 +87,39 @@ class ProcessHands(ExecutorHands):
     def __init__(self, executor: Executor, capacity: int | None) -> None:
         super().__init__(executor, capacity)
         self._given = executor
+        self.kill_grace = _KILL_GRACE_SECONDS
+
+    @override
+    def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Ending]:
+        with new_workers_undisturbed():
+            return self.executor.submit(run_undisturbed, call, job, attempt)
 
     @override
     def renew(self) -> None:
         with _SHUTTING_DOWN:
-            self.executor.shutdown()  # it takes no jobs any more; this waits for its processes
+            self._shut_down_broken(self.executor)
         self.executor = self._another()
 
     @override
     def close(self) -> None:
         replacement, self.executor = self.executor, self._given
-        if replacement is not self._given:
+        if replacement is self._given:
+            return
+        if getattr(replacement, "_broken", False):
+            self._shut_down_broken(replacement)
+        else:
             replacement.shutdown()
+
+    def _shut_down_broken(self, executor: Executor) -> None:
+        """Wait for the workers of a pool, which it has told to end; those that do not are killed after a grace."""
+        workers: Mapping[int, BaseProcess] = getattr(executor, "_processes", None) or {}
+        killing = threading.Timer(self.kill_grace, _kill, [list(workers.values())])
+        killing.daemon = True
+        killing.start()
+        try:
+            executor.shutdown()
+        finally:
+            killing.cancel()
 
     def _another(self) -> ProcessPoolExecutor:
         """Make a pool like the one that was given."""
@@ -106,6 +132,11 @@ class ProcessHands(ExecutorHands):
             initargs=getattr(self._given, "_initargs", ()),
             max_tasks_per_child=getattr(self._given, "_max_tasks_per_child", None),
         )
+
+
+def _kill(workers: Sequence[BaseProcess]) -> None:
+    for worker in workers:
+        worker.kill()  # which does nothing to one that has ended
 
 
 class ClusterHands(ExecutorHands):
