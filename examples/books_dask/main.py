@@ -1,0 +1,69 @@
+"""Count what is in some books, on the workers of a Dask cluster; everything is a file, which all of them see.
+
+Where the cluster is, is told by the environment: DASK_SCHEDULER, `tcp://HOST:8786` say. If it is not, one is started
+on this machine, and ended with the command::
+
+    python main.py run
+    python main.py status
+    python main.py cat summary.reports jonah
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pydatatask
+
+HERE = Path(__file__).resolve().parent
+BUILD = Path(os.environ.get("BOOKS_BUILD", HERE / "build"))
+
+books_repo = pydatatask.FileRepository(HERE.parent / "books" / "texts", ".txt")
+done_repo = pydatatask.YamlMetadataFileRepository(BUILD / "done")
+reports_repo = pydatatask.FileRepository(BUILD / "reports", ".txt")
+
+
+@contextmanager
+def cluster() -> Iterator[Executor]:
+    """Connect to a cluster; one that has to be started for that ends with the block."""
+    from dask.distributed import Client, LocalCluster
+
+    with ExitStack() as stack:
+        place = os.environ.get("DASK_SCHEDULER")
+        if place is None:
+            own = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+            place = stack.enter_context(own).scheduler_address
+        yield stack.enter_context(Client(place)).get_executor()
+
+
+async def summarize(job: str, books: pydatatask.FileRepository, reports: pydatatask.FileRepository) -> None:
+    """Count what is in one book. A worker gets this function by value, as it is in no module that can be imported."""
+    async with await books.open(job, "r") as fp:
+        data = await fp.read()
+    lines = data.splitlines()
+    paragraphs = sum(line.strip() == "" for line in lines)
+    words = sum(len(line.split()) for line in lines)
+    chars = sum(map(len, lines))
+    async with await reports.open(job, "w") as fp:
+        await fp.write(
+            f'The book "{job}" has {paragraphs} paragraphs, {len(lines)} lines, {words} words, and {chars} characters '
+            f"(counted by process {os.getpid()}).\n"
+        )
+
+
+def books_pipeline(executor: Executor) -> pydatatask.Pipeline:
+    """Make the pipeline; what links give to the function is sent to the workers as well, so it has to be files."""
+    summary = pydatatask.ExecutorTask("summary", executor, done_repo, func=summarize)
+    summary.link("books", books_repo, is_input=True)
+    summary.link("reports", reports_repo, is_output=True)
+    return pydatatask.Pipeline([summary], pydatatask.Session())
+
+
+if __name__ == "__main__":
+    needs_workers = sys.argv[1:2] in (["run"], ["update"], ["launch"])  # the others only look at files
+    with cluster() if needs_workers else ThreadPoolExecutor() as workers:
+        pydatatask.main(books_pipeline(workers))
