@@ -65,7 +65,10 @@ async def difference(lookup: KeyLookup, jobs: AbstractSet[str], without: Iterabl
     for repository in without:
         if not jobs:
             break
-        jobs = jobs - await lookup.members(repository, jobs)
+        if answers_by_contains(type(repository)):
+            jobs = jobs - await repository.contained(jobs)
+        else:  # all at once: what is to be taken off need not be cut down to the jobs before
+            jobs = jobs - await lookup.keys(repository)
     return jobs
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from pydatatask_storage.extension import Extension
@@ -46,23 +46,43 @@ def list_directory(
     :param is_member: Tells of the path of any other entry whether it is a member all the same.
     :raises OSError: The directory cannot be listed.
     """
-    jobs: list[str] = []
     others: list[tuple[str, os.DirEntry[str]]] = []
-    text, cut = extension.text, -len(extension.text) or None
-    wary = extension.may_end_staged_names
+
+    def is_one(job: str, entry: os.DirEntry[str]) -> bool:
+        if is_plain(entry, follow_symlinks=False):
+            return True
+        others.append((job, entry))
+        return False
+
     with os.scandir(directory) as entries:
-        for entry in entries:
-            name = entry.name
-            job = name[:cut] if name.endswith(text) else extension.job_of(name)
-            if job is None or (wary and is_staged_name(name)):
-                continue
-            if is_plain(entry, follow_symlinks=False):
-                jobs.append(job)
-            else:
-                others.append((job, entry))
+        if extension.case_insensitive:
+            named = ((extension.job_of(entry.name), entry) for entry in entries if not is_staged_name(entry.name))
+            jobs = [job for job, entry in named if job is not None and is_one(job, entry)]
+        else:
+            jobs = _exactly_named(entries, extension.text, is_plain, is_one)
     jobs += [job for job, entry in others if _answer(is_member, entry.path)]
     has_links = any(entry.is_symlink() for _, entry in others)
     return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links)
+
+
+def _exactly_named(
+    entries: Iterable[os.DirEntry[str]],
+    text: str,
+    is_plain: PlainTest,
+    is_one: Callable[[str, os.DirEntry[str]], bool],
+) -> list[str]:
+    """List the jobs whose files end with exactly this text.
+
+    A comprehension that calls nothing of ours for a plain file takes three quarters of the time of a loop.
+    """
+    cut = -len(text) or None
+    return [
+        name[:cut]
+        for entry in entries
+        if (name := entry.name).endswith(text)
+        and (name[0] != "." or not is_staged_name(name))
+        and (is_plain(entry, follow_symlinks=False) or is_one(name[:cut], entry))
+    ]
 
 
 def _answer(is_member: Callable[[str], bool], path: str) -> bool:

@@ -28,8 +28,6 @@ class Extension:
             raise DefinitionError(f"{text!r} cannot be the extension of files: it must have no slash and no NUL")
         self.text = text
         self.case_insensitive = case_insensitive
-        self.may_end_staged_names = text.lower().endswith(".tmp") or ".tmp".endswith(text.lower())
-        """Whether a staged file may look like one with this extension."""
         self._spellings = _spellings(text) if case_insensitive else [text]
 
     @override
