@@ -243,8 +243,8 @@ class Task(ABC):
     async def finish(self) -> None:
         """Let go of what :meth:`prepare` and launches have taken up: called at every closing of the pipeline.
 
-        That is before its session is closed, and at the same time for all tasks. What runs in this process and cannot be
-        stopped is waited for.
+        That is before its session is closed, and for all tasks at the same time. What runs in this process and cannot
+        be stopped is waited for.
         """
 
     @abstractmethod
