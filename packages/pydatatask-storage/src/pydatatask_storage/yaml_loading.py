@@ -1,7 +1,8 @@
 """YAML's safe loaders, with limits: what a few lines of YAML can grow to, and how long they can take, is bounded.
 
-An alias costs nothing, as it stands for the very object. But a merge (``<<: [*a, *a]``) copies what it merges, so that
-merges of merges double with each line; and a number in base 60 (``1:30:00``) takes time in the square of its length.
+An alias stands for the very object, which costs nothing before somebody writes it out: then aliases of aliases double
+with each line. Those that are merged (``<<: [*a, *a]``) are written out at once. And a number in base 60 (``1:30:00``)
+takes time in the square of its length.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["safe_loader"]
 
-_MERGE = "tag:yaml.org,2002:merge"
 _WHOLE_NUMBER = "tag:yaml.org,2002:int"
-_MOST_MERGED = 200_000
-"""How many items all merges of a document may copy."""
+_MOST_REPEATED = 1_000_000
+"""How many items all aliases of a document may stand for."""
 _LONGEST_NUMBER = 4_300
 """How many characters a whole number may have: what Python itself allows, which it does not where there are colons."""
 
@@ -38,23 +38,12 @@ def safe_loader(fast: bool = True) -> type[SafeLoader | CSafeLoader]:
     class Limits(yaml.constructor.SafeConstructor):
         """What is limited in either loader."""
 
-        merged = 0
-
         @override
-        def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            for key, value in node.value:
-                if key.tag == _MERGE:
-                    for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                        self._count(part)
-            super().flatten_mapping(node)
-
-        def _count(self, part: yaml.Node) -> None:
-            if not isinstance(part, yaml.MappingNode):
-                return  # which the library refuses
-            self.flatten_mapping(part)
-            self.merged += len(part.value)
-            if self.merged > _MOST_MERGED:
-                raise ValueError(f"its merges (<<) copy more than {_MOST_MERGED:,} items")
+        def construct_document(self, node: yaml.Node) -> object:
+            if _repeated(node) > _MOST_REPEATED:
+                raise ValueError(f"its aliases repeat more than {_MOST_REPEATED:,} items")
+            document: object = super().construct_document(node)
+            return document
 
     class Careful(Limits, yaml.SafeLoader):
         """The loader that is written in Python."""
@@ -75,3 +64,33 @@ def _whole_number(loader: SafeLoader | CSafeLoader, node: yaml.ScalarNode) -> in
     if len(node.value) > _LONGEST_NUMBER:
         raise ValueError(f"it has a number of more than {_LONGEST_NUMBER:,} digits")
     return loader.construct_yaml_int(node)
+
+
+def _repeated(root: yaml.Node) -> int:
+    """Count the items that a document has by way of aliases only; what contains itself counts once."""
+    sizes: dict[int, int] = {}
+    written = 0
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        parts = _parts(node)
+        inner = [part for part in parts if not isinstance(part.value, str)]
+        if sizes.get(id(node)):
+            waiting.pop()
+        elif inner and id(node) not in sizes:
+            sizes[id(node)] = 0
+            waiting.extend(part for part in inner if id(part) not in sizes)
+        else:
+            waiting.pop()
+            own = 1 + len(parts) - len(inner)
+            written += own
+            size = own + sum(sizes[id(part)] for part in inner)
+            sizes[id(node)] = min(size, written + 2 * _MOST_REPEATED)  # or numbers grow as the document would
+    return sizes[id(root)] - written
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    """Give the items of a sequence, or the keys and values of a mapping."""
+    if isinstance(node.value, str):
+        return []
+    return [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
