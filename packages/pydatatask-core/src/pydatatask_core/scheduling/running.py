@@ -79,10 +79,13 @@ class Run(DispatchObserver):
         self._woken = asyncio.Event()
         self._look_hinted = False
         self._happened = 0
-        self._seen = self._updated = _INCOMPLETE
+        self._updated = _INCOMPLETE
+        self._looked: dict[Task, int] = {}
+        self._seen: dict[Task, int] = {}
         self._active_at_look = self._active_at_update = _INCOMPLETE
         self._updates = Pace(*options.poll_seconds)
         self._looks = Pace(*options.poll_seconds, courtesy=_courtesy(rounds.tasks))
+        self._ready: dict[Task, AbstractSet[str]] = {}
         self._first_look: dict[Task, AbstractSet[str]] = {}
         self._launched: dict[Task, set[str]] = {}
 
@@ -152,12 +155,12 @@ class Run(DispatchObserver):
             if time.monotonic() >= self._next_look():
                 if self._updated != self._activity:
                     await self._update()  # what has been launched since the last update is live now, or done
-                ready = await self._look_around()
-                if self._at_rest() and self._has_seen_all() and not self._options.forever:
-                    wanted = {Subject("launch", task.name, job) for task, jobs in ready.items() for job in jobs}
-                    hopeless = self._troubles.hopeless(wanted)
-                    if hopeless or not (wanted or self._troubles):
-                        return hopeless
+                await self._look_around()
+            if self._at_rest() and self._has_seen_all() and not self._options.forever:
+                wanted = {Subject("launch", task.name, job) for task, jobs in self._ready.items() for job in jobs}
+                hopeless = self._troubles.hopeless(wanted)
+                if hopeless or not (wanted or self._troubles):
+                    return hopeless
             self._woken.clear()
             await _wait(self._woken, min(self._next_update(), self._next_look()) - time.monotonic())
 
@@ -174,8 +177,9 @@ class Run(DispatchObserver):
         return self._dispatcher.idle and self._tester.idle and self._updater.idle and self._looker.idle
 
     def _has_seen_all(self) -> bool:
-        """Tell whether nothing has happened since the last update and look began: a launch during them may be live."""
-        return self._updated == self._seen == self._activity
+        """Tell whether nothing has happened since the last update and looks began: a launch during them may be live."""
+        activity = self._activity
+        return self._updated == activity and all(self._seen.get(task) == activity for task in self._to_look_at())
 
     def _next_look(self) -> float:
         at_rest = self._at_rest() and not self._has_seen_all()
@@ -208,7 +212,7 @@ class Run(DispatchObserver):
             self._happened += 1
         return live
 
-    async def _look_around(self) -> dict[Task, AbstractSet[str]]:
+    async def _look_around(self) -> None:
         """Find out what is ready and let it be launched; what hints have found meanwhile is launched as well."""
         now = time.monotonic()
         self._looks.begin(now, self._activity != self._active_at_look)
@@ -225,26 +229,38 @@ class Run(DispatchObserver):
         begun = time.monotonic()
         self._dispatcher.submit(self._due(ready))
         self._look_rests.lengthen(sights, time.monotonic() - begun)
-        return {task: jobs for task, jobs in ready.items() if jobs}
+        self._ready |= ready
+
+    def _to_look_at(self) -> list[Task]:
+        """Give the tasks to look at; those whose trouble rests are in the way of an end by that."""
+        enabled = [task for task in self._rounds.tasks if not task.disabled]
+        return [task for task in enabled if self._troubles.is_due(Subject("ready", task.name))]
 
     async def _look(self, now: float) -> dict[Task, Sight]:
         self._rounds.listing.begin_round()
-        enabled = [task for task in self._rounds.tasks if not task.disabled]
-        due = [task for task in enabled if self._troubles.is_due(Subject("ready", task.name))]
+        due = self._to_look_at()
         rested = due if self._at_rest() else [task for task in due if self._look_rests.are_over(task, now)]
         free = [task for task in rested if not self._looker.is_looking_at(task)]
-        self._seen = self._activity if len(free) == len(due) else _INCOMPLETE
+        self._looked |= dict.fromkeys(free, self._activity)
         sights = await self._looker.look(free, self._patience)
+        for task in free:
+            if not self._looker.is_looking_at(task):
+                self._note_look(task)
         self._troubles.forget_launches({task: sight.ready for task, sight in sights.items()})
         return sights
 
+    def _note_look(self, task: Task) -> None:
+        """Take note that a look at a task is over, whatever has come of it."""
+        self._seen[task] = self._looked[task]
+        self._ready.pop(task, None)
+
     def _seen_late(self, task: Task, sight: Sight | None) -> None:
         """Launch what is ready for a task for which a look has not waited any longer."""
-        self._happened += 1
+        self._note_look(task)
         if sight is not None:
             self._troubles.forget_launches({task: sight.ready})
-            jobs = self._mine(task, sight.ready) - sight.launched
-            self._dispatcher.add(task, self._due({task: jobs})[task])
+            self._ready[task] = self._mine(task, sight.ready) - sight.launched
+            self._dispatcher.add(task, self._due({task: self._ready[task]})[task])
         self.idle()
 
     def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
