@@ -15,7 +15,7 @@ from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.faults import User
 from integration.kube.stub.statuses import ApiError, Json
 from integration.kube.stub.store import stamp
-from pydatatask_core import Pipeline
+from pydatatask_core import Pipeline, ResourceManager, Resources
 from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask
 from pydatatask_storage import InProcessMetadataRepository
@@ -435,6 +435,18 @@ async def test_a_quota_of_the_namespace_makes_jobs_wait(
     assert "has to wait: the cluster has no room to create pod" in caplog.text
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert stub.faults.counts["create"] < 10 * len(JOBS)
+
+
+async def test_in_a_run_a_full_quota_is_logged_once_a_second(
+    stub_stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub_stage.quota = ResourceManager(Resources.parse("2m", "1Gi"))
+    begin = asyncio.get_running_loop().time()
+    await run(quick(stub_stage))
+    seconds = asyncio.get_running_loop().time() - begin
+    assert_all_succeeded(stub_stage)
+    said = [record for record in caplog.records if "has to wait: the quota" in record.getMessage()]
+    assert 1 <= len(said) <= seconds + 1
 
 
 async def test_a_quota_of_the_namespace_that_allows_nothing_ends_the_run(stub_stage: Stage, stub: StubCluster) -> None:

@@ -255,7 +255,7 @@ class KubeTask(Task):
 
         :returns: Whether there are live pods, or something was done.
         """
-        self.warned = False
+        self._quota.begin_round(in_a_run=self.listener is not None)
         return await self._upkeep.update(await self.followed())
 
     async def delete(self, pod: V1Pod) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pydatatask_exec.launch_window import LaunchWindow
 __all__ = ["Holding", "LaunchQuota"]
 
 log = logging.getLogger("pydatatask.resources")
+
+_SHORTEST_ROUND_SECONDS = 1.0
 
 _NOTHING = Resources(Decimal(0), Decimal(0), 0)
 
@@ -51,6 +54,7 @@ class LaunchQuota:
         self.manager = manager
         self.window = LaunchWindow(window)
         self.warned = False
+        self._warn_again_at = 0.0
         self._task = task
         self._live: dict[str, Holding] = {}
         self._total = _NOTHING
@@ -82,6 +86,15 @@ class LaunchQuota:
             self.window.note()
         finally:
             del self._launching[job]
+
+    def begin_round(self, in_a_run: bool) -> None:
+        """Have the next refusal logged; in a run, where updates follow each other much faster, at most one a second.
+
+        :param in_a_run: Whether this is part of a run.
+        """
+        now = time.monotonic()
+        if not in_a_run or now >= self._warn_again_at:
+            self.warned, self._warn_again_at = False, now + _SHORTEST_ROUND_SECONDS
 
     def refuse(self, job: str, reason: str) -> None:
         """Log that a job is not launched for want of room, once until :attr:`warned` is set to False again.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -33,8 +32,6 @@ from pydatatask_exec.workspace import STDERR, STDOUT, Order, Workspace
 __all__ = ["ProcessTask"]
 
 log = logging.getLogger("pydatatask.task")
-
-_SHORTEST_ROUND_SECONDS = 1.0
 
 
 class ProcessTask(Task):
@@ -103,7 +100,6 @@ class ProcessTask(Task):
         self._jobs: ProcessJobs | None = None
         self._template: Template | None = None
         self._opening: SingleFlight[ProcessJobs] = SingleFlight()
-        self._warn_again_at = 0.0
         self._patience = TargetPatience()
         _check_environ(name, self.environ)
         self._link_all()
@@ -245,9 +241,7 @@ class ProcessTask(Task):
 
         :returns: Whether there are live jobs, or there were.
         """
-        now = time.monotonic()
-        if self.listener is None or now >= self._warn_again_at:  # in a run, updates follow each other much faster
-            self.warned, self._warn_again_at = False, now + _SHORTEST_ROUND_SECONDS
+        self._quota.begin_round(in_a_run=self.listener is not None)
         return await (await self._open()).update()
 
     @override
