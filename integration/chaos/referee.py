@@ -28,13 +28,28 @@ class Referee:
     door: SideDoor
     problems: list[str] = field(default_factory=list)
     _excused: set[str] = field(default_factory=set)
+    _killed: set[str] = field(default_factory=set)
 
     async def after_life(self, life: Life) -> None:
         """Look what it has left unfinished; only one that was killed may."""
-        left = await self.door.unfinished()
-        if not life.is_killed:
-            self.problems += [f"life {life.number} has left {name}" for name in sorted(left - self._excused)]
-        self._excused |= left
+        staged, uploads = self.door.staged(), await self.door.uploads()
+        if life.is_killed:
+            self._killed.add(str(life.pid))
+            self._excused |= staged | uploads.keys()
+        interrupted = self._interrupted()  # its last request may come to S3 when it is no more
+        left = staged | {f"{upload} of {job}" for upload, job in uploads.items() if job not in interrupted}
+        self.problems += [f"life {life.number} has left {name}" for name in sorted(left) if not self._is_excused(name)]
+        self._excused |= staged | uploads.keys()
+
+    def _is_excused(self, name: str) -> bool:
+        return name.partition(" ")[0] in self._excused
+
+    def _interrupted(self) -> set[str]:
+        """Give the jobs that a pipeline was storing when it was killed."""
+        entries = [entry for entry in self._entries() if entry.task == "store" and entry.detail in self._killed]
+        begun = {(entry.job, entry.detail) for entry in entries if entry.what == "start"}
+        over = {(entry.job, entry.detail) for entry in entries if entry.what in ("end", "fail")}
+        return {job for job, _ in begun - over}
 
     async def judge(self, supervisor: Supervisor, texts: Mapping[str, bytes]) -> list[str]:
         """Let all come to its end, and what was made to fail be done again; give what is wrong then."""

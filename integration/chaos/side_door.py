@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
@@ -90,12 +89,12 @@ class SideDoor:
         """Give the records of a MongoDB collection."""
         return {document.pop("_id"): document async for document in self.database[name].find({})}
 
-    async def unfinished(self) -> set[str]:
-        """Name what writers have left that have not come to their end: staged files, uploads."""
+    async def uploads(self) -> dict[str, str]:
+        """Give the multipart uploads that are neither completed nor aborted, and the job of each."""
         answer = await self.s3.list_multipart_uploads(Bucket=self.scene.bucket)
-        uploads = {f"upload {upload['UploadId']} of {upload['Key']}" for upload in answer.get("Uploads", ())}
-        return uploads | {str(path) for path in self._staged()}
+        return {upload["UploadId"]: upload["Key"].removeprefix("blobs/") for upload in answer.get("Uploads", ())}
 
-    def _staged(self) -> list[Path]:
+    def staged(self) -> set[str]:
+        """Give the staged files."""
         directories = [self.scene.path(name) for name in WRITTEN]
-        return [path for directory in directories if directory.exists() for path in directory.glob(".*")]
+        return {str(path) for directory in directories if directory.exists() for path in directory.glob(".*")}

@@ -36,6 +36,7 @@ class Life:
 
     number: int
     log: Path
+    pid: int = 0
     status: int | None = None
 
     @property
@@ -88,6 +89,7 @@ class Supervisor:
             self._process = process = await asyncio.create_subprocess_exec(
                 *self.scene.argv(*arguments), stderr=log, env=self.scene.environ()
             )
+        life.pid = process.pid
         try:
             life.status = await process.wait()
         except asyncio.CancelledError:
