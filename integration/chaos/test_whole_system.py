@@ -22,6 +22,7 @@ from integration.kube.clusters import TestedCluster
 from integration.kube.stub.cluster import StubCluster
 from integration.s3_server import S3Server
 from integration.seeds import chosen_seed
+from integration.server_process import program
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
@@ -45,6 +46,7 @@ async def test_whatever_goes_wrong_every_job_is_done_rightly_and_nothing_is_left
     stubbed: TestedCluster,
     stub: StubCluster,
 ) -> None:
+    program("flock", "Debian has it in util-linux")
     disturbances = draw(chosen_seed(), DISTURBANCES)
     async with open_world(
         tmp_path / "scene", s3_server, s3_bucket, mongodb_url, motor_database.name, stub, stubbed.app
