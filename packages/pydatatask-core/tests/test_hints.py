@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from core_doubles import Records
-from core_tasks import Recording
+from core_tasks import InProcess, Recording
 
 from pydatatask_core.scheduling.hints import TaskHints, hint_listeners
 from pydatatask_core.scheduling.tester import Candidates
@@ -15,8 +15,11 @@ class Heard:
         self.scheduled: list[Task] = []
         self.looks = 0
         self.updates: list[Task] = []
+        self.moves: list[tuple[Task, str]] = []
         self.candidates = {task: Candidates(task, lambda found: self.scheduled.append(found.task)) for task in tasks}
-        self.listeners: dict[Task, TaskHints] = hint_listeners(self.candidates, self._look, self.updates.append)
+        self.listeners: dict[Task, TaskHints] = hint_listeners(
+            self.candidates, self._look, self.updates.append, lambda task, job: self.moves.append((task, job))
+        )
 
     def _look(self) -> None:
         self.looks += 1
@@ -58,6 +61,15 @@ def test_a_job_that_others_see_under_another_id_asks_for_a_look() -> None:
     heard = Heard(first, second)
     heard.complete(first, "a")
     assert heard.looks == 1
+
+
+def test_a_job_that_lives_elsewhere_moves_with_each_hint_but_not_one_that_is_its_launch() -> None:
+    first, second = Recording("first"), InProcess("second")
+    heard = Heard(first, second)
+    for task in (first, second):
+        task.listener = heard.listeners[task]
+        task.changed(task.done, "a")
+    assert heard.moves == [(first, "a")]
 
 
 def test_without_a_listener_a_hint_is_lost() -> None:

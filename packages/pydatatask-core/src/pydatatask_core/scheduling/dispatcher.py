@@ -28,41 +28,43 @@ class DispatchObserver:
 class _Lane:
     """The workers of one task, and what they are at."""
 
-    __slots__ = ("in_flight", "last_offer", "task", "watchers", "workers")
+    __slots__ = ("in_flight", "last_offer", "task", "watches", "workers")
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.workers = 0
         self.in_flight: set[str] = set()
         self.last_offer: Offer | None = None
-        self.watchers: list[set[str]] = []
+        self.watches: list[Watch] = []
 
     def begin(self, job: str) -> None:
         """Take note that a job is being launched."""
         self.in_flight.add(job)
-        for launched in self.watchers:
-            launched.add(job)
+        for watch in self.watches:
+            watch.launched.add(job)
 
 
 class Watch:
-    """Collects the jobs of a task that are launched: from the beginning, those in flight included, to its end.
+    """Collects the jobs of a task that are hinted at or launched, those in flight at its beginning included, to its end.
 
     What is found out about them meanwhile may be out of date: who sees one of them ready may see it as before it ran.
 
     :param lane: The workers of the task.
     """
 
-    __slots__ = ("_watchers", "launched")
+    __slots__ = ("_watches", "hinted", "launched")
 
     def __init__(self, lane: _Lane) -> None:
         self.launched = set(lane.in_flight)
-        """The jobs."""
-        self._watchers = lane.watchers
-        self._watchers.append(self.launched)
+        """The jobs that were launched."""
+        self.hinted: set[str] = set()
+        """The jobs that were hinted at."""
+        self._watches = lane.watches
+        self._watches.append(self)
 
     def end(self) -> None:
         """Collect no more."""
-        self._watchers[:] = [other for other in self._watchers if other is not self.launched]
+        self._watches.remove(self)
 
 
 class Dispatcher:
@@ -111,11 +113,23 @@ class Dispatcher:
         return self._lane(task).in_flight
 
     def watch(self, task: Task) -> Watch:
-        """Begin to collect the jobs of a task that are launched, until :meth:`Watch.end` is called.
+        """Begin to collect the jobs of a task that are launched or hinted at, until :meth:`Watch.end` is called.
 
         :param task: The task.
         """
         return Watch(self._lane(task))
+
+    def overtake(self, task: Task, jobs: AbstractSet[str]) -> bool:
+        """Let all watches take note that jobs were hinted at.
+
+        :param task: The task.
+        :param jobs: The jobs.
+        :returns: Whether there are any watches.
+        """
+        watches = self._lane(task).watches
+        for watch in watches:
+            watch.hinted |= jobs
+        return bool(watches)
 
     def _lane(self, task: Task) -> _Lane:
         lane = self._lanes.get(task)
@@ -201,7 +215,7 @@ class Dispatcher:
         top: Level | None = None  # the first job counts as the beginning of a level: there may be work for others
         while (job := backlog.take_offered(task)) is not None:
             in_flight.add(job)
-            if lane.watchers:
+            if lane.watches:
                 lane.begin(job)
             if backlog.top is not top:
                 top = backlog.top

@@ -22,6 +22,8 @@ class TaskHints:
     :param elsewhere: The repositories, by identity, that some task sees under other ids.
     :param look: Called where only a listing finds what a hint means.
     :param update: Called if the task asks for an update.
+    :param moved: Called with a job of the task itself whose state has changed, if it has lived elsewhere than in its
+        launch: what is being found out about it may be out of date.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class TaskHints:
         elsewhere: frozenset[int],
         look: Callable[[], None],
         update: Callable[[Task], None],
+        moved: Callable[[Task, str], None],
     ) -> None:
         self._task = task
+        self._moved = None if task.runs_in_process else moved
         self._concerned = concerned
         self._elsewhere = elsewhere
         self._look = look
@@ -53,6 +57,8 @@ class TaskHints:
         """
         for candidates in self._others(id(repo)):
             candidates.add(job)
+        if self._moved is not None:
+            self._moved(self._task, job)
         if id(repo) in self._elsewhere:
             self._look()
 
@@ -76,13 +82,17 @@ class TaskHints:
 
 
 def hint_listeners(
-    candidates: Mapping[Task, Candidates], look: Callable[[], None], update: Callable[[Task], None]
+    candidates: Mapping[Task, Candidates],
+    look: Callable[[], None],
+    update: Callable[[Task], None],
+    moved: Callable[[Task, str], None],
 ) -> dict[Task, TaskHints]:
     """Make the listener for each task.
 
     :param candidates: The tasks of the pipeline, with what is to be tested for each.
     :param look: Called where only a listing finds what a hint means.
     :param update: Called with a task that asks for an update.
+    :param moved: Called with a task and a job of it that lives elsewhere, where its state has changed.
     """
     seen = {task: _seen_repositories(task.ready) for task in candidates if not task.disabled}
     elsewhere = frozenset(key for _, others in seen.values() for key in others)
@@ -90,7 +100,7 @@ def hint_listeners(
     for task, (same_ids, _) in seen.items():
         for key in same_ids:
             concerned.setdefault(key, []).append(candidates[task])
-    return {task: TaskHints(task, concerned, elsewhere, look, update) for task in candidates}
+    return {task: TaskHints(task, concerned, elsewhere, look, update, moved) for task in candidates}
 
 
 def _unique(candidates: Iterable[Candidates]) -> tuple[Candidates, ...]:

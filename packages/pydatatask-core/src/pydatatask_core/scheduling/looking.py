@@ -24,6 +24,9 @@ class Sight(NamedTuple):
     launched: AbstractSet[str]
     """Those of its jobs that have been launched since, or were being launched then: nothing is known of them."""
 
+    hinted: AbstractSet[str]
+    """Those that have been hinted at since: what was seen of them may be out of date."""
+
 
 class _Gaze(NamedTuple):
     asking: asyncio.Task[AbstractSet[str] | None]
@@ -35,7 +38,7 @@ class Looker:
 
     :param group: Owns the looks.
     :param ready: Tells what is ready for a task, or gives None where that could not be found out; it does not raise.
-    :param watch: Begins to collect the jobs of a task that are launched.
+    :param watch: Begins to collect the jobs of a task that are launched or hinted at.
     :param late: Is told what was seen of a task after a look had stopped waiting for it, or that nothing was.
     :param rests: Is told how long each task took.
     """
@@ -104,4 +107,4 @@ class Looker:
         asking, watch = self._under_way.pop(task)
         watch.end()
         ready = None if asking.cancelled() else asking.result()
-        return None if ready is None else Sight(ready, watch.launched)
+        return None if ready is None else Sight(ready, watch.launched, watch.hinted)

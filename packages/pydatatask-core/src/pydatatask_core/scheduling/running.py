@@ -93,7 +93,7 @@ class Run(DispatchObserver):
 
     def listeners(self) -> dict[Task, TaskHints]:
         """Give, for each task, who is to listen to its hints."""
-        return hint_listeners(self._candidates, self._ask_for_look, self._ask_for_update)
+        return hint_listeners(self._candidates, self._ask_for_look, self._ask_for_update, self._moved)
 
     def _ask_for_look(self) -> None:
         self._look_hinted = True
@@ -103,6 +103,10 @@ class Run(DispatchObserver):
         self._happened += 1
         if self._troubles.is_due(Subject("update", task.name)):
             self._updater.wish(task)
+
+    def _moved(self, task: Task, job: str) -> None:
+        if self._dispatcher.overtake(task, {job}):
+            self._happened += 1  # so that there is another look
 
     def relinquished(self) -> None:
         """Take a hint that resources have been given back, so that what was refused may fit now."""
@@ -122,12 +126,13 @@ class Run(DispatchObserver):
         subject = Subject("ready", task.name)
         if not self._troubles.is_due(subject):
             return  # the look that comes once it is due will find what has been hinted at
+        self._dispatcher.overtake(task, jobs)
         watch = self._dispatcher.watch(task)
         try:
             ready = await self._troubles.contain(subject, lambda: task.ready.contained(jobs), otherwise=nothing)
         finally:
             watch.end()
-        ready = ready - watch.launched
+        ready = ready - watch.launched - watch.hinted
         self._happened += 1
         if ready and not self._options.launch_once:
             jobs = self._due({task: self._mine(task, ready)})[task]
@@ -225,7 +230,7 @@ class Run(DispatchObserver):
         found, self._found = self._found, {}
         ready: dict[Task, AbstractSet[str]] = {task: frozenset() for task in self._rounds.tasks if task.disabled}
         for task, sight in sights.items():
-            ready[task] = (self._mine(task, sight.ready) | found.get(task, frozenset())) - sight.launched
+            ready[task] = (self._seen_ready(task, sight) | found.get(task, frozenset())) - sight.launched
         begun = time.monotonic()
         self._dispatcher.submit(self._due(ready))
         self._look_rests.lengthen(sights, time.monotonic() - begun)
@@ -259,9 +264,13 @@ class Run(DispatchObserver):
         self._note_look(task)
         if sight is not None:
             self._troubles.forget_launches({task: sight.ready})
-            self._ready[task] = self._mine(task, sight.ready) - sight.launched
+            self._ready[task] = self._seen_ready(task, sight) - sight.launched
             self._dispatcher.add(task, self._due({task: self._ready[task]})[task])
         self.idle()
+
+    def _seen_ready(self, task: Task, sight: Sight) -> AbstractSet[str]:
+        """Give the jobs to launch for a task by what was seen of it, apart from those that hints tell more about."""
+        return self._mine(task, sight.ready) - sight.hinted - self._candidates[task].waiting()
 
     def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
         """Leave out jobs that this run is not to launch, or not again."""

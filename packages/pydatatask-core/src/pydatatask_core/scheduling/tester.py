@@ -45,6 +45,10 @@ class Candidates:
             self._schedule(self)
         batches[-1].add(job)
 
+    def waiting(self) -> AbstractSet[str]:
+        """Give those that wait for a test."""
+        return set[str]().union(*self._batches)
+
     def take(self) -> AbstractSet[str]:
         """Take some of the jobs that wait, to test them; those that were named first come first."""
         return self._batches.popleft()
