@@ -45,7 +45,7 @@ class _Lane:
 
 
 class Watch:
-    """Collects the jobs of a task that are hinted at or launched, those in flight at its beginning included, to its end.
+    """Collects the jobs of a task that are hinted at or launched, those in flight at its beginning among them.
 
     What is found out about them meanwhile may be out of date: who sees one of them ready may see it as before it ran.
 
