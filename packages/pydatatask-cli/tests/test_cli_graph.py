@@ -205,9 +205,22 @@ def test_a_file_that_cannot_be_written_and_an_unknown_format_are_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lib: Library, tmp_path: Path
 ) -> None:
     assert call_main(monkeypatch, lib.pipeline, "graph", "-o", str(tmp_path / "no/g.dot")) == 1
-    assert "No such file or directory" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "No such file or directory" in errors
+    assert errors.rstrip().endswith("no/g.dot")
     assert call_main(monkeypatch, lib.pipeline, "graph", "--format", "gif") == 2
     assert "mermaid" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("cli.user-errors")
+@pytest.mark.parametrize("name", ["g.pdf", "g.JPG"])
+def test_a_file_with_the_ending_of_another_picture_is_refused_and_not_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lib: Library, tmp_path: Path, name: str
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, "graph", "-o", str(tmp_path / name)) == 2
+    assert "mermaid, dot, svg, png" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert call_main(monkeypatch, lib.pipeline, "graph", "--format", "dot", "-o", str(tmp_path / name)) == 0
 
 
 async def test_a_png_is_nothing_for_a_terminal(

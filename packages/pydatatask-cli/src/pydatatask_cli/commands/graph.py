@@ -27,6 +27,7 @@ FORMATS = ("mermaid", "dot", "svg", "png")
 """What a picture can be; the last two are drawn by Graphviz."""
 
 _BY_ENDING = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg", ".png": "png"}
+_OTHER_PICTURES = frozenset((".eps", ".gif", ".jpeg", ".jpg", ".pdf", ".ps", ".tif", ".tiff", ".webp"))  # never text
 
 
 def add_parser(commands: SubParsers) -> None:
@@ -56,7 +57,7 @@ async def print_graph(
     :param counts: Whether to show how many jobs each repository has.
     :returns: The exit status.
     """
-    chosen = kind or _BY_ENDING.get(os.path.splitext(file or "")[1].lower(), "mermaid")
+    chosen = kind or _by_ending(file or "")
     if chosen not in FORMATS:
         raise UsageError(f"there is no format {chosen!r}; the formats are: {', '.join(FORMATS)}")
     if chosen == "png" and file is None and output.on_terminal():
@@ -69,6 +70,13 @@ async def print_graph(
     else:
         output.write(data.decode())
     return 0
+
+
+def _by_ending(file: str) -> str:
+    ending = os.path.splitext(file)[1].lower()
+    if ending in _OTHER_PICTURES:
+        raise UsageError(f"{file}: there is no format for {ending}; the formats are: {', '.join(FORMATS)}")
+    return _BY_ENDING.get(ending, "mermaid")
 
 
 async def _counts(pipeline: Pipeline) -> dict[int, int]:
@@ -101,6 +109,9 @@ def _write(file: str, data: bytes) -> None:
     staged = StagedFile(os.path.abspath(file))
     try:
         staged.commit(data)
+    except OSError as error:  # which names the staged file
+        staged.discard()
+        raise OSError(error.errno, error.strerror, file) from error
     except BaseException:
         staged.discard()
         raise
