@@ -155,4 +155,5 @@ def command_for(script: str, path: str) -> list[str]:
     :param script: Its text. If that does not begin with a shebang, ``/bin/sh`` runs it.
     :param path: The file that holds it.
     """
-    return [path] if script.startswith("#!") else ["/bin/sh", path]
+    # The kernel would read the file to find the same shell.
+    return [path] if script.startswith("#!") and not script.startswith("#!/bin/sh\n") else ["/bin/sh", path]
