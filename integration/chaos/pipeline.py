@@ -145,7 +145,7 @@ class Stages:
         async def function(job: str, digests: BlobRepository, rotated: FileRepository, reports: FileRepository) -> None:
             with attempt(self.scene, "report", job):
                 async with await digests.open(job, "r") as log:
-                    digest = (await log.read()).split()[0]
+                    digest = (await log.read()).partition(" ")[0]  # nothing if the pod was killed before
                 async with await rotated.open(job, "rb") as text:
                     size = len(await text.read())
                 async with await reports.open(job, "w") as report:

@@ -75,10 +75,13 @@ class Referee:
 
     async def _remove_failures(self, supervisor: Supervisor, records: Mapping[str, Records]) -> None:
         """Have jobs that failed done again, with all that came of them."""
+        removed: set[str] = set()
         for number, task in enumerate(TASKS):
             failed = [job for job, record in records[task].items() if has_failed(task, record)]
             if task == "digest":
                 failed += await self._logs_without_record(records[task])
+            failed = [job for job in failed if job not in removed]  # that has gone with what it came of
+            removed |= set(failed)
             if not failed:
                 continue
             print(f"{task} failed for {failed}")  # noqa: T201 - shown if the test fails
