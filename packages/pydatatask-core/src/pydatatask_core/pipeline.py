@@ -19,7 +19,8 @@ from pydatatask_core.opening import finish_tasks, prepare_tasks, validate_reposi
 from pydatatask_core.repository import DIRECT
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.scheduling.rounds import Rounds
-from pydatatask_core.scheduling.running import RunOptions, run
+from pydatatask_core.scheduling.run_options import RunOptions
+from pydatatask_core.scheduling.running import run
 from pydatatask_core.session import Session
 from pydatatask_core.tasks import Task
 

@@ -6,26 +6,26 @@ import asyncio
 import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from typing_extensions import override
 
 from pydatatask_core.errors import PipelineStuckError
-from pydatatask_core.offers import Offer
 from pydatatask_core.opening import all_repositories
 from pydatatask_core.scheduling.backlog import Backlog
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
 from pydatatask_core.scheduling.hints import TaskHints, hint_listeners
+from pydatatask_core.scheduling.launch_memory import LaunchMemory
 from pydatatask_core.scheduling.looking import Looker, Sight
 from pydatatask_core.scheduling.ownership import owner
 from pydatatask_core.scheduling.pacing import Pace, Rests
 from pydatatask_core.scheduling.rounds import Rounds
+from pydatatask_core.scheduling.run_options import RunOptions
 from pydatatask_core.scheduling.tester import Candidates, Tester
 from pydatatask_core.scheduling.troubles import Subject
 from pydatatask_core.scheduling.updater import Updater
 from pydatatask_core.tasks import Task
 
-__all__ = ["Run", "RunOptions"]
+__all__ = ["Run", "run"]
 
 _PATIENCE_SECONDS = 0.25
 """For how long a look, or an update of all tasks, waits for those that take long, before it goes on with the others."""
@@ -35,20 +35,6 @@ _PATIENCE_SECONDS_FOR_ORDER = 5.0
 
 _INCOMPLETE = -1
 """In place of the activity at the last look or update: it has not come to all tasks, so it proves nothing."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run goes about it."""
-
-    forever: bool = False
-    """Whether to go on when all is quiet."""
-
-    launch_once: bool = False
-    """Whether to launch only what is ready at the first look, and then only to look after it."""
-
-    poll_seconds: tuple[float, float] = (0.01, 1.0)
-    """How long to wait for a hint before looking again: at first, and at most, when nothing has happened for long."""
 
 
 class Run(DispatchObserver):
@@ -63,8 +49,8 @@ class Run(DispatchObserver):
         self._rounds = rounds
         self._troubles = rounds.troubles
         self._options = options
-        self._remembers = options.launch_once or not all(task.metadata for task in rounds.tasks)
-        launch = self._launch_once if self._remembers else rounds.launch
+        self._memory = LaunchMemory(options.launch_once, self._has_failed)
+        launch = self._memory.remembering(rounds.launch, rounds.tasks)
         self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self)
         self._tester = Tester(group, rounds.width, self._test, self.idle)
         self._update_rests, self._look_rests = Rests(), Rests()
@@ -86,8 +72,6 @@ class Run(DispatchObserver):
         self._updates = Pace(*options.poll_seconds)
         self._looks = Pace(*options.poll_seconds, courtesy=_courtesy(rounds.tasks))
         self._ready: dict[Task, AbstractSet[str]] = {}
-        self._first_look: dict[Task, AbstractSet[str]] = {}
-        self._launched: dict[Task, set[str]] = {}
 
     # What the run is told
 
@@ -135,7 +119,7 @@ class Run(DispatchObserver):
         ready = ready - watch.launched - watch.hinted
         self._happened += 1
         if ready and not self._options.launch_once:
-            jobs = self._due({task: self._mine(task, ready)})[task]
+            jobs = self._due({task: self._memory.without(task, ready)})[task]
             self._dispatcher.add(task, jobs)
             if self._looking:
                 self._found.setdefault(task, set()).update(jobs)
@@ -270,14 +254,7 @@ class Run(DispatchObserver):
 
     def _seen_ready(self, task: Task, sight: Sight) -> AbstractSet[str]:
         """Give the jobs to launch for a task by what was seen of it, apart from those that hints tell more about."""
-        return self._mine(task, sight.ready) - sight.hinted - self._candidates[task].waiting()
-
-    def _mine(self, task: Task, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Leave out jobs that this run is not to launch, or not again."""
-        if self._options.launch_once:
-            jobs = jobs & self._first_look.setdefault(task, jobs)
-        launched = self._launched.get(task)
-        return jobs if launched is None else jobs - launched
+        return self._memory.without(task, sight.ready) - sight.hinted - self._candidates[task].waiting()
 
     def _due(self, ready: dict[Task, AbstractSet[str]]) -> dict[Task, AbstractSet[str]]:
         """Leave out jobs whose launch has failed and is not to be tried again yet."""
@@ -286,16 +263,8 @@ class Run(DispatchObserver):
             return ready
         return {task: jobs - resting.get(task.name, set()) for task, jobs in ready.items()}
 
-    async def _launch_once(self, task: Task, job: str, offer: Offer | None) -> None:
-        await self._rounds.launch(task, job, offer)
-        if self._options.launch_once or not task.metadata:
-            self._remember(task, job, offer)
-
-    def _remember(self, task: Task, job: str, offer: Offer | None) -> None:
-        """Keep a job from being launched again in this run, though no record of it may keep it from being ready."""
-        refused = offer is not None and offer.refused is not None
-        if not refused and self._troubles.get(Subject("launch", task.name, job)) is None:
-            self._launched.setdefault(task, set()).add(job)
+    def _has_failed(self, task: Task, job: str) -> bool:
+        return self._troubles.get(Subject("launch", task.name, job)) is not None
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
