@@ -10,7 +10,7 @@ import pytest
 
 from pydatatask_core.access import Access, validation_access
 from pydatatask_storage import FileRepository
-from pydatatask_storage.staged_files import StagedFile, is_staged_name, staged_name, sweep
+from pydatatask_storage.staged_files import StagedFile, is_staged_name, staged_name, staged_names, sweep
 
 
 def names(directory: Path) -> list[str]:
@@ -78,7 +78,7 @@ def test_what_cannot_be_swept_is_logged_and_stays(
 
     monkeypatch.setattr(os, "unlink", refusing)
     with caplog.at_level(logging.WARNING, "pydatatask.repository"):
-        sweep(str(tmp_path))
+        sweep(str(tmp_path), staged_names(str(tmp_path)))
     assert names(tmp_path) == [stuck.name]
     assert str(stuck) in caplog.text
 

@@ -22,6 +22,9 @@ class Listing(NamedTuple):
     has_links: bool
     """Whether there are links among the entries, so that what is a member may change without the directory changing."""
 
+    staged: list[str]
+    """The names of staged files, which are no members."""
+
 
 class PlainTest(Protocol):
     """``os.DirEntry.is_file`` and the like."""
@@ -47,6 +50,7 @@ def list_directory(
     :raises OSError: The directory cannot be listed.
     """
     others: list[tuple[str, os.DirEntry[str]]] = []
+    staged: list[str] = []
 
     def is_one(job: str, entry: os.DirEntry[str]) -> bool:
         if is_plain(entry, follow_symlinks=False):
@@ -54,15 +58,21 @@ def list_directory(
         others.append((job, entry))
         return False
 
+    def is_staged(name: str) -> bool:
+        if not is_staged_name(name):
+            return False
+        staged.append(name)
+        return True
+
     with os.scandir(directory) as entries:
         if extension.case_insensitive:
-            named = ((extension.job_of(entry.name), entry) for entry in entries if not is_staged_name(entry.name))
+            named = ((extension.job_of(entry.name), entry) for entry in entries if not is_staged(entry.name))
             jobs = [job for job, entry in named if job is not None and is_one(job, entry)]
         else:
-            jobs = _exactly_named(entries, extension.text, is_plain, is_one)
+            jobs = _exactly_named(entries, extension.text, is_plain, is_one, is_staged)
     jobs += [job for job, entry in others if _answer(is_member, entry.path)]
     has_links = any(entry.is_symlink() for _, entry in others)
-    return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links)
+    return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links, staged)
 
 
 def _exactly_named(
@@ -70,6 +80,7 @@ def _exactly_named(
     text: str,
     is_plain: PlainTest,
     is_one: Callable[[str, os.DirEntry[str]], bool],
+    is_staged: Callable[[str], bool],
 ) -> list[str]:
     """List the jobs whose files end with exactly this text.
 
@@ -79,8 +90,8 @@ def _exactly_named(
     return [
         name[:cut]
         for entry in entries
-        if (name := entry.name).endswith(text)
-        and (name[0] != "." or not is_staged_name(name))
+        if ((name := entry.name)[0] != "." or not is_staged(name))
+        and name.endswith(text)
         and (is_plain(entry, follow_symlinks=False) or is_one(name[:cut], entry))
     ]
 

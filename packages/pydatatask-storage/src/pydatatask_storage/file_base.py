@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from typing_extensions import override
 
@@ -17,16 +17,23 @@ from pydatatask_core.offload import offload
 from pydatatask_core.overriding import ID_RULES, LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repository import Repository
 from pydatatask_storage.directory_access import make_ready
-from pydatatask_storage.directory_listing import PlainTest, list_directory
+from pydatatask_storage.directory_listing import Listing, PlainTest, list_directory
 from pydatatask_storage.directory_revision import directory_revision
 from pydatatask_storage.extension import Extension
 from pydatatask_storage.file_failures import NO_SUCH_FILE, failure, unwritable
-from pydatatask_storage.staged_files import sweep
+from pydatatask_storage.staged_files import staged_names, sweep
 
 __all__ = ["FileRepositoryBase"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _Seen(NamedTuple):
+    """What was seen of a directory, and its revision before that."""
+
+    revision: Hashable
+    jobs: list[str]
 
 
 class FileRepositoryBase(Repository, ABC):
@@ -46,6 +53,7 @@ class FileRepositoryBase(Repository, ABC):
         self._extension = Extension(extension, case_insensitive)
         self._may_be_absent = False
         self._has_links = False
+        self._seen_at_validation: _Seen | None = None
 
     @property
     def extension(self) -> str:
@@ -109,6 +117,9 @@ class FileRepositoryBase(Repository, ABC):
     async def keys(self) -> AbstractSet[str]:
         if overrides(self, FileRepositoryBase, LISTING):
             return await super().keys()
+        seen, self._seen_at_validation = self._seen_at_validation, None
+        if seen is not None and seen.revision == await self.revision():
+            return await offload(self.filter_keys, seen.jobs)
         return await self._offload("its jobs cannot be listed", lambda: self.filter_keys(self._list()))
 
     @override
@@ -127,13 +138,20 @@ class FileRepositoryBase(Repository, ABC):
     async def validate(self) -> None:
         """Create the directory, if it may be created, and see that it can be used for what the pipeline does with it.
 
+        What writers have left behind there that died more than a day ago is removed.
+
         :raises UnwritableStoreError: The directory is to be written, and cannot be.
         :raises StoreError: The directory is none, or cannot be created.
         """
+        access = validation_access.get()
+        revision = await self.revision() if access is Access.WRITE else None
+        self._seen_at_validation = None
         try:
-            await offload(self._prepare, validation_access.get())
+            listing = await offload(self._prepare, access, revision is not None)
         except OSError as error:
             raise unwritable(error, self.describe(), "its directory cannot be used") from error
+        if listing is not None and revision is not None:
+            self._seen_at_validation = _Seen(revision, listing.jobs)  # a pipeline is about to ask for just that
 
     async def _offload(self, what: str, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a short blocking call on the worker thread; if it fails, say what could not be done."""
@@ -144,11 +162,15 @@ class FileRepositoryBase(Repository, ABC):
 
     # What follows blocks, and runs on the worker thread.
 
-    def _prepare(self, access: Access) -> None:
+    def _prepare(self, access: Access, list_all: bool) -> Listing | None:
+        """Make the directory ready, and sweep it if it is to be written; give what was seen, if all was to be listed."""
         directory = str(self.basedir)
         self._may_be_absent = not make_ready(directory, access)
-        if access is Access.WRITE:
-            sweep(directory)
+        if access is not Access.WRITE:
+            return None
+        listing = self._look() if list_all else None
+        sweep(directory, staged_names(directory) if listing is None else listing.staged)
+        return listing
 
     def _is_member(self, path: str) -> bool:
         """Tell whether what lies at ``path`` is a job's.
@@ -204,13 +226,16 @@ class FileRepositoryBase(Repository, ABC):
 
     def _list(self) -> list[str]:
         try:
-            listing = list_directory(str(self.basedir), self._extension, self._plain_test(), self._is_member)
+            return self._look().jobs
         except FileNotFoundError:
             if self._may_be_absent:
                 return []
             raise
+
+    def _look(self) -> Listing:
+        listing = list_directory(str(self.basedir), self._extension, self._plain_test(), self._is_member)
         self._has_links = listing.has_links
-        return listing.jobs
+        return listing
 
     def _require_directory(self) -> None:
         """See that a job is absent because it is not there, and not because its directory is not."""

@@ -7,11 +7,12 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from typing_extensions import override
 
-__all__ = ["StagedFile", "is_staged_name", "staged_name", "sweep"]
+__all__ = ["StagedFile", "is_staged_name", "staged_name", "staged_names", "sweep"]
 
 _log = logging.getLogger("pydatatask.repository")
 _PATTERN = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
@@ -125,18 +126,26 @@ def _sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
-def sweep(directory: str) -> None:
-    """Remove staged files and directories that have not been touched for a day: whoever made them has died.
-
-    What cannot be removed is logged and stays.
+def staged_names(directory: str) -> list[str]:
+    """List the names of what is staged in a directory.
 
     :param directory: Where to look.
     :raises OSError: The directory cannot be listed.
     """
-    oldest = time.time() - _SECONDS_TO_SWEEP
     # Of a hundred thousand names next to none begin with a dot, so this costs a third of asking each for more.
-    staged = [name for name in os.listdir(directory) if name[0] == "." and is_staged_name(name)]
-    for name in staged:
+    return [name for name in os.listdir(directory) if name[0] == "." and is_staged_name(name)]
+
+
+def sweep(directory: str, names: Iterable[str]) -> None:
+    """Remove staged files and directories that have not been touched for a day: whoever made them has died.
+
+    What cannot be removed is logged and stays.
+
+    :param directory: Where they are.
+    :param names: The names of what is staged.
+    """
+    oldest = time.time() - _SECONDS_TO_SWEEP
+    for name in names:
         path = os.path.join(directory, name)
         try:
             status = os.lstat(path)
