@@ -163,7 +163,7 @@ class FileRepositoryBase(Repository, ABC):
     # What follows blocks, and runs on the worker thread.
 
     def _prepare(self, access: Access, list_all: bool) -> Listing | None:
-        """Make the directory ready, and sweep it if it is to be written; give what was seen, if all was to be listed."""
+        """Make the directory ready, and sweep it if it is to be written; give what was seen if all was listed."""
         directory = str(self.basedir)
         self._may_be_absent = not make_ready(directory, access)
         if access is not Access.WRITE:
