@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typing_extensions import override
 
-from integration.process_bench import SH, ProcessBench
+from integration.process_bench import SH, ProcessBench, until
 from pydatatask_core import Pipeline, ResourceManager, Resources, Session
 from pydatatask_exec import (
     STDOUT,
@@ -23,6 +24,7 @@ from pydatatask_exec import (
     ReconnectingSSH,
     SSHLinuxManager,
 )
+from pydatatask_exec.process_identity import process_start
 from pydatatask_storage import FileRepository, InProcessBlobRepository, InProcessMetadataRepository
 
 if TYPE_CHECKING:
@@ -69,6 +71,43 @@ async def test_a_job_that_fills_the_disk_is_recorded_truthfully(make_manager: An
     assert bench.return_codes == {"job": 9}
     assert bench.pids.data == {}
     assert list((small_disk / "app" / "work").iterdir()) == []
+
+
+async def is_running(pid: int) -> bool:
+    return await asyncio.to_thread(process_start, pid) is not None
+
+
+async def kill_the_launcher(bench: ProcessBench, directory: Path) -> None:
+    """Run a job that says that it is there, and kill its launcher, and nobody else."""
+    running = asyncio.create_task(bench.run())
+    await until(lambda: (directory / "running").is_file() and (directory / "running").read_text().endswith("\n"))
+    launcher = (directory / "app" / "work" / "job" / "pid").read_text()
+    os.kill(int(launcher.partition(":")[0]), signal.SIGKILL)
+    await running
+
+
+@pytest.mark.requirement("proc.vanished")
+async def test_what_a_killed_launcher_has_left_running_is_ended_before_the_job_is_reaped(
+    make_manager: Any, tmp_path: Path
+) -> None:
+    manager: AbstractProcessManager = make_manager(tmp_path)
+    bench = ProcessBench(lambda: manager, SH + f"sleep 300 & echo $$ $! > {tmp_path}/running; wait")
+    await kill_the_launcher(bench, tmp_path)
+    assert bench.return_codes == {"job": None}
+    left = [int(pid) for pid in (tmp_path / "running").read_text().split()]
+    assert len(left) == 2
+    assert not [pid for pid in left if await is_running(pid)]
+
+
+async def test_who_is_only_of_the_same_session_is_left_alone(make_manager: Any, tmp_path: Path) -> None:
+    manager: AbstractProcessManager = make_manager(tmp_path)
+    elsewhere = f"(cd /; exec sleep 300 </dev/null >/dev/null 2>&1) & echo $! > {tmp_path}/running; wait"
+    bench = ProcessBench(lambda: manager, SH + elsewhere)
+    await kill_the_launcher(bench, tmp_path)
+    assert bench.return_codes == {"job": None}
+    stranger = int((tmp_path / "running").read_text())
+    assert await is_running(stranger)
+    os.kill(stranger, signal.SIGKILL)
 
 
 @pytest.mark.may_skip("a container may not be allowed to mount")

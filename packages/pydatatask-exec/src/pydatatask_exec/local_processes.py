@@ -13,7 +13,7 @@ from pydatatask_core.offload import offload
 from pydatatask_exec.child_watch import wait_for_child
 from pydatatask_exec.process_identity import ProcessIdentity, bare_process_id, process_start, stat_fields
 
-__all__ = ["Environment", "end_session", "is_alive", "session_members", "start_script"]
+__all__ = ["Environment", "end_session", "is_alive", "send_signal", "session_members", "start_script"]
 
 _SESSION_FIELD = 6 - 3
 _POLL_SECONDS = 0.02
@@ -101,7 +101,7 @@ async def end_session(pid: str, grace: float) -> None:
     ):
         for member in await offload(session_members, leader):
             if chosen(member):
-                _send(member, number)
+                send_signal(member, number)
         if await _is_gone(pid, leader, grace):
             return
     raise TimeoutError(f"process {pid} cannot be killed: it does not end")
@@ -131,7 +131,12 @@ def session_members(leader: int) -> list[int]:
     return members
 
 
-def _send(pid: int, number: signal.Signals) -> None:
+def send_signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process, unless it has ended.
+
+    :param pid: The process id.
+    :param number: The signal.
+    """
     try:
         os.kill(pid, number)
     except ProcessLookupError:

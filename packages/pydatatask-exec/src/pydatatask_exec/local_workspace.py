@@ -15,6 +15,7 @@ from pydatatask_exec import local_jobs
 from pydatatask_exec.child_watch import child_watch
 from pydatatask_exec.job_findings import Finding
 from pydatatask_exec.local_files import LocalReader, LocalWriter
+from pydatatask_exec.local_orphans import end_orphans
 from pydatatask_exec.local_processes import end_session, is_alive
 from pydatatask_exec.process_identity import ProcessIdentity
 from pydatatask_exec.workspace import Order, Workspace, retired_job, staged_by, staged_name
@@ -95,6 +96,11 @@ class LocalWorkspace(Workspace):
     async def kill(self, job: str, pid: str) -> None:
         await offload(local_jobs.forget, self._root, job)
         await end_session(pid, self._kill_grace)
+        await self.end_orphans(job, pid)
+
+    @override
+    async def end_orphans(self, job: str, pid: str) -> None:
+        await end_orphans(pid, f"{self._root}/{job}", self._kill_grace)
 
     @override
     async def retire(self, jobs: Collection[str]) -> None:

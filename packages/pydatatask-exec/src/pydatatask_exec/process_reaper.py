@@ -160,6 +160,8 @@ class ProcessReaper:
         job, done = claim.job, self._results.done
         if finding.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
+            if finding.pid is not None:
+                await self._workspace.end_orphans(job, finding.pid)
         if finding.state is not JobState.MISSING:
             for name, repository in self._results.outputs.items():
                 await self._record_output(job, name, repository, finding)

@@ -22,6 +22,7 @@ __all__ = [
     "end_code",
     "forget_code",
     "look_code",
+    "orphans_code",
     "owners_code",
     "remove_code",
     "spawn_code",
@@ -182,6 +183,16 @@ def end_code(identity: str, grace: float) -> str:
     :param grace: For how many seconds to wait in each step.
     """
     return f'( end_session "$ticket" {quote(identity)} {max(1, round(grace * 10))} & )'
+
+
+def orphans_code(directory: PurePath, identity: str, grace: float) -> str:
+    """End what a launcher that is gone has left running, in the background; the answer is ``TICKET gone`` or ``alive``.
+
+    :param directory: The directory of the job.
+    :param identity: The launcher.
+    :param grace: For how many seconds to wait in each step.
+    """
+    return f'( end_orphans "$ticket" {quote(identity)} {quote(str(directory))} {max(1, round(grace * 10))} & )'
 
 
 def remove_code(paths: Iterable[PurePath]) -> str:

@@ -83,6 +83,35 @@ end_session() { # TICKET IDENTITY TENTHS
     if is_alive "$2"; then echo "$1 alive" >&9; else echo "$1 gone" >&9; fi
 }
 
+orphans() { # SESSION DIRECTORY: the processes in it that work below the directory
+    for orphans_one in $(members "$1"); do
+        case $(ls -l "/proc/$orphans_one/cwd" "/proc/$orphans_one/fd") in
+        *"-> $2/"*) echo "$orphans_one" ;;
+        esac
+    done
+}
+
+end_orphans() { # TICKET IDENTITY DIRECTORY TENTHS
+    orphans_left=
+    case $2 in
+    *:*:"$boot")
+        orphans_below=$(cd -P "$3" && pwd -P) || orphans_below=$3
+        for orphans_step in TERM KILL; do
+            orphans_wait=$4
+            orphans_left=$(orphans "${2%%:*}" "$orphans_below")
+            for orphans_member in $orphans_left; do kill -"$orphans_step" "$orphans_member"; done
+            while [ -n "$orphans_left" ] && [ "$orphans_wait" -gt 0 ]; do
+                sleep 0.1 || { sleep 1; orphans_wait=$((orphans_wait - 9)); }
+                orphans_wait=$((orphans_wait - 1))
+                orphans_left=$(orphans "${2%%:*}" "$orphans_below")
+            done
+            [ -n "$orphans_left" ] || break
+        done
+        ;;
+    esac
+    if [ -n "$orphans_left" ]; then echo "$1 alive" >&9; else echo "$1 gone" >&9; fi
+}
+
 boot=; read -r boot </proc/sys/kernel/random/boot_id
 read -r up _ </proc/uptime
 read -r own </proc/self/stat

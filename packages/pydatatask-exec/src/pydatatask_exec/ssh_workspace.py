@@ -199,6 +199,12 @@ class SSHWorkspace(Workspace):
     async def kill(self, job: str, pid: str) -> None:
         code = shell_code.forget_code(self.directory / job, pid, self._kill_grace)
         await end_process(await self._channels(), code, pid)
+        await self.end_orphans(job, pid)
+
+    @override
+    async def end_orphans(self, job: str, pid: str) -> None:
+        code = shell_code.orphans_code(self.directory / job, pid, self._kill_grace)
+        await end_process(await self._channels(), code, pid)
 
     @override
     async def retire(self, jobs: Collection[str]) -> None:

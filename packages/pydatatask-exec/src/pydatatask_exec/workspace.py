@@ -206,6 +206,13 @@ class Workspace(ABC):
         :param pid: Its process identifier.
         """
 
+    async def end_orphans(self, job: str, pid: str) -> None:
+        """End what is left running of a job whose launcher is gone. By default, nothing is known of such processes.
+
+        :param job: The job.
+        :param pid: The identifier of the launcher.
+        """
+
     @abstractmethod
     async def retire(self, jobs: Collection[str]) -> None:
         """Give up the claims of jobs, by moving their directories out of the way.
