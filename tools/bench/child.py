@@ -33,8 +33,7 @@ def run(case: FunctionCase) -> Metrics:
 
 
 def main(argv: list[str]) -> None:
-    """Find the case, run it and print a line of JSON; that a job has to wait for its quota is no news here."""
-    logging.getLogger("pydatatask").setLevel(logging.ERROR)
+    """Find the case, run it and print a line of JSON."""
     workload = find(argv[0])
     (case,) = (case for case in workload.cases if case.name == argv[1] and isinstance(case, FunctionCase))
     if argv[2:3] == ["--profile"]:
@@ -48,4 +47,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("pydatatask").setLevel(logging.ERROR)  # that a job has to wait for its quota is no news here
     main(sys.argv[1:])
