@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
-from pydatatask_core.errors import PydatataskError, QuotaImpossibleError
+from pydatatask_core.errors import MissingExtraError, PydatataskError, QuotaImpossibleError
 from pydatatask_core.tasks import Task
 
 __all__ = ["Subject", "Trouble", "Troubles", "spontaneous"]
@@ -27,6 +27,8 @@ _log = logging.getLogger("pydatatask.pipeline")
 _LONGEST_DELAY = 30.0
 _FAILURES_TO_GIVE_UP = 5
 _SECONDS_TO_GIVE_UP = 300.0
+_LASTING = (QuotaImpossibleError, MissingExtraError)
+"""What does not go away by itself while a pipeline runs."""
 
 
 class Subject(NamedTuple):
@@ -71,7 +73,7 @@ class Trouble:
     @property
     def is_hopeless(self) -> bool:
         """Whether to go on trying is of no use, if there is nothing else to wait for."""
-        if isinstance(self.error, QuotaImpossibleError):
+        if isinstance(self.error, _LASTING):
             return True
         if self.subject.job is not None:
             return self.times >= _FAILURES_TO_GIVE_UP
