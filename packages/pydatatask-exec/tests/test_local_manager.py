@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from process_doubles import number_of, process_exists, stranger, until, until_async
@@ -12,6 +13,11 @@ from pydatatask_core.errors import DefinitionError, UnwritableStoreError
 from pydatatask_exec import STDOUT
 from pydatatask_exec.local_manager import LocalLinuxManager
 from pydatatask_exec.process_identity import ProcessIdentity, boot_id
+from pydatatask_exec.ssh_manager import SSHLinuxManager
+from pydatatask_exec.workspace import Order
+
+if TYPE_CHECKING:
+    import asyncssh
 
 
 @pytest.fixture
@@ -34,6 +40,31 @@ def test_data_is_kept_below_tmp_by_default() -> None:
 def test_an_app_that_is_no_name_is_refused(app: str) -> None:
     with pytest.raises(DefinitionError):
         LocalLinuxManager(app)
+
+
+@pytest.fixture
+def relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalLinuxManager:
+    monkeypatch.chdir(tmp_path)
+    return LocalLinuxManager("app", "targets")
+
+
+async def test_a_relative_place_is_taken_from_where_the_manager_is_made(
+    relative: LocalLinuxManager, tmp_path: Path
+) -> None:
+    assert relative.basedir == tmp_path / "targets" / "app"
+    workspace = await relative.workspace("task")
+    assert await workspace.start(Order("job", "#!/bin/sh\necho ok\n", None, stdout=True)) is not None
+    directory = tmp_path / "targets" / "app" / "task" / "job"
+    await until(lambda: (directory / "return_code").exists() and (directory / "return_code").read_text().strip() == "0")
+    assert (directory / "stdout").read_text() == "ok\n"
+
+
+def test_a_relative_place_on_a_target_is_refused() -> None:
+    def never() -> asyncssh.SSHClientConnection:
+        raise AssertionError("there is no connection")
+
+    with pytest.raises(DefinitionError, match="remote_path 'targets' is relative"):
+        SSHLinuxManager("app", never, "targets")
 
 
 @pytest.mark.requirement("manager.spawn-returns", "manager.live-pids")

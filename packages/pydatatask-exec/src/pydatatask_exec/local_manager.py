@@ -35,7 +35,7 @@ class LocalLinuxManager(AbstractProcessManager):
     is not its owner has to name another.
 
     :param app: What to call the directory of this pipeline in there.
-    :param local_path: Where to store data.
+    :param local_path: Where to store data. A relative path is taken from the working directory of this moment.
     :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
     :raises DefinitionError: ``app`` cannot be the name of a directory.
     """
@@ -43,7 +43,7 @@ class LocalLinuxManager(AbstractProcessManager):
     def __init__(self, app: str, local_path: Path | str = "/tmp/pydatatask", *, kill_grace: float = 10.0) -> None:
         self.app = app
         self.kill_grace = kill_grace
-        self._root = Path(local_path)
+        self._root = Path(local_path).absolute()  # jobs run in directories of their own
         self._basedir = app_directory(self._root, app)
 
     @property

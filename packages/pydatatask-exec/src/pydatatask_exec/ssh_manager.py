@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from typing_extensions import override
 
 from pydatatask_core.blobs import OpenMode
-from pydatatask_core.errors import UnwritableStoreError
+from pydatatask_core.errors import DefinitionError, UnwritableStoreError
 from pydatatask_core.streams import AReadStream, AWriteStream
 from pydatatask_core.text_streams import AReadText, AWriteText
 from pydatatask_exec import shell_code
@@ -52,9 +52,9 @@ class SSHLinuxManager(AbstractProcessManager):
 
     :param app: What to call the directory of this pipeline on the target.
     :param ssh: A callable returning the connection; if it returns another one than before, that one is used.
-    :param remote_path: Where to store data on the target.
+    :param remote_path: Where to store data on the target: an absolute path.
     :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
-    :raises DefinitionError: ``app`` cannot be the name of a directory.
+    :raises DefinitionError: ``app`` cannot be the name of a directory, or ``remote_path`` is relative.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class SSHLinuxManager(AbstractProcessManager):
         self.app = app
         self.kill_grace = kill_grace
         self._root = Path(remote_path)
+        if not self._root.is_absolute():
+            raise DefinitionError(f"remote_path {str(remote_path)!r} is relative: name the whole path on the target")
         self._basedir = app_directory(self._root, app)
         self._target = SSHTarget(ssh, f"the SSH target of {app}")
         self._checked: Channels | None = None
