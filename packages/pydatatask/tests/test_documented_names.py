@@ -170,6 +170,10 @@ def test_a_name_that_is_not_there_is_told(package: str) -> None:
         _ = importlib.import_module(package).Pipelin
 
 
+def test_errors_are_an_attribute_of_the_core() -> None:
+    assert python("import pydatatask_core; print(pydatatask_core.errors.StoreError.__name__)") == "StoreError\n"
+
+
 @pytest.mark.parametrize("module", [*DOCUMENTED, "main", "fuse"])
 def test_documented_modules_are_attributes_of_the_package(module: str) -> None:
     assert python(f"import pydatatask; print(pydatatask.{module}.__name__)") == f"pydatatask.{module}\n"

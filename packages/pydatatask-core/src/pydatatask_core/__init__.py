@@ -54,6 +54,7 @@ else:
             "pydatatask_core.text_streams": ["AReadText", "AWriteText", "async_copyfile_str"],
             "pydatatask_core.translation": ["TranslatedRepository", "resolve"],
         },
+        modules=["errors", "testing"],
     )
 
 __all__ = [
