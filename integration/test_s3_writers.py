@@ -119,6 +119,8 @@ class TestEveryStep:
         repository = InSmallParts(lambda: asking_once, bucket.name)
         await cancel_while_it_hangs(write(repository, job, self.data(step)), s3_proxy)
         await bucket.assert_untouched()
+        left = [task for task in asyncio.all_tasks() if "MultipartUpload" in repr(task.get_coro())]
+        assert not left, "nobody would learn what becomes of it"
 
     async def test_fails_once_and_is_tried_again(
         self, job: str, step: str, watched: S3Client, s3_proxy: FaultyProxy, bucket: Bucket

@@ -137,7 +137,10 @@ class MultipartUpload:
         :raises StoreError: The server could not be told.
         :raises TimeoutError: It took longer than :data:`CLEAN_UP_SECONDS`.
         """
-        await clean_up(self._abort(), CLEAN_UP_SECONDS)
+        try:
+            await clean_up(self._abort(), CLEAN_UP_SECONDS)
+        finally:
+            self._beginning.cancel()  # where the server has still not answered, nobody waits for it any longer
 
     async def _abort(self) -> None:
         for part in self._sending:
