@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
 from pydatatask_core.metadata import MetadataRepository
@@ -16,7 +16,7 @@ log = logging.getLogger("pydatatask.proc")
 
 _REASONS = {
     JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
-    "together with its launcher",
+    "together with whoever looked after it",
     JobState.MISSING: "the job's directory is gone from the target, and with it whatever the process has recorded",
 }
 
@@ -70,10 +70,12 @@ def completion_record(start_time: datetime, finding: Finding) -> dict[str, objec
     :param finding: What is known about its end.
     """
     end_time = finding.end_time or datetime.now(UTC)
+    if end_time < start_time:  # by the clock of the target, or by one that ticks slowly
+        end_time = start_time + timedelta(0)  # an object of its own, or YAML would write a reference
     record: dict[str, object] = {
         "return_code": finding.return_code,
         "start_time": start_time,
-        "end_time": max(end_time, start_time),
+        "end_time": end_time,
     }
     if finding.return_code is None:
         record["reason"] = _REASONS[finding.state]
