@@ -24,6 +24,7 @@ from pydatatask_exec import (
     ReconnectingSSH,
     SSHLinuxManager,
 )
+from pydatatask_exec.identity_file import parse_marks
 from pydatatask_exec.process_identity import process_start
 from pydatatask_storage import FileRepository, InProcessBlobRepository, InProcessMetadataRepository
 
@@ -78,11 +79,12 @@ async def is_running(pid: int) -> bool:
 
 
 async def kill_the_launcher(bench: ProcessBench, directory: Path) -> None:
-    """Run a job that says that it is there, and kill its launcher, and nobody else."""
+    """Run a job that says that it is there, and kill its launcher, or supervisor, and nobody else."""
     running = asyncio.create_task(bench.run())
     await until(lambda: (directory / "running").is_file() and (directory / "running").read_text().endswith("\n"))
-    launcher = (directory / "app" / "work" / "job" / "pid").read_text()
-    os.kill(int(launcher.partition(":")[0]), signal.SIGKILL)
+    marks = parse_marks((directory / "app" / "work" / "job" / "pid").read_text())
+    assert marks is not None
+    os.kill(int(marks.recorder.partition(":")[0]), signal.SIGKILL)
     await running
 
 

@@ -106,6 +106,7 @@ _KINDS: dict[str, tuple[int, Callable[[random.Random, str], Disturbance]]] = {
     "cut_watch": (2, _any),
     "expire_watch": (2, _any),
     "kill_process": (4, _process),
+    "kill_supervisor": (1, _any),
     "kill_pod": (2, _any),
     "delete_pod": (2, _any),
     "evict_pod": (2, _any),

@@ -9,7 +9,7 @@ from typing import Any
 from integration.chaos.journal import Entry
 from integration.chaos.side_door import Records
 
-RETURN_CODES: dict[str, int | None] = {"script": 137, "politely": 143, "all": None}
+RETURN_CODES: dict[str, int | None] = {"script": 137, "politely": 143, "all": 137, "supervisor": None}
 """What becomes of a process that is killed in a certain manner."""
 
 _SUCCESS = {
@@ -58,5 +58,6 @@ def _lie(task: str, record: Mapping[str, Any], told: Sequence[Entry]) -> str | N
     if task == "digest":
         true = (record["reason"], record["exit_code"]) == ("Failed", 137)
     else:
-        true = record["return_code"] == RETURN_CODES[kills[-1]] and ("reason" in record) == (kills[-1] == "all")
+        told_of = record["return_code"], "reason" in record
+        true = told_of in [(RETURN_CODES[kill], kill == "supervisor") for kill in kills]
     return None if true else "it was killed, but not like that"

@@ -114,6 +114,16 @@ class Stagehand:
     async def kill_process(self, disturbance: Disturbance) -> None:
         self._kill("rotate", disturbance.chance, disturbance.where)
 
+    async def kill_supervisor(self, disturbance: Disturbance) -> None:
+        """Kill a process that looks after others; it is stopped first, so that it is clear which."""
+        scene = self.world.scene
+        supervisor = victims.chosen(victims.supervisors(scene), disturbance.chance)
+        if supervisor is not None:
+            victims.send(supervisor, signal.SIGSTOP)
+            for job in victims.jobs_of(scene, supervisor):
+                journal.write(scene.journal, "killed", "rotate", job, "supervisor")
+            victims.send(supervisor, signal.SIGKILL)
+
     async def kill_pod(self, disturbance: Disturbance) -> None:
         self._kill("digest", disturbance.chance, "all")
 

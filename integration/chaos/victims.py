@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from integration.chaos import journal
 from integration.chaos.scene import Scene
 from integration.kube.stub.cluster import StubCluster
 from integration.processes import command_line
+from pydatatask_exec.identity_file import parse_marks
 
 T = TypeVar("T")
 
@@ -57,12 +59,46 @@ def pods(stub: StubCluster) -> list[PodVictim]:
     ]
 
 
+def supervisors(scene: Scene) -> list[int]:
+    """Give the processes that look after jobs of this machine."""
+    return sorted({pid for pid, _ in _supervised(scene)})
+
+
+def jobs_of(scene: Scene, supervisor: int) -> list[str]:
+    """Give the jobs that a supervisor has claimed, and whose end is not recorded; it must not go on meanwhile."""
+    return [job for pid, job in _supervised(scene) if pid == supervisor]
+
+
+def _supervised(scene: Scene) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for directory in (scene.targets / scene.app / "rotate").glob("*"):
+        marks = parse_marks(_read(directory / "pid"))
+        if marks is not None and "\n" not in _read(directory / "return_code"):
+            found.append((int(marks.recorder.partition(":")[0]), directory.name))
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""  # the pipeline has just removed it
+
+
 def kill(pid: int, manner: str) -> None:
     """Kill a process: alone, by asking it to end, or with all of its process group."""
+    if manner != "all":
+        send(pid, signal.SIGTERM if manner == "politely" else signal.SIGKILL)
+        return
     try:
-        if manner == "all":
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM if manner == "politely" else signal.SIGKILL)
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it has just ended
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process."""
+    try:
+        os.kill(pid, number)
     except ProcessLookupError:
         return  # it has just ended

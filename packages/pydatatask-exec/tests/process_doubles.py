@@ -16,9 +16,12 @@ from typing_extensions import override
 from pydatatask_core import Pipeline, ResourceManager, Resources, Session, StreamBlobRepository
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.stream_bases import ReadStreamBase, WriteStreamBase
+from pydatatask_exec.identity_file import parse_marks
+from pydatatask_exec.launch_script import Launch
 from pydatatask_exec.local_manager import LocalLinuxManager
 from pydatatask_exec.process_manager import AbstractProcessManager
 from pydatatask_exec.process_task import ProcessTask
+from pydatatask_exec.supervisors import supervisors
 
 NO_LIMIT = 10_000
 """Processors of a quota that refuses nothing."""
@@ -174,3 +177,33 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 def number_of(pid: str) -> int:
     """The process id in a process identifier."""
     return int(pid.partition(":")[0])
+
+
+def supervisor_of(directory: Path) -> int:
+    """The process id of the supervisor of the job that has a directory."""
+    marks = parse_marks((directory / "pid").read_text())
+    assert marks is not None
+    return number_of(marks.recorder)
+
+
+Runner = Callable[[Launch], Awaitable[None]]
+"""Runs a process to its end."""
+
+ENVIRONMENT = {b"PATH": b"/usr/bin:/bin", b"INHERITED": b"yes"}
+
+
+async def by_script(launch: Launch) -> None:
+    """Run a process as on another machine."""
+    process = await asyncio.create_subprocess_exec(
+        "/bin/sh", "-c", launch.script(), start_new_session=True, env=ENVIRONMENT
+    )
+    await process.wait()
+
+
+async def by_supervisor(launch: Launch) -> None:
+    """Run a process as on this machine."""
+    ended = asyncio.Event()
+    pid = await supervisors().start(launch, ENVIRONMENT)
+    assert pid is not None
+    assert supervisors().watch(pid, ended.set)
+    await ended.wait()

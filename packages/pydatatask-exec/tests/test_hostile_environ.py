@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from exec_doubles import Records
 from hypothesis import example, given
 from hypothesis import strategies as st
+from process_doubles import Runner, by_script, by_supervisor
 
 from pydatatask_core import ResourceManager, Resources
 from pydatatask_core.errors import DefinitionError
@@ -52,26 +53,26 @@ def task(environ: dict[str, str]) -> ProcessTask:
     return ProcessTask("work", lambda: manager, quota, Resources.parse(1, 1), Records(), "true", environ=environ)
 
 
-def found_by_a_process(environ: dict[str, str], directory: str) -> dict[bytes, bytes]:
+def found_by_a_process(environ: dict[str, str], directory: str, run: Runner) -> dict[bytes, bytes]:
     output = Path(directory) / "output"
     launch = Launch(["/usr/bin/env", "-0"], directory, f"{directory}/return_code", environ, stdout=str(output))
-    script = os.fsencode(launch.script())
-    subprocess.run(["/bin/sh", "-c", script], start_new_session=True, check=True, timeout=20, env={})
+    asyncio.run(asyncio.wait_for(run(launch), 20))
     variables = (line.partition(b"=") for line in output.read_bytes().split(b"\0") if line)
     return {name: value for name, _, value in variables}
 
 
 @pytest.mark.fuzz
 @pytest.mark.requirement("proc.environ")
+@pytest.mark.parametrize("run", [by_script, by_supervisor])
 @given(st.dictionaries(TEXTS, TEXTS, max_size=3))
 @example({"-i": "x"})
 @example({"--": "x"})
 @example({"-": ""})
 @example({"IFS": "=", "PATH": "", "_": "\n"})
 @example({"a b": "$(exit 1)"})
-def test_variables_are_refused_or_arrive_as_they_are(environ: dict[str, str]) -> None:
+def test_variables_are_refused_or_arrive_as_they_are(run: Runner, environ: dict[str, str]) -> None:
     with contextlib.suppress(DefinitionError), tempfile.TemporaryDirectory() as directory:
-        found = found_by_a_process(task(environ).environ, directory)
+        found = found_by_a_process(task(environ).environ, directory, run)
         expected = {os.fsencode(name): os.fsencode(value) for name, value in environ.items()}
         assert found.items() >= expected.items()
 

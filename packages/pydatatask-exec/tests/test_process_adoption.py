@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,8 @@ from typing_extensions import override
 
 from pydatatask_core import Pipeline
 from pydatatask_core.errors import BrokenRecordError
-from pydatatask_exec import local_jobs
-from pydatatask_exec.launch_script import Claim
-from pydatatask_exec.local_processes import start_script
-from pydatatask_exec.process_identity import ProcessIdentity, boot_id, uptime_is_genuine
-from pydatatask_exec.workspace import Order, launch_of
+from pydatatask_exec.process_identity import ProcessIdentity, boot_id
+from pydatatask_exec.workspace import Order
 
 SH = "#!/bin/sh\n"
 COUNTING = SH + "echo run >> ../../../../runs; read x < ../../../../fifo; echo over"
@@ -49,21 +45,13 @@ def let_go(bench: Bench) -> None:
 
 async def started(bench: Bench) -> ProcessIdentity:
     """Start a job as a pipeline does that then ends before it has recorded anything."""
-    root = bench.manager.basedir / "work"
-    root.mkdir(0o700, parents=True, exist_ok=True)
-    identity = await asyncio.to_thread(local_jobs.claim_and_start, str(root), Order("job", COUNTING, stdout=True))
+    workspace = await bench.manager.workspace("work")
+    pid = await workspace.start(Order("job", COUNTING, stdout=True))
+    assert pid is not None
+    identity = ProcessIdentity.parse(pid)
     assert identity is not None
+    await workspace.close()
     return identity
-
-
-def script_of(bench: Bench) -> str:
-    """The launcher's script of the job."""
-    launch = launch_of(Order("job", COUNTING, stdout=True), str(bench.manager.basedir / "work" / "job"))
-    return launch.script(Claim(boot_id(), uptime_is_genuine()))
-
-
-def exit_status(pid: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def assert_all_is_well(bench: Bench, times: int = 1) -> None:
@@ -121,34 +109,13 @@ async def test_a_claim_whose_launcher_has_not_begun_is_taken_back(bench: Bench, 
     assert_all_is_well(bench)
 
 
-async def test_a_launcher_that_comes_too_late_does_not_run_the_job(bench: Bench) -> None:
-    root = bench.manager.basedir / "work"
-    root.mkdir(0o700, parents=True)
-    directory = root / "job"
-    directory.mkdir(0o700)
-    late = os.open(directory, os.O_RDONLY)
+async def test_a_job_that_is_claimed_is_not_started_again(bench: Bench) -> None:
     let_go(bench)
-    await bench.run()
-    assert runs(bench) == 1
-    assert not directory.exists()
-    directory.mkdir(0o700)  # as if the job were claimed again just now
-    status = await asyncio.to_thread(lambda: exit_status(start_script(script_of(bench), late)))
-    os.close(late)
-    assert status == 125
-    assert runs(bench) == 1
-    assert list(directory.iterdir()) == []
-
-
-async def test_of_two_launchers_one_runs_the_job(bench: Bench) -> None:
-    root = bench.manager.basedir / "work"
-    let_go(bench)
-    first = await started(bench)
-    await until(lambda: (root / "job" / "pid").exists())
-    second = await asyncio.to_thread(
-        subprocess.run, ["sh", "-c", script_of(bench)], cwd=root / "job", stderr=subprocess.DEVNULL, check=False
-    )
-    assert second.returncode == 125
-    await until(lambda: not process_exists(first.pid))
+    identity = await started(bench)
+    await until(lambda: not process_exists(identity.pid))
+    workspace = await bench.manager.workspace("work")
+    assert await workspace.start(Order("job", COUNTING, stdout=True)) is None
+    await workspace.close()
     await bench.run()
     assert_all_is_well(bench)
 
@@ -280,14 +247,14 @@ async def _refused(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> bool
     return sum("could not be recorded" in message for message in caplog.messages) >= 2
 
 
-async def test_killing_the_launcher_alone_is_noticed(bench: Bench) -> None:
+async def test_a_process_that_somebody_kills_is_recorded_truthfully(bench: Bench) -> None:
     async with bench.pipeline() as pipeline:
         await pipeline.update()
         await until(lambda: runs(bench) == 1)
         os.kill(number_of(bench.pids.data["job"]["pid"]), signal.SIGKILL)
         await pipeline.run(timeout=20)
         let_go(bench)
-    assert bench.done.data["job"]["return_code"] is None
+    assert bench.done.data["job"]["return_code"] == 128 + signal.SIGKILL
 
 
 @pytest.mark.requirement("pipeline.one-process")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from exec_doubles import Records
-from process_doubles import Bench, Blobs, number_of, process_exists, until
+from process_doubles import Bench, Blobs, number_of, process_exists, supervisor_of, until
 
 from pydatatask_core import ResourceManager, Resources, Session
 from pydatatask_core.errors import ClosedSessionError, DefinitionError
@@ -148,7 +148,7 @@ def test_what_cannot_be_in_an_environment_is_refused(tmp_path: Path, environ: di
 
 @pytest.mark.requirement("proc.pids-record", "manager.pid-opaque")
 async def test_a_live_job_is_recorded_in_pids(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, SH + "echo $PPID; until [ -e ../go ]; do sleep 0.02; done; exit 4")
+    bench = Bench(tmp_path, SH + "echo $$; until [ -e ../go ]; do sleep 0.02; done; exit 4")
     async with bench.pipeline() as pipeline:
         await pipeline.update()
         record = bench.pids.data["job"]
@@ -199,10 +199,10 @@ async def test_a_job_that_removes_its_directory_is_recorded_without_outputs(tmp_
 
 @pytest.mark.requirement("proc.own-session")
 async def test_a_job_has_a_session_of_its_own(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, SH + "cut -d' ' -f5,6 /proc/self/stat; cut -d' ' -f6 /proc/$PPID/stat; echo $PPID")
+    bench = Bench(tmp_path, SH + "cut -d' ' -f5,6 /proc/self/stat; echo $$")
     await bench.run()
-    group, session, parents, parent = bench.stdout.data["job"].decode().split()
-    assert group == session == parents == parent
+    group, session, leader = bench.stdout.data["job"].decode().split()
+    assert group == session == leader
     assert int(session) != os.getsid(0)
 
 
@@ -214,7 +214,7 @@ async def test_a_process_that_vanishes_is_recorded_as_failed(tmp_path: Path) -> 
         pid = number_of(bench.pids.data["job"]["pid"])
         stdout = bench.task.basedir / "job" / "stdout"
         await until(lambda: stdout.exists() and stdout.read_bytes())
-        os.killpg(pid, signal.SIGKILL)
+        os.kill(supervisor_of(bench.task.basedir / "job"), signal.SIGKILL)
         await pipeline.run(timeout=20)
     record = bench.done.data["job"]
     assert list(record) == ["return_code", "start_time", "end_time", "reason"]
@@ -222,6 +222,7 @@ async def test_a_process_that_vanishes_is_recorded_as_failed(tmp_path: Path) -> 
     assert "no exit code" in record["reason"]
     assert bench.stdout.data == {"job": b"begun\n"}
     assert (bench.pids.data, bench.leftovers) == ({}, [])
+    assert not process_exists(pid)
 
 
 @pytest.mark.requirement("proc.rm-pids", "proc.kill-children", "proc.pids-users-own")

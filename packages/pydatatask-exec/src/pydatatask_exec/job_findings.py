@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from pydatatask_exec.identity_file import parse_marks
+
 __all__ = ["Evidence", "Finding", "JobState", "judge", "parse_return_code"]
 
 _PATIENCE_SECONDS = 5.0
@@ -23,7 +25,7 @@ class JobState(Enum):
     """It is claimed, but nothing says that its launcher has begun."""
 
     STARTING = "starting"
-    """Its launcher is about to record its identity."""
+    """Its launcher is about to record its identity, or its supervisor that of its process."""
 
     ABANDONED = "abandoned"
     """Its claim was taken back, or its launcher could not record its identity: it has not run, and will not."""
@@ -46,13 +48,13 @@ class Evidence:
     """Whether there is a directory at all."""
 
     identity: str | None = None
-    """The identity that the launcher has recorded."""
+    """What the file for the identity says."""
 
     identity_age: float = 0.0
     """For how many seconds that file has not changed."""
 
     alive: bool = False
-    """Whether the process of this identity, or the one that is about to record it, is alive."""
+    """Whether whoever is to record the exit status is alive, or the one that is about to record its identity."""
 
     return_code: str | None = None
     """The exit status, read after looking for the process."""
@@ -105,8 +107,11 @@ def judge(evidence: Evidence) -> JobState:
         return JobState.FINISHED
     if evidence.identity is None:
         return JobState.STARTING if evidence.alive else JobState.UNSTARTED
-    if evidence.identity.endswith("\n") and evidence.identity.count(":") >= 2:
-        return JobState.RUNNING if evidence.alive else JobState.VANISHED
+    marks = parse_marks(evidence.identity)
+    if marks is not None and evidence.alive:
+        return JobState.STARTING if marks.process is None else JobState.RUNNING
+    if marks is not None:
+        return JobState.VANISHED
     if evidence.identity == "" and evidence.identity_age < _PATIENCE_SECONDS:
         return JobState.STARTING
     return JobState.ABANDONED

@@ -1,7 +1,7 @@
-"""The shell script that runs a process and records how it ended: the same on this machine and over SSH.
+"""What it takes to run a process, and the shell script that does so on another machine and records how it ended.
 
-It is made of builtins of the shell, so that the process itself is all that has to be started besides the shell. In this
-order, it
+On this machine, a supervisor does the same (:mod:`pydatatask_exec.supervisor`). The script is made of builtins of the
+shell, so that the process itself is all that has to be started besides the shell. In this order, it
 
 1. records its own identity in a file that it creates exclusively: who finds that file there already does not run the
    process, as somebody else has taken the job back;
@@ -46,12 +46,12 @@ class Claim:
     boot: str
     """The id of the present start of the target machine."""
 
-    uptime: bool = True
+    uptime: bool
     """Whether ``/proc/uptime`` of the target can be trusted."""
 
-    ticket: str | None = None
-    """Optional: a word that is followed on descriptor 9 by what happens: ``TICKET started IDENTITY`` or
-    ``TICKET lost``, and ``TICKET ended``."""
+    ticket: str
+    """A word that is followed on descriptor 9 by what happens: ``TICKET started IDENTITY`` or ``TICKET lost``, and
+    ``TICKET ended``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ class Launch:
         return_code = quote(self.return_code)
         return "\n".join(
             [
-                f"trap : TERM INT HUP{' PIPE' if claim and claim.ticket else ''}",
+                f"trap : TERM INT HUP{' PIPE' if claim else ''}",
                 *(_identify(claim) if claim else ()),
                 f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
                 *self._exports(),
-                self._command(" 9>&-" if claim and claim.ticket else ""),
+                self._command(" 9>&-" if claim else ""),
                 f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
-                *([f"echo {claim.ticket} ended >&9"] if claim and claim.ticket else ()),
+                *([f"echo {claim.ticket} ended >&9"] if claim else ()),
                 "",
             ]
         )
@@ -134,14 +134,13 @@ def time_code(uptime: bool) -> str:
 
 def _identify(claim: Claim) -> list[str]:
     """Create the file exclusively (``set -C``), or give up."""
-    lost = _GIVE_UP if claim.ticket is None else f"{{ echo {claim.ticket} lost >&9; {_GIVE_UP}; }}"
     identity = f"$$:$pydatatask_t:{claim.boot}"
     return [
         time_code(claim.uptime),
         "set -C",
-        f'echo "{identity}" >{IDENTITY} || {lost}',
+        f'echo "{identity}" >{IDENTITY} || {{ echo {claim.ticket} lost >&9; {_GIVE_UP}; }}',
         "set +C",
-        *([f'echo "{claim.ticket} started {identity}" >&9'] if claim.ticket else ()),
+        f'echo "{claim.ticket} started {identity}" >&9',
     ]
 
 

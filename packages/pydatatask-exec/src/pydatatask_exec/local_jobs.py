@@ -8,16 +8,16 @@ import stat
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from pydatatask_exec.child_watch import wait_for_child
+from pydatatask_exec.identity_file import parse_marks
 from pydatatask_exec.job_findings import Evidence, Finding, JobState, judge, parse_return_code
-from pydatatask_exec.launch_script import IDENTITY, Claim
-from pydatatask_exec.local_processes import Environment, is_alive, start_script
-from pydatatask_exec.process_identity import ProcessIdentity, boot_id, uptime_is_genuine
-from pydatatask_exec.workspace import CWD, EXE, FORGOTTEN, RETURN_CODE, STDIN, TAKEN_BACK, Order, launch_of
+from pydatatask_exec.launch_script import IDENTITY
+from pydatatask_exec.local_processes import is_alive
+from pydatatask_exec.supervisor.protocol import Claim
+from pydatatask_exec.workspace import FORGOTTEN, RETURN_CODE, TAKEN_BACK, Order
 
-__all__ = ["claim_and_start", "find_out", "forget", "is_file", "jobs", "remove", "retire", "take_back"]
+__all__ = ["claim_of", "find_out", "forget", "is_file", "jobs", "remove", "retire", "take_back"]
 
 _IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
 """Why a file cannot be opened that is not there, or is something else."""
@@ -35,50 +35,20 @@ def jobs(root: Path) -> set[str]:
         return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
-def claim_and_start(root: str, order: Order, environment: Environment | None = None) -> ProcessIdentity | None:
-    """Claim a job by making its directory, fill that, and start its process.
+def claim_of(order: Order, directory: str, workshop: str) -> Claim:
+    """Say what is to be in the directory of a job.
 
-    :param root: Where the directories of the jobs are.
     :param order: What to run.
-    :param environment: Optional: a copy of this process' environment.
-    :returns: The identity of the process, or None if the job has a directory already.
+    :param directory: The directory.
+    :param workshop: Where it is to be filled.
     """
-    path = f"{root}/{order.job}"
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return None
-    try:
-        return ProcessIdentity.now(_fill_and_start(path, order, environment))
-    except BaseException:
-        _remove_tree(path)
-        raise
-
-
-def _fill_and_start(path: str, order: Order, environment: Environment | None) -> int:
-    os.mkdir(f"{path}/{CWD}", 0o700)
-    _write(f"{path}/{EXE}", order.script.encode(), 0o755)
-    if isinstance(order.stdin, bytes):
-        _write(f"{path}/{STDIN}", order.stdin, 0o600)
-    elif order.stdin is not None:
-        os.rename(order.stdin, f"{path}/{STDIN}")
-    script = launch_of(order, path).script(Claim(boot_id(), uptime_is_genuine()))
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        return start_script(script, descriptor, environment)
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: str, content: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        os.fchmod(descriptor, mode)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)
+    return Claim(
+        path=os.fsencode(directory),
+        workshop=os.fsencode(workshop),
+        script=order.script.encode(),
+        stdin=order.stdin if isinstance(order.stdin, bytes) else None,
+        staged=os.fsencode(order.stdin) if isinstance(order.stdin, PurePath) else b"",
+    )
 
 
 def is_file(path: str) -> bool:
@@ -128,15 +98,12 @@ def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) ->
     path = str(root / job)
     identity = _read(f"{path}/{IDENTITY}")
     return_code = _read(f"{path}/{RETURN_CODE}")
+    marks = parse_marks(identity[0]) if identity else None
     alive = False
-    if identity is None:
-        alive = pid is not None and is_alive(pid)
-    elif return_code is None or parse_return_code(return_code[0]) is None:
-        alive = is_alive(identity[0].strip())
+    if return_code is None or parse_return_code(return_code[0]) is None:
+        recorder = marks.recorder if marks is not None else None if identity else pid
+        alive = recorder is not None and is_alive(recorder)
         return_code = None if alive else _read(f"{path}/{RETURN_CODE}")  # it may have ended in between
-        known = None if alive else ProcessIdentity.parse(identity[0])
-        if known is not None:
-            wait_for_child(known.pid)
     evidence = Evidence(
         exists=identity is not None or os.path.isdir(path),
         identity=identity[0] if identity else None,
@@ -148,7 +115,7 @@ def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) ->
     over = state in (JobState.FINISHED, JobState.VANISHED)
     return Finding(
         state,
-        pid=identity[0].strip() if identity and state is not JobState.ABANDONED else None,
+        pid=marks.process if marks is not None else None,
         return_code=parse_return_code(evidence.return_code),
         start_time=_utc(identity[1]) if identity else None,
         end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
@@ -177,14 +144,15 @@ def _small_files(path: str, names: Collection[str]) -> dict[str, bytes]:
 
 
 def take_back(root: Path, job: str) -> bool:
-    """Create the file that the launcher would have to create, so that it will not run the job.
+    """Create the file that whoever has claimed a job would have to have created, so that it is clear that it has not.
 
     :param root: Where the directories of the jobs are.
     :param job: The job.
-    :returns: Whether the launcher was slower.
+    :returns: Whether it was not there.
     """
     try:
-        _write(str(root / job / IDENTITY), TAKEN_BACK.encode(), 0o600)
+        with open(root / job / IDENTITY, "x") as file:
+            file.write(TAKEN_BACK)
     except FileExistsError:
         return False
     return True

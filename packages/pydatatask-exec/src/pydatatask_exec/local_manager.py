@@ -10,19 +10,18 @@ from typing import Literal, overload
 from typing_extensions import override
 
 from pydatatask_core.blobs import OpenMode
-from pydatatask_core.errors import UnwritableStoreError
+from pydatatask_core.errors import LaunchError, UnwritableStoreError
 from pydatatask_core.offload import offload
 from pydatatask_core.streams import AReadStream, AWriteStream
 from pydatatask_core.text_streams import AReadText, AWriteText
-from pydatatask_exec.child_watch import child_watch
 from pydatatask_exec.launch_script import Launch
 from pydatatask_exec.local_files import LocalReader, LocalWriter
-from pydatatask_exec.local_processes import end_session, is_alive, start_script
+from pydatatask_exec.local_processes import end_session, is_alive
 from pydatatask_exec.local_workspace import LocalWorkspace
 from pydatatask_exec.manager_paths import app_directory
-from pydatatask_exec.process_identity import ProcessIdentity
 from pydatatask_exec.process_manager import AbstractProcessManager
 from pydatatask_exec.stdout_marker import StderrIsStdout
+from pydatatask_exec.supervisors import supervisors
 from pydatatask_exec.workspace import Workspace
 
 __all__ = ["LocalLinuxManager"]
@@ -53,7 +52,8 @@ class LocalLinuxManager(AbstractProcessManager):
 
     @override
     async def get_live_pids(self, hint: set[str]) -> set[str]:
-        return await offload(lambda: {pid for pid in hint if is_alive(pid)})
+        mine = supervisors()
+        return await offload(lambda: {pid for pid in hint if is_alive(pid) or mine.is_about_to_record(pid)})
 
     @override
     async def spawn(
@@ -67,14 +67,16 @@ class LocalLinuxManager(AbstractProcessManager):
         stderr: str | StderrIsStdout | None,
     ) -> str:
         error = stdout if isinstance(stderr, StderrIsStdout) else stderr
-        launch = Launch(args, cwd, return_code, environ, stdin, stdout, error)
-        identity = await offload(lambda: ProcessIdentity.now(start_script(launch.script())))
-        child_watch().watch(identity.pid, lambda: None)  # it waits for the child, which would stay a zombie
-        return str(identity)
+        launch = await offload(_launch, args, environ, cwd, return_code, (stdin, stdout, error))
+        pid = await supervisors().start(launch, dict(os.environb))
+        if pid is None:
+            raise LaunchError(f"{args[0]} was not launched")
+        return pid
 
     @override
     async def kill(self, pid: str) -> None:
         await end_session(pid, self.kill_grace)
+        await supervisors().recorded(pid, self.kill_grace)
 
     @overload
     async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
@@ -114,6 +116,14 @@ class LocalLinuxManager(AbstractProcessManager):
         workspace = LocalWorkspace(self._basedir, task, self.kill_grace)
         await workspace.prepare()
         return workspace
+
+
+def _launch(
+    args: list[str], environ: dict[str, str], cwd: str, return_code: str, streams: tuple[str | None, ...]
+) -> Launch:
+    """Make the paths such that they mean the same wherever the supervisor works."""
+    paths = [None if path is None else os.path.abspath(path) for path in streams]
+    return Launch(args, os.path.abspath(cwd), os.path.abspath(return_code), environ, *paths)
 
 
 def _make_private(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from typing_extensions import override
@@ -18,9 +19,13 @@ from pydatatask_exec.local_files import LocalReader, LocalWriter
 from pydatatask_exec.local_orphans import end_orphans
 from pydatatask_exec.local_processes import end_session, is_alive
 from pydatatask_exec.process_identity import ProcessIdentity
-from pydatatask_exec.workspace import Order, Workspace, retired_job, staged_by, staged_name
+from pydatatask_exec.supervised_job import SupervisorLostError
+from pydatatask_exec.supervisors import supervisors
+from pydatatask_exec.workspace import Order, Workspace, launch_of, retired_job, staged_by, staged_name
 
 __all__ = ["LocalWorkspace"]
+
+_RECORDING_SECONDS = 0.02
 
 
 class LocalWorkspace(Workspace):
@@ -37,17 +42,26 @@ class LocalWorkspace(Workspace):
         self._reaped = basedir / f".{task}.reaped"
         self._staged = basedir / f".{task}.staged"
         self._kill_grace = kill_grace
+        self._workshop: Path | None = None
         self._environment = dict(os.environb)
         self._retired: dict[str, list[str]] = {}
 
     async def prepare(self) -> None:
-        """Make the directories, and remove inputs that a pipeline staged which is no more."""
-        await offload(self._make_directories)
+        """Make the directories, and remove what a pipeline staged that is no more."""
         await asyncio.to_thread(_sweep, self._staged)
+        await offload(self._make_directories)
 
     def _make_directories(self) -> None:
-        for path in (self._root, self._reaped):
+        for path in (self._root, self._reaped, self._staged):
             path.mkdir(0o700, exist_ok=True)
+
+    @override
+    async def close(self) -> None:
+        supervisors().let_go(self)
+        workshop, self._workshop = self._workshop, None
+        if workshop is not None:
+            with suppress(OSError):  # whoever comes next removes what a launch that was cancelled has left
+                await offload(workshop.rmdir)
 
     @override
     async def jobs(self) -> set[str]:
@@ -62,12 +76,30 @@ class LocalWorkspace(Workspace):
 
     @override
     async def start(self, order: Order) -> str | None:
-        identity = await offload(local_jobs.claim_and_start, str(self._root), order, self._environment)
-        return None if identity is None else str(identity)
+        directory = f"{self._root}/{order.job}"
+        supervisors().hold(self)
+        workshop = await offload(self._make_workshop) if self._workshop is None else self._workshop
+        claim = local_jobs.claim_of(order, directory, str(workshop))
+        try:
+            pid = await supervisors().start(launch_of(order, directory), self._environment, claim)
+        except SupervisorLostError:
+            if await offload(os.path.lexists, directory):
+                return None  # it may have been started
+            raise
+        if pid is None and not await offload(workshop.is_dir):
+            self._workshop = None
+        return pid
+
+    def _make_workshop(self) -> Path:
+        """Make the directory in which those of jobs are filled; the next pipeline removes it if this one is no more."""
+        if self._workshop is None:
+            name = staged_name(f"launch-{os.urandom(4).hex()}", str(ProcessIdentity.now(os.getpid())))
+            (self._staged / name).mkdir(0o700)
+            self._workshop = self._staged / name
+        return self._workshop
 
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
-        await offload(self._staged.mkdir, 0o700, exist_ok=True)
         path = self._staged / staged_name(job, str(ProcessIdentity.now(os.getpid())))
         return path, await LocalWriter.open(path)
 
@@ -99,7 +131,7 @@ class LocalWorkspace(Workspace):
         await self.end_orphans(job, pid)
 
     @override
-    async def end_orphans(self, job: str, pid: str) -> None:
+    async def end_orphans(self, job: str, pid: str | None) -> None:
         await end_orphans(pid, f"{self._root}/{job}", self._kill_grace)
 
     @override
@@ -115,13 +147,30 @@ class LocalWorkspace(Workspace):
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
+        if supervisors().watch(pid, on_exit):
+            return True
         identity = ProcessIdentity.parse(pid)
-        return identity is not None and child_watch().watch(identity.pid, on_exit)
+        return identity is not None and child_watch().watch(identity.pid, lambda: _after_recording(on_exit))
+
+
+def _after_recording(on_exit: Callable[[], None]) -> None:
+    """Call a function once the supervisor of an earlier pipeline has had the time to record how a process ended."""
+    asyncio.get_running_loop().call_later(_RECORDING_SECONDS, on_exit)
 
 
 def _sweep(directory: Path) -> None:
-    """Remove what processes have staged that are no more, told by the names of the files."""
+    """Remove what processes have staged that are no more, told by the names of the files and directories.
+
+    The directories go at once, as the supervisors of such processes may be about to claim jobs by what is in there.
+    """
     for name in os.listdir(directory) if directory.is_dir() else ():
         owner = staged_by(name)
-        if owner is not None and not is_alive(owner):
-            (directory / name).unlink(missing_ok=True)
+        if owner is None or is_alive(owner):
+            continue
+        path = directory / name
+        if path.is_dir():
+            swept = directory / f"swept-{os.urandom(4).hex()}{name[name.index('@') :]}"
+            os.rename(path, swept)
+            local_jobs.remove(directory, [swept.name])
+        else:
+            path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from typing import Self
 
 from typing_extensions import override
 
-__all__ = ["ProcessIdentity", "bare_process_id", "boot_id", "process_start", "stat_fields", "uptime_is_genuine"]
+__all__ = ["ProcessIdentity", "bare_process_id", "boot_id", "process_start", "stat_fields"]
 
 _START_FIELD = 22 - 3  # counted from the first field after the command's name
 _STATE_FIELD = 3 - 3
@@ -116,17 +116,3 @@ def boot_id() -> str:
         return os.read(fd, 100).decode("ascii").strip()
     finally:
         os.close(fd)
-
-
-@cache
-def uptime_is_genuine() -> bool:
-    """Tell whether ``/proc/uptime`` tells the time by which ``/proc`` tells when processes began.
-
-    In some containers it tells how long the container has been up. It is looked at once.
-    """
-    fd = os.open("/proc/uptime", os.O_RDONLY)
-    try:
-        uptime = float(os.read(fd, 100).split()[0])
-    finally:
-        os.close(fd)
-    return abs(uptime - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1

@@ -24,6 +24,10 @@ K1     D/forgotten is made (``rm task.pids JOB``)   kills the process, and goes 
 A process that is gone before L6 without an exit code is reaped with none. The launcher works in the directory that was
 made at L2, whatever is at its path by the time it begins, so a launcher that comes too late finds either D/pid or no
 directory to create it in.
+
+On this machine L2 to L4 are one step: a supervisor fills D elsewhere, names itself in D/pid, and moves D to its place.
+One that comes too late finds D there already; or it finds that the place where it fills is gone, since the next
+pipeline removes that before it looks for jobs. The same supervisor completes D/return_code.
 """
 
 from __future__ import annotations
@@ -258,6 +262,7 @@ class ProcessJobs:
         self._pace.stop()
         for claim in self._claims.unrecorded():
             await self._adoption.record(claim, True)
+        await self.workspace.close()
 
     async def forget(self, job: str) -> None:
         """Kill the process of a job, and give up its claim without recording a completion.
@@ -270,6 +275,8 @@ class ProcessJobs:
         pid = finding.pid or pid
         if pid is not None:
             await self.workspace.kill(job, pid)
+        else:
+            await self.workspace.end_orphans(job, None)
         await self.workspace.retire([job])
         await self.workspace.discard([job])
         if claim is not None:

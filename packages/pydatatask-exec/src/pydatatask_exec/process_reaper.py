@@ -135,8 +135,10 @@ class ProcessReaper:
             return
         if finding.forgotten:
             log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
-            if finding.pid is not None:
-                await self._workspace.kill(claim.job, finding.pid)  # whoever had begun that may have ended
+            if finding.pid is not None:  # whoever had begun to kill it may have ended
+                await self._workspace.kill(claim.job, finding.pid)
+            else:
+                await self._workspace.end_orphans(claim.job, None)
         elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
             await self._record_end(claim, finding, metadata)
         else:
@@ -160,8 +162,7 @@ class ProcessReaper:
         job, done = claim.job, self._results.done
         if finding.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
-            if finding.pid is not None:
-                await self._workspace.end_orphans(job, finding.pid)
+            await self._workspace.end_orphans(job, finding.pid)
         if finding.state is not JobState.MISSING:
             for name, repository in self._results.outputs.items():
                 await self._record_output(job, name, repository, finding)

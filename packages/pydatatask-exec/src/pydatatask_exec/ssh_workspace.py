@@ -202,7 +202,9 @@ class SSHWorkspace(Workspace):
         await self.end_orphans(job, pid)
 
     @override
-    async def end_orphans(self, job: str, pid: str) -> None:
+    async def end_orphans(self, job: str, pid: str | None) -> None:
+        if pid is None:
+            return  # a launcher runs nothing before it has recorded its identity
         code = shell_code.orphans_code(self.directory / job, pid, self._kill_grace)
         await end_process(await self._channels(), code, pid)
 

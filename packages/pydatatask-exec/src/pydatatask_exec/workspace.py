@@ -206,11 +206,11 @@ class Workspace(ABC):
         :param pid: Its process identifier.
         """
 
-    async def end_orphans(self, job: str, pid: str) -> None:
-        """End what is left running of a job whose launcher is gone. By default, nothing is known of such processes.
+    async def end_orphans(self, job: str, pid: str | None) -> None:
+        """End what is left running of a job nobody looks after any more. By default, nothing is known of that.
 
         :param job: The job.
-        :param pid: The identifier of the launcher.
+        :param pid: Its process identifier, if it is known.
         """
 
     @abstractmethod
@@ -226,6 +226,9 @@ class Workspace(ABC):
 
         :param jobs: The jobs.
         """
+
+    async def close(self) -> None:
+        """Give up what is there for launches, as there will be none. By default, nothing is."""
 
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
         """Have a function called, in the running event loop, once a process has ended.

@@ -1,0 +1,174 @@
+"""What a pipeline and a supervisor say to each other, by a pipe in each direction.
+
+A request is the length of what follows, and that; one of no length means that there will be no more. For each there is
+a line that begins with its ticket:
+
+====================  ====================================================
+``started IDENTITY``  The process runs.
+``lost``              The job has been claimed by somebody else.
+``failed ERRNO``      The process could not be started.
+``ended``             It has ended, and its exit status is recorded.
+====================  ====================================================
+
+A line that begins with :data:`CRASHED` tells why there will be no more.
+"""
+
+from __future__ import annotations
+
+import os
+
+__all__ = [
+    "CAPACITY",
+    "CRASHED",
+    "CWD",
+    "EXE",
+    "IDENTITY",
+    "RECORDER",
+    "RETURN_CODE",
+    "STDIN",
+    "Claim",
+    "Request",
+    "Requests",
+    "no_more_requests",
+]
+
+CAPACITY = 200
+"""For how many jobs at a time one supervisor cares: it keeps a file open for each, of which a process may have 256."""
+
+IDENTITY, EXE, CWD, RETURN_CODE, STDIN = b"pid", b"exe", b"cwd", b"return_code", b"stdin"
+"""Files and directories in the directory of a job."""
+
+RECORDER = b"supervisor "
+"""What the first line of the file for the identity begins with, before the identity of the supervisor."""
+
+CRASHED = b"!"
+"""What stands instead of a ticket before the reason for which a supervisor has to end."""
+
+_SIZE = 4
+_CHUNK = 1 << 16
+
+
+class Claim:
+    """The directory of a job, which is made for it.
+
+    :param path: The directory.
+    :param workshop: Where it is filled; it is to be on the same file system.
+    :param script: What is to be executed.
+    :param stdin: The input, or None if there is none or it is in a file already.
+    :param staged: The file that is to become the input, or nothing.
+    """
+
+    __slots__ = ("path", "script", "staged", "stdin", "workshop")
+
+    def __init__(self, path: bytes, workshop: bytes, script: bytes, stdin: bytes | None, staged: bytes) -> None:
+        self.path = path
+        self.workshop = workshop
+        self.script = script
+        self.stdin = stdin
+        self.staged = staged
+
+
+class Request:
+    """A process to be run, and where its outcome goes. All paths are absolute.
+
+    :param ticket: What answers are to begin with.
+    :param cwd: The directory to run the process in.
+    :param return_code: The file for the exit status.
+    :param streams: The files for standard input, output and error, each nothing for ``/dev/null``. Where the last two
+        are the same, both are interleaved.
+    :param args: The command line.
+    :param environ: What to add to the environment, as ``NAME=VALUE``.
+    :param claim: The directory to be made for the job before, or None.
+    """
+
+    __slots__ = ("args", "claim", "cwd", "environ", "return_code", "streams", "ticket")
+
+    def __init__(
+        self,
+        ticket: bytes,
+        cwd: bytes,
+        return_code: bytes,
+        streams: tuple[bytes, bytes, bytes],
+        args: list[bytes],
+        environ: list[bytes],
+        claim: Claim | None,
+    ) -> None:
+        self.ticket = ticket
+        self.cwd = cwd
+        self.return_code = return_code
+        self.streams = streams
+        self.args = args
+        self.environ = environ
+        self.claim = claim
+
+    def encode(self) -> bytes:
+        """Give what is to be sent."""
+        claim = self.claim
+        made = [b"%d" % len(self.args), b"", b"", b"", b"", b""]
+        if claim is not None:
+            given = b"" if claim.stdin is None else b"=" + claim.stdin
+            made[1:] = [claim.path, claim.workshop, claim.script, given, claim.staged]
+        fields = [self.ticket, self.cwd, self.return_code, *self.streams, *made, *self.args, *self.environ]
+        body = b"".join([_sized(field) for field in fields])
+        return _sized(body)
+
+    @classmethod
+    def decode(cls, body: bytes) -> Request:
+        """Read what has been sent.
+
+        :param body: It, without its length.
+        """
+        ticket, cwd, return_code, stdin, stdout, stderr, count, *rest = _fields(body)
+        path, workshop, script, given, staged, *words = rest
+        claim = Claim(path, workshop, script, given[1:] if given else None, staged) if path else None
+        number = int(count)
+        return cls(ticket, cwd, return_code, (stdin, stdout, stderr), words[:number], words[number:], claim)
+
+
+def _sized(content: bytes) -> bytes:
+    return len(content).to_bytes(_SIZE, "little") + content
+
+
+def _fields(body: bytes) -> list[bytes]:
+    fields: list[bytes] = []
+    begin = 0
+    while begin < len(body):
+        end = begin + _SIZE + int.from_bytes(body[begin : begin + _SIZE], "little")
+        fields.append(body[begin + _SIZE : end])
+        begin = end
+    return fields
+
+
+def no_more_requests() -> bytes:
+    """Give what is to be sent when there will be no more requests."""
+    return _sized(b"")
+
+
+class Requests:
+    """The requests that come by a pipe.
+
+    :param descriptor: Its end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._received = bytearray()
+        self.over = False
+
+    def read(self) -> list[Request]:
+        """Wait until some have come, and give those that are complete."""
+        block = os.read(self._descriptor, _CHUNK)
+        self._received += block
+        self.over = not block
+        requests: list[Request] = []
+        while len(self._received) >= _SIZE:
+            end = _SIZE + int.from_bytes(self._received[:_SIZE], "little")
+            if len(self._received) < end:
+                break
+            body = bytes(self._received[_SIZE:end])
+            del self._received[:end]
+            if body:
+                requests.append(Request.decode(body))
+            else:
+                self.over = True
+        return requests

@@ -1,0 +1,233 @@
+"""What leads to one supervisor: its process, and the pipes by which it is asked and answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+
+from pydatatask_core.errors import LaunchError
+from pydatatask_core.offload import offload
+from pydatatask_exec.child_watch import child_watch, wait_for_child
+from pydatatask_exec.launch_script import Launch
+from pydatatask_exec.process_identity import boot_id
+from pydatatask_exec.supervised_job import SupervisedJob
+from pydatatask_exec.supervisor.protocol import CRASHED, Claim, Request, no_more_requests
+
+__all__ = ["Environment", "SupervisorLine", "hang_up"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_CHUNK = 1 << 16
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
+_PACKAGE = str(Path(__file__).parent)
+
+Environment = Mapping[bytes, bytes]
+"""The environment of a process."""
+
+
+class SupervisorLine:
+    """Leads to one supervisor, whose process is started when it is asked for the first job.
+
+    It must not keep a reference to its loop, by which it is found.
+
+    :param environment: The environment of its jobs.
+    :param open_pipes: Has the pipes of all supervisors that live: for requests, and for answers.
+    :param changed: Is called with each job that the supervisor has told something about.
+    :param gone: Is called once the supervisor has ended.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        open_pipes: set[tuple[int, int]],
+        changed: Callable[[SupervisedJob], None],
+        gone: Callable[[SupervisorLine], None],
+    ) -> None:
+        self.environment = environment
+        self.pid: int | None = None
+        """The process, once there is one."""
+        self.is_closed = False
+        """Whether it takes no more jobs."""
+        self._open_pipes = open_pipes
+        self._changed, self._gone = changed, gone
+        self._jobs: dict[str, SupervisedJob] = {}
+        self._tickets = count()
+        self._pipes: tuple[int, int] | None = None
+        self._unsent = b""
+        self._received = b""
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    async def start(self, launch: Launch, claim: Claim | None) -> str | None:
+        """Have a process started.
+
+        :param launch: What to run.
+        :param claim: The directory that is to be made for the job before, or None.
+        :returns: The process identifier, or None if somebody else has claimed the job.
+        :raises OSError: It cannot be started.
+        :raises SupervisorLostError: The supervisor has ended in between.
+        """
+        started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        ticket = str(next(self._tickets))
+        self._jobs[ticket] = SupervisedJob(started)
+        if self._pipes is None:
+            try:
+                await self._open()
+            except BaseException:
+                self._jobs.pop(ticket, None)
+                raise
+        self._send(_request(ticket, launch, claim).encode())
+        return await started
+
+    async def _open(self) -> None:
+        """Start the process, unless that has been done: there is one thread for it."""
+        await offload(self._start_process)
+        if self._pipes is not None:
+            asyncio.get_running_loop().add_reader(self._pipes[1], self._read)
+
+    def _start_process(self) -> None:
+        if self.pid is not None:
+            return
+        if not sys.executable:
+            raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
+        asked, requests = os.pipe()
+        answers, answering = os.pipe()
+        try:
+            self.pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, boot_id(), str(os.getpid())],
+                self.environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, asked, 0),
+                    (os.POSIX_SPAWN_DUP2, answering, 1),
+                ],
+                setsid=True,
+                setsigmask=[],
+            )
+        except OSError:
+            os.close(requests)
+            os.close(answers)
+            raise
+        finally:
+            os.close(asked)
+            os.close(answering)
+        os.set_blocking(requests, False)
+        os.set_blocking(answers, False)
+        self._pipes = requests, answers
+        self._open_pipes.add(self._pipes)
+
+    def _send(self, data: bytes) -> None:
+        """Send something; if the supervisor is busy, the rest of it later."""
+        if self._pipes is None:
+            return  # it has just been lost, and the job with it
+        if not self._unsent:
+            data = data[_write(self._pipes[0], data) :]
+            if data:
+                asyncio.get_running_loop().add_writer(self._pipes[0], self._send_rest)
+        self._unsent += data
+
+    def _send_rest(self) -> None:
+        if self._pipes is not None:
+            self._unsent = self._unsent[_write(self._pipes[0], self._unsent) :]
+            if not self._unsent:
+                asyncio.get_running_loop().remove_writer(self._pipes[0])
+
+    def _read(self) -> None:
+        if self._pipes is None:
+            return
+        block = os.read(self._pipes[1], _CHUNK)
+        if not block:
+            self._lose()
+            return
+        *lines, self._received = (self._received + block).split(b"\n")
+        for line in lines:
+            if line.startswith(CRASHED):
+                log.error("process %s, which looks after jobs of this machine, has to end: %s", self.pid, line.decode())
+                continue
+            ticket, what, *rest = line.decode().split(" ", 2)
+            job = self._jobs[ticket]
+            job.take(what, *rest)
+            self._changed(job)
+            if what != "started":
+                del self._jobs[ticket]
+
+    def close(self) -> None:
+        """Let the supervisor end, once it has no more jobs, and take no more."""
+        self.is_closed = True
+        if self.pid is None:
+            self._gone(self)
+        else:
+            self._send(no_more_requests())
+
+    def _lose(self) -> None:
+        """Take note that the supervisor has ended."""
+        loop = asyncio.get_running_loop()
+        self.is_closed = True
+        pipes, self._pipes = self._pipes, None
+        jobs, self._jobs = list(self._jobs.values()), {}
+        if pipes is not None:
+            loop.remove_reader(pipes[1])
+            loop.remove_writer(pipes[0])
+            self._open_pipes.discard(pipes)
+            os.close(pipes[0])
+            os.close(pipes[1])
+        if self.pid is not None and not child_watch().watch(self.pid, _do_nothing):
+            wait_for_child(self.pid)
+        if jobs:
+            log.error(
+                "process %s has ended, which looked after %d jobs of this machine: what is left of them is ended, as "
+                "nobody would record their outcome",
+                self.pid,
+                len(jobs),
+            )
+        for job in jobs:
+            job.lose()
+        self._gone(self)
+
+
+def _request(ticket: str, launch: Launch, claim: Claim | None) -> Request:
+    return Request(
+        ticket=ticket.encode(),
+        cwd=os.fsencode(launch.cwd),
+        return_code=os.fsencode(launch.return_code),
+        streams=(_path(launch.stdin), _path(launch.stdout), _path(launch.stderr)),
+        args=[os.fsencode(arg) for arg in launch.args],
+        environ=[os.fsencode(f"{name}={value}") for name, value in launch.environ.items()],
+        claim=claim,
+    )
+
+
+def _path(path: str | None) -> bytes:
+    return b"" if path is None else os.fsencode(path)
+
+
+def hang_up(pipes: set[tuple[int, int]]) -> None:
+    """Let supervisors end once they have no more jobs, and listen to them no more.
+
+    :param pipes: The pipes that lead to them.
+    """
+    while pipes:
+        requests, answers = pipes.pop()
+        _write(requests, no_more_requests())
+        os.close(requests)
+        os.close(answers)
+
+
+def _write(pipe: int, data: bytes) -> int:
+    """Write what there is room for, and give how much; where nobody reads any more, all of it goes nowhere."""
+    try:
+        return os.write(pipe, data)
+    except BlockingIOError:
+        return 0
+    except BrokenPipeError:
+        return len(data)
+
+
+def _do_nothing() -> None:
+    """A supervisor needs no more than to be waited for."""
