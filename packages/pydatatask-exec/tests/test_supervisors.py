@@ -322,6 +322,35 @@ async def test_a_supervisor_outlives_its_pipeline_but_not_its_jobs(tmp_path: Pat
         await pipeline.wait()
 
 
+CLOSED = """
+import asyncio, os, sys
+from pydatatask_exec.local_manager import LocalLinuxManager
+from pydatatask_exec.workspace import Order
+
+for descriptor in map(int, sys.argv[2:]):
+    os.close(descriptor)
+
+async def main():
+    workspace = await LocalLinuxManager("app", sys.argv[1]).workspace("work")
+    for job in ("first", "second"):
+        pid = await workspace.start(Order(job, "#!/bin/sh\\nexit 4\\n"))
+        ended = asyncio.Event()
+        workspace.watch(pid, ended.set, lambda: None)
+        await asyncio.wait_for(ended.wait(), 20)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)])
+async def test_a_pipeline_may_have_its_standard_streams_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", CLOSED, str(tmp_path), *map(str, closed))
+    assert await process.wait() == 0
+    jobs = [tmp_path / "app" / "work" / job for job in ("first", "second")]
+    assert [(job / "return_code").read_text().split() for job in jobs] == [["4"]] * 2
+    assert len(set(map(supervisor_of, jobs))) == 1
+
+
 RETRYING = """
 import os, sys
 from pydatatask_exec.supervisor.program import Supervisor, _Job

@@ -221,8 +221,9 @@ def _end_group(leader: int) -> None:
 def main() -> None:
     """Run, for the process whose id is the last argument, after the id of the machine's present start."""
     _close_what_was_left_open()
+    nowhere = os.open("/dev/null", os.O_WRONLY)  # as standard error, if there is none
     supervisor = Supervisor(sys.argv[-2], int(sys.argv[-1]))
-    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
+    os.dup2(nowhere, 2)
     try:
         supervisor.run()
     except Exception as error:
