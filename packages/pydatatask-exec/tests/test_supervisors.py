@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from process_doubles import number_of, process_exists, supervisor_of, until
 
 from pydatatask_core.errors import LaunchError
+from pydatatask_core.offload import offload
 from pydatatask_exec import supervisor_line
 from pydatatask_exec import supervisors as supervisors_module
 from pydatatask_exec.launch_script import Launch
@@ -319,7 +323,7 @@ async def test_a_supervisor_outlives_its_pipeline_but_not_its_jobs(tmp_path: Pat
         await until(lambda: not process_exists(supervisor))
     finally:
         os.killpg(pipeline.pid, signal.SIGKILL)
-        await pipeline.wait()
+        await pipeline.communicate()
 
 
 CLOSED = """
@@ -416,6 +420,101 @@ async def test_a_supervisor_that_cannot_even_begin_says_why(
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert "No module named 'supervisor'" in capfd.readouterr().err
+
+
+class SlowStart:
+    """Has the start of a process take until it is let go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.started: list[int] = []
+        self.has_begun, self.go_on = threading.Event(), threading.Event()
+        self._spawn = os.posix_spawn
+        monkeypatch.setattr(os, "posix_spawn", self._start)
+
+    def _start(self, path: str, args: list[str], environ: dict[bytes, bytes], **options: Any) -> int:
+        self.has_begun.set()
+        assert self.go_on.wait(20)
+        self.started.append(self._spawn(path, args, environ, **options))
+        return self.started[-1]
+
+    async def cancel_a_launch(self, workspace: Workspace) -> None:
+        """Launch a job, and cancel that while the supervisor is being started."""
+        launch = asyncio.create_task(workspace.start(Order("cancelled", SH)))
+        await until(self.has_begun.is_set)
+        launch.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await launch
+
+
+async def test_a_supervisor_whose_first_launch_is_cancelled_takes_the_next(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowStart(monkeypatch)
+    await slow.cancel_a_launch(workspace)
+    slow.go_on.set()
+    await offload(list)  # on the same thread, so the process has been started by then
+    await asyncio.wait_for(start(workspace, "job"), 20)
+    assert slow.started == [supervisor_of(directory_of(workspace, "job"))]
+
+
+async def test_a_supervisor_that_is_let_go_while_it_is_started_ends(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = os.listdir("/proc/self/fd")
+    slow = SlowStart(monkeypatch)
+    await slow.cancel_a_launch(workspace)
+    closing = asyncio.create_task(workspace.close())
+    await asyncio.sleep(0.05)
+    slow.go_on.set()
+    await closing
+    await until(lambda: not Path(f"/proc/{slow.started[0]}").exists())
+    assert os.listdir("/proc/self/fd") == before
+
+
+async def test_a_supervisor_that_is_let_go_while_it_is_started_does_what_it_was_asked_to(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowStart(monkeypatch)
+    launches = [asyncio.create_task(workspace.start(Order(job, SH))) for job in ("first", "second")]
+    await until(slow.has_begun.is_set)
+    supervisors().let_go(workspace)
+    slow.go_on.set()
+    assert all(await asyncio.gather(*launches))
+    await until(lambda: not Path(f"/proc/{slow.started[0]}").exists())
+
+
+async def test_jobs_are_given_up_only_once_their_supervisor_is_no_more(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowStart(monkeypatch)
+    slow.go_on.set()
+    monkeypatch.setattr(supervisor_line, "_PROGRAM", "import os, time; os.close(1); time.sleep(0.2)")
+    with pytest.raises(SupervisorLostError):
+        await workspace.start(Order("job", SH))
+    assert not process_exists(slow.started[0])
+
+
+async def test_a_supervisor_that_cannot_be_started_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipes = iter([os.pipe()])
+    before = len(os.listdir("/proc/self/fd"))
+
+    def pipe() -> tuple[int, int]:
+        for made in pipes:
+            return made
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", pipe)
+        with pytest.raises(OSError, match="Too many open files"):
+            await supervisors().start(simple(tmp_path, "true"), {b"PATH": b"/bin"})
+    assert len(os.listdir("/proc/self/fd")) == before - 2
+    assert await supervisors().start(simple(tmp_path, "true"), {b"PATH": b"/bin"})
+
+
+async def test_a_variable_without_a_name_is_in_nobodys_way(tmp_path: Path) -> None:
+    assert await supervisors().start(simple(tmp_path, "true"), {b"PATH": b"/bin", b"": b"x"})
 
 
 async def test_that_there_is_no_python_to_be_found_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ class SupervisorLine:
     :param environment: The environment of its jobs.
     :param open_pipes: Has the pipes of all supervisors that live: for requests, and for answers.
     :param changed: Is called with each job that the supervisor has told something about.
-    :param gone: Is called once the supervisor has ended.
+    :param gone: Is called once the supervisor has ended, or nobody wants one any more.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class SupervisorLine:
         self._changed, self._gone = changed, gone
         self._jobs: dict[str, SupervisedJob] = {}
         self._tickets = count()
+        self._asking = 0
         self._pipes: tuple[int, int] | None = None
         self._unsent = b""
         self._received = b""
@@ -73,59 +74,71 @@ class SupervisorLine:
         :raises OSError: It cannot be started.
         :raises SupervisorLostError: The supervisor has ended in between.
         """
-        started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         ticket = str(next(self._tickets))
+        request = _request(ticket, launch, claim).encode()
+        started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._jobs[ticket] = SupervisedJob(started)
-        if self._pipes is None:
-            try:
-                await self._open()
-            except BaseException:
-                self._jobs.pop(ticket, None)
-                raise
-        self._send(_request(ticket, launch, claim).encode())
+        self._asking += 1
+        try:
+            if self._pipes is None:
+                await offload(self._start_process, asyncio.get_running_loop())
+            self._send(request)
+        except BaseException:
+            self._jobs.pop(ticket, None)
+            raise
+        finally:
+            self._asking -= 1
+            self._let_end()
         return await started
 
-    async def _open(self) -> None:
-        """Start the process, unless that has been done: there is one thread for it."""
-        await offload(self._start_process)
-        if self._pipes is not None:
-            asyncio.get_running_loop().add_reader(self._pipes[1], self._read)
+    def _start_process(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the process, unless that has been done: there is one thread for it.
 
-    def _start_process(self) -> None:
+        Whoever has asked for it may have been cancelled by the time it runs; so it is not up to them to listen to it.
+        """
         if self.pid is not None:
             return
         if not sys.executable:
             raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
-        asked, requests = os.pipe()
-        answers, answering = os.pipe()
+        opened: list[int] = []
         try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, boot_id(), str(os.getpid())],
-                self.environment,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, asked, 0),
-                    (os.POSIX_SPAWN_DUP2, answering, 1),
-                ],
-                setsid=True,
-                setsigmask=[],
-            )
-        except OSError:
-            os.close(requests)
-            os.close(answers)
+            opened += os.pipe()
+            opened += os.pipe()
+            asked, requests, answers, answering = opened
+            self.pid = self._spawn(asked, answering)
+        except BaseException:
+            for descriptor in opened:
+                os.close(descriptor)
             raise
-        finally:
-            os.close(asked)
-            os.close(answering)
+        os.close(asked)
+        os.close(answering)
         os.set_blocking(requests, False)
         os.set_blocking(answers, False)
-        self._pipes = requests, answers
-        self._open_pipes.add(self._pipes)
+        self._open_pipes.add((requests, answers))
+        loop.call_soon_threadsafe(self._listen, (requests, answers))
+
+    def _spawn(self, asked: int, answering: int) -> int:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, boot_id(), str(os.getpid())],
+            {name: value for name, value in self.environment.items() if name},  # one without could not be handed over
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, asked, 0),
+                (os.POSIX_SPAWN_DUP2, answering, 1),
+            ],
+            setsid=True,
+            setsigmask=[],
+        )
+
+    def _listen(self, pipes: tuple[int, int]) -> None:
+        self._pipes = pipes
+        asyncio.get_running_loop().add_reader(pipes[1], self._read)
+        self._let_end()
 
     def _send(self, data: bytes) -> None:
         """Send something; if the supervisor is busy, the rest of it later."""
         if self._pipes is None:
-            return  # it has just been lost, and the job with it
+            return  # it is about to be listened to, or has just been lost, and the job with it
         if not self._unsent:
             data = data[_write(self._pipes[0], data) :]
             if data:
@@ -160,25 +173,34 @@ class SupervisorLine:
     def close(self) -> None:
         """Let the supervisor end, once it has no more jobs, and take no more."""
         self.is_closed = True
+        self._let_end()
+
+    def _let_end(self) -> None:
+        """Let the supervisor end, if that is wanted, once all have sent their requests that wait for it to be there."""
+        if not self.is_closed or self._asking:
+            return
         if self.pid is None:
             self._gone(self)
         else:
             self._send(no_more_requests())
 
     def _lose(self) -> None:
-        """Take note that the supervisor has ended."""
+        """Take note that the supervisor ends: what it has open is closed shortly before it is no more."""
         loop = asyncio.get_running_loop()
         self.is_closed = True
         pipes, self._pipes = self._pipes, None
-        jobs, self._jobs = list(self._jobs.values()), {}
         if pipes is not None:
             loop.remove_reader(pipes[1])
             loop.remove_writer(pipes[0])
             self._open_pipes.discard(pipes)
             os.close(pipes[0])
             os.close(pipes[1])
-        if self.pid is not None and not child_watch().watch(self.pid, _do_nothing):
+        if self.pid is not None and not child_watch().watch(self.pid, self._has_ended):
             wait_for_child(self.pid)
+            self._has_ended()
+
+    def _has_ended(self) -> None:
+        jobs, self._jobs = list(self._jobs.values()), {}
         if jobs:
             log.error(
                 "process %s has ended, which looked after %d jobs of this machine: what is left of them is ended, as "
@@ -227,7 +249,3 @@ def _write(pipe: int, data: bytes) -> int:
         return 0
     except BrokenPipeError:
         return len(data)
-
-
-def _do_nothing() -> None:
-    """A supervisor needs no more than to be waited for."""

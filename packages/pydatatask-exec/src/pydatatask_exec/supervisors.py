@@ -112,7 +112,8 @@ class Supervisors:
                 line.close()
 
     def _gone(self, line: SupervisorLine) -> None:
-        self._lines.remove(line)
+        if line in self._lines:  # else it was let go while its process was being started
+            self._lines.remove(line)
         self._running = {pid: job for pid, job in self._running.items() if not job.ended}
 
 
