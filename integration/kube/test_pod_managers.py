@@ -20,6 +20,13 @@ from pydatatask_core import Pipeline
 from pydatatask_core.errors import ClusterAccessError, ClusterError
 from pydatatask_exec import KubeTask, PodManager
 
+KUBECONFIG = """
+current-context: a
+contexts: [{name: a, context: {cluster: a, user: a}}]
+clusters: [{name: a, cluster: %s}]
+users: [{name: a, user: %s}]
+"""
+
 
 def manager(config: object = None) -> PodManager:
     assert config is None
@@ -97,6 +104,54 @@ async def test_no_way_to_a_cluster_is_an_error_that_says_what_to_do() -> None:
         ClusterError, match=r"no way to reach a Kubernetes cluster was found: .*give PodManager a config="
     ):
         await podman.query()
+    await podman.close()
+
+
+@pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("contexts: [", "while parsing a flow node"),
+        ("", "its content is no kubeconfig"),
+        ("only words", "its content is no kubeconfig"),
+        ("{current-context: a, contexts: [], clusters: [], users: []}", "Expected object with name a"),
+        (KUBECONFIG % ("{}", "{}"), "its content is no kubeconfig"),
+        (KUBECONFIG % ("{server: 'http://localhost'}", "{exec: {apiVersion: v1, command: /nosuch}}"), "/nosuch"),
+    ],
+    ids=["no-yaml", "empty", "text", "wrong-context", "no-server", "no-such-program"],
+)
+async def test_a_kubeconfig_that_cannot_be_used_is_an_error_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, reason: str
+) -> None:
+    place = tmp_path / "config"
+    place.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(place))
+    podman = manager()
+    with pytest.raises(ClusterError) as caught:
+        await podman.query()
+    message = str(caught.value)
+    assert message.startswith(f"the kubeconfig {place} cannot be used: ")
+    assert reason in message
+    assert message.endswith("; mend it, or let KUBECONFIG name another one")
+    await podman.close()
+
+
+async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "confg"))
+    podman = manager()
+    with pytest.raises(ClusterError, match=rf"{tmp_path}/confg, which KUBECONFIG names, is no file"):
+        await podman.query()
+    await podman.close()
+
+
+@pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
+async def test_a_kubeconfig_may_be_named_relative_to_the_home_directory(
+    stub: StubCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.write_kubeconfig(tmp_path / "mine")
+    monkeypatch.setenv("KUBECONFIG", "~/mine")
+    podman = manager()
+    assert await podman.query() == []
     await podman.close()
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterConfig"]
 
+_WRONG_SHAPE = (AssertionError, AttributeError, LookupError, TypeError)
+"""What comes out of the library where a kubeconfig lacks a part, or has text where a mapping belongs."""
+
 
 class ClusterConfig:
     """How to reach a cluster.
@@ -37,7 +40,7 @@ class ClusterConfig:
     async def get(self) -> Configuration:
         """Give the configuration; where it has to be found, this reads files and may run a program.
 
-        :raises ClusterError: There is none to be found.
+        :raises ClusterError: There is none to be found, or what was found cannot be used.
         """
         at_hand = self._at_hand()
         if at_hand is not None:
@@ -48,7 +51,7 @@ class ClusterConfig:
     def get_now(self) -> Configuration:
         """Do what :meth:`get` does without awaiting anything: where it has to be found, everything else waits.
 
-        :raises ClusterError: There is none to be found.
+        :raises ClusterError: There is none to be found, or what was found cannot be used.
         """
         at_hand = self._at_hand()
         if at_hand is None:
@@ -77,20 +80,47 @@ class ClusterConfig:
 
 
 def _find() -> Configuration:
+    named = os.environ.get("KUBECONFIG")
+    places = named or str(Path.home() / ".kube" / "config")
+    if any(os.path.isfile(os.path.expanduser(place)) for place in places.split(os.pathsep)):
+        return _from_kubeconfig(places)
+    return _from_service_account(f"{places}, which KUBECONFIG names," if named else places)
+
+
+def _from_kubeconfig(places: str) -> Configuration:
     from kubernetes_asyncio.client import Configuration
-    from kubernetes_asyncio.config import ConfigException, incluster_config, load_kube_config
+    from kubernetes_asyncio.config import load_kube_config
 
     configuration = Configuration()
-    places = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     try:
-        if any(os.path.isfile(place) for place in places.split(os.pathsep)):
-            asyncio.run(load_kube_config(config_file=places, client_configuration=configuration))
-        else:
-            token, certificate = incluster_config.SERVICE_TOKEN_FILENAME, incluster_config.SERVICE_CERT_FILENAME
-            incluster_config.InClusterConfigLoader(token, certificate).load_and_set(configuration)
+        asyncio.run(load_kube_config(config_file=places, client_configuration=configuration))
+    except _what_loading_raises() as error:
+        told = not isinstance(error, _WRONG_SHAPE)
+        reason = " ".join(str(error).split()) if told else "its content is no kubeconfig"
+        raise ClusterError(
+            f"the kubeconfig {places} cannot be used: {reason}; mend it, or let KUBECONFIG name another one"
+        ) from error
+    return configuration
+
+
+def _what_loading_raises() -> tuple[type[Exception], ...]:
+    import yaml
+    from kubernetes_asyncio.config import ConfigException
+
+    return (ConfigException, yaml.YAMLError, OSError, ValueError, *_WRONG_SHAPE)
+
+
+def _from_service_account(missing: str) -> Configuration:
+    from kubernetes_asyncio.client import Configuration
+    from kubernetes_asyncio.config import ConfigException, incluster_config
+
+    configuration = Configuration()
+    token, certificate = incluster_config.SERVICE_TOKEN_FILENAME, incluster_config.SERVICE_CERT_FILENAME
+    try:
+        incluster_config.InClusterConfigLoader(token, certificate).load_and_set(configuration)
     except ConfigException as error:
         raise ClusterError(
-            f"no way to reach a Kubernetes cluster was found: {error}; give PodManager a config=, or provide {places}, "
-            "or run in a pod with a service account"
+            f"no way to reach a Kubernetes cluster was found: {missing} is no file, and this is no pod with a service "
+            f"account ({str(error).rstrip('.')}); give PodManager a config=, or let KUBECONFIG name a kubeconfig"
         ) from error
     return configuration
