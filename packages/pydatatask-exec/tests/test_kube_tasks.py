@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from exec_doubles import Records, pipeline
 
 from pydatatask_core import Link, ResourceManager, Resources, Session
-from pydatatask_core.errors import ClosedSessionError, ManifestError, TemplateNameError
+from pydatatask_core.errors import ClosedSessionError, DefinitionError, ManifestError, TemplateNameError
 from pydatatask_exec import KubeFunctionTask, KubeTask, LiveKubeRepository, PodManager
 
 TEMPLATE = """
@@ -52,6 +53,22 @@ def test_links_are_made_as_documented() -> None:
     assert links.pop("done") == Link(done, is_status=True, inhibits_start=True, required_for_output=True)
     assert set(links) == {"inp"}
     assert set(kube_task().links) == {"live", "inp"}
+
+
+def test_a_pod_manager_in_place_of_what_gives_it_is_refused() -> None:
+    podman: Any = PodManager("app", "default")
+    with pytest.raises(DefinitionError, match=r"task task: podman must be a callable .*, not an object of type PodM"):
+        KubeTask("task", podman, quota(), TEMPLATE, None, None)
+
+
+async def test_a_manager_function_that_is_no_resource_is_named_as_such() -> None:
+    async def podman() -> AsyncGenerator[PodManager, None]:
+        yield PodManager("app", "default")
+
+    unregistered: Any = podman
+    task = KubeTask("task", unregistered, quota(), TEMPLATE, None, None)
+    with pytest.raises(DefinitionError, match=r"task task: podman\(\) gave .*async_generator, .*@session\.resource"):
+        await task.update()
 
 
 @pytest.mark.requirement("link.kube-done", "link.kube-func-done", "kubefunc.arguments")

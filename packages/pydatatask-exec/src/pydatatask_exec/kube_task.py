@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from pydatatask_core.blobs import BlobRepository
-from pydatatask_core.errors import ClusterError, ManifestError
+from pydatatask_core.errors import ClusterError, DefinitionError, ManifestError
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.offers import offer_under_way
 from pydatatask_core.repository import Repository
@@ -69,6 +69,7 @@ class KubeTask(Task):
     :param env: Optional: Additional keys to add to the template environment; a repository stands for its
         ``info(job)``.
     :param ready: Optional: A repository from which to read task-ready status.
+    :raises DefinitionError: ``podman`` cannot be called.
     """
 
     def __init__(
@@ -85,6 +86,11 @@ class KubeTask(Task):
         ready: Repository | None = None,
     ) -> None:
         super().__init__(name, ready)
+        if not callable(podman):
+            raise DefinitionError(
+                f"task {name}: podman must be a callable that gives the PodManager once the session is open, such as a "
+                f"resource of the session, not an object of type {type(podman).__name__}"
+            )
         self.resources = resources
         self.template = template
         self.logs = logs
@@ -115,8 +121,15 @@ class KubeTask(Task):
         """The pod manager instance for this task.
 
         :raises ClosedSessionError: The manager is provided by a session that is not open.
+        :raises DefinitionError: What the task was given for it gives no manager.
         """
-        return self._podman()
+        podman = self._podman()
+        if not isinstance(podman, PodManager):
+            raise DefinitionError(
+                f"task {self.name}: podman() gave an object of type {type(podman).__name__}, not a PodManager; make it "
+                "a resource of the pipeline's session, with @session.resource above an async function that yields one"
+            )
+        return podman
 
     @property
     def warned(self) -> bool:
