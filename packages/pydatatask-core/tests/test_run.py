@@ -17,7 +17,7 @@ from core_doubles import Records
 from core_tasks import SECONDS, Elsewhere, InProcess, Recording, chain, cpus, until
 from typing_extensions import override
 
-from pydatatask_core.errors import MissingExtraError, PipelineStuckError
+from pydatatask_core.errors import ClosedSessionError, DefinitionError, MissingExtraError, PipelineStuckError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import Resources
@@ -635,17 +635,23 @@ async def test_a_run_gives_up_where_all_that_is_left_can_never_fit_its_quota(cap
     assert sorted(task.done.data) == ["b", "c"]
 
 
-@pytest.mark.requirement("run.forever", "pipeline.failure-retried")
-async def test_a_run_gives_up_at_once_where_a_library_is_missing() -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MissingExtraError("kubernetes_asyncio", "pydatatask-exec[kube]"), r"pip install 'pydatatask-exec\[kube\]'"),
+        (ClosedSessionError("podman"), "'podman' is not available: .* where the pipeline is given this session"),
+        (DefinitionError("task task: podman() gave nothing"), "gave nothing"),
+    ],
+)
+async def test_a_run_gives_up_at_once_where_the_failure_of_a_task_cannot_go_away(error: Exception, told: str) -> None:
     task = Recording("task")
-    task.given("a")
-    task.failing["update"] = MissingExtraError("kubernetes_asyncio", "pydatatask-exec[kube]")
-    task.failing["launch"] = task.failing["update"]
+    task.failing["update"] = error
     async with pipeline(task) as this:
-        with pytest.raises(PipelineStuckError, match=r"pip install 'pydatatask-exec\[kube\]'"):
+        with pytest.raises(PipelineStuckError, match=told):
             await this.run(timeout=SECONDS)
 
 
+@pytest.mark.requirement("run.forever", "pipeline.failure-retried")
 async def test_forever_goes_on_trying_but_ever_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
     quota = ResourceManager(Resources.parse(2, 1))
     task = Finishing("task", quota)

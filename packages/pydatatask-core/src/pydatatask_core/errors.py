@@ -246,8 +246,8 @@ class ClosedSessionError(SessionStateError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"resource {name!r} is not available: its session is not open; use it inside `async with session:` or "
-            "`async with pipeline:`"
+            f"resource {name!r} is not available: its session is not open; use it inside `async with session:`, or "
+            "`async with pipeline:` where the pipeline is given this session"
         )
 
 

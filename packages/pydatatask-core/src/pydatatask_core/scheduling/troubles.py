@@ -16,7 +16,13 @@ from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
-from pydatatask_core.errors import MissingExtraError, PydatataskError, QuotaImpossibleError
+from pydatatask_core.errors import (
+    ClosedSessionError,
+    DefinitionError,
+    MissingExtraError,
+    PydatataskError,
+    QuotaImpossibleError,
+)
 from pydatatask_core.tasks import Task
 
 __all__ = ["Subject", "Trouble", "Troubles", "spontaneous"]
@@ -27,7 +33,7 @@ _log = logging.getLogger("pydatatask.pipeline")
 _LONGEST_DELAY = 30.0
 _FAILURES_TO_GIVE_UP = 5
 _SECONDS_TO_GIVE_UP = 300.0
-_LASTING = (QuotaImpossibleError, MissingExtraError)
+_LASTING = (QuotaImpossibleError, MissingExtraError, ClosedSessionError)
 """What does not go away by itself while a pipeline runs."""
 
 
@@ -77,6 +83,8 @@ class Trouble:
             return True
         if self.subject.job is not None:
             return self.times >= _FAILURES_TO_GIVE_UP
+        if isinstance(self.error, DefinitionError):  # of a job, it may be due to data that others mend
+            return True
         return time.monotonic() - self.since >= _SECONDS_TO_GIVE_UP
 
 
