@@ -231,7 +231,7 @@ def test_a_command_whose_pipeline_cannot_be_opened_is_not_called(
         assert call_main(monkeypatch, pipeline, command, instrument=instrument) == 2
         err = capsys.readouterr().err
         assert "no such thing" in err
-        assert "resource 'broken' of the session was being opened" in err
+        assert err.endswith(". This happened while resource 'broken' of the session was being opened.\n")
         assert err.count("\n") == 1
 
 

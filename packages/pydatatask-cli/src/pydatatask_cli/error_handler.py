@@ -134,8 +134,8 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 
 
 def _describe(error: Exception) -> str:
-    notes = " ".join(getattr(error, "__notes__", ()))
-    return f"{_message(error)} {notes}".rstrip()
+    message, notes = _message(error), " ".join(getattr(error, "__notes__", ()))
+    return f"{message.rstrip('.')}. {notes}" if notes else message
 
 
 def _message(error: Exception) -> str:
