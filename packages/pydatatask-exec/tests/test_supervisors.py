@@ -125,6 +125,43 @@ async def test_what_cannot_be_started_leaves_no_claim(workspace: Workspace) -> N
     await start(workspace, "job")
 
 
+@pytest.mark.parametrize(
+    ("args", "environ"), [([], {}), (["true", "a\0b"], {}), (["true"], {"": "x"}), (["true"], {"A": "\0"})]
+)
+async def test_what_no_process_can_be_given_is_refused_and_does_the_supervisor_no_harm(
+    workspace: Workspace, fifo: Path, tmp_path: Path, args: list[str], environ: dict[str, str]
+) -> None:
+    await start(workspace, "job", WAITING + "exit 6")
+    manager = LocalLinuxManager("app", tmp_path / "targets")
+    with pytest.raises(OSError, match="Invalid argument"):
+        await manager.spawn(args, environ, str(tmp_path), str(tmp_path / "return_code"), None, None, None)
+    await start(workspace, "next")
+    assert supervisor_of(directory_of(workspace, "next")) == supervisor_of(directory_of(workspace, "job"))
+    let_go(fifo)
+    assert await code_of(workspace, "job") == "6"
+
+
+@pytest.mark.parametrize(
+    "removal",
+    [
+        "rm ../return_code",
+        "rm -r ../*",
+        "mv ../return_code ../elsewhere",
+        "rm ../return_code; mkfifo ../return_code",
+        "rm ../return_code; mkdir ../return_code",
+    ],
+)
+async def test_a_status_is_recorded_whatever_the_job_has_done_to_its_directory(
+    workspace: Workspace, removal: str
+) -> None:
+    pid = await start(workspace, "job", SH + f"{removal}\nexit 7")
+    told = asyncio.Event()
+    assert workspace.watch(pid, told.set, lambda: None)
+    await told.wait()
+    (finding,) = (await workspace.look({"job": pid}, ())).values()
+    assert (finding.state.value, finding.return_code) == ("finished", 7)
+
+
 async def test_many_launches_at_a_time(workspace: Workspace) -> None:
     jobs = [f"job{number}" for number in range(100)]
     pids = await asyncio.gather(*(start(workspace, job, SH + "exit 3") for job in jobs))
@@ -358,10 +395,11 @@ async def test_a_pipeline_may_have_its_standard_streams_closed(tmp_path: Path, c
 RETRYING = """
 import os, sys
 from pydatatask_exec.supervisor.program import Supervisor, _Job
+from pydatatask_exec.supervisor.records import Record
 
 supervisor = Supervisor("boot", os.getppid())
 record = os.open(sys.argv[1], os.O_RDONLY | os.O_CREAT)  # which refuses to be written
-job = _Job(b"7", record)
+job = _Job(b"7", Record(record, os.fsencode(sys.argv[1]), None))
 job.status = 3
 supervisor._unrecorded.append(job)
 supervisor._record()

@@ -13,7 +13,8 @@ For each job, in this order, it
    another pipeline has removed the place of the first step, as the one that has asked for the job is no more;
 3. starts the process in a session of its own, and adds its identity to the file;
 4. ends, once the process has ended, what that has left behind in its process group;
-5. records the exit status, in place: a newline after it tells that it is complete.
+5. records the exit status, in place, or anew if the job has removed the file: a newline after it tells that it is
+   complete.
 
 :mod:`pydatatask_exec.launch_script` does as much on other machines, by a shell for each job.
 """

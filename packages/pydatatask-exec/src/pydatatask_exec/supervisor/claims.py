@@ -10,7 +10,6 @@ from .protocol import CWD, EXE, IDENTITY, RECORDER, RETURN_CODE, STDIN, Claim
 __all__ = ["Claimed", "claim_job"]
 
 _IS_CLAIMED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
-_NO_MATTER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 class Claimed:
@@ -37,16 +36,22 @@ class Claimed:
         """
         try:
             os.write(self._identity, identity + b"\n")
-        except OSError as error:
-            if error.errno not in _NO_MATTER:
-                raise
+        except OSError:
+            return  # whatever the reason is, the process runs
         finally:
             os.close(self._identity)
 
     def give_up(self) -> None:
-        """Take the claim back, as the process could not be started."""
+        """Take the claim back, as the process could not be started.
+
+        If the directory cannot be moved back, it says that it is given up, and whoever looks at it removes it.
+        """
+        os.ftruncate(self._identity, 0)
         os.close(self._identity)
-        os.rename(self._claim.path, self._workshop)
+        try:
+            os.rename(self._claim.path, self._workshop)
+        except OSError:
+            return
         _remove(self._workshop)
 
 
@@ -106,8 +111,11 @@ def _write(path: bytes, content: bytes, mode: int) -> int:
 
 
 def _remove(directory: bytes) -> None:
-    """Remove a directory with nothing in it but files and empty directories."""
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
-    os.rmdir(directory)
+    """Remove a directory that has nothing but files and empty ones in it, or leave it to who removes the workshop."""
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+        os.rmdir(directory)
+    except OSError:
+        return  # what has gone wrong before matters more, and may be the reason for this: too many open files, say

@@ -12,6 +12,7 @@ import time
 from .answers import Answers
 from .claims import claim_job
 from .protocol import CRASHED, Request, Requests
+from .records import Record
 from .spawning import own_environment, spawn
 
 __all__ = ["Supervisor", "main"]
@@ -27,12 +28,12 @@ class _Job:
     """A process that runs, or has run.
 
     :param ticket: What answers about it begin with.
-    :param record: The open file for its exit status.
+    :param record: Where its exit status goes.
     """
 
     __slots__ = ("record", "since", "status", "ticket")
 
-    def __init__(self, ticket: bytes, record: int) -> None:
+    def __init__(self, ticket: bytes, record: Record) -> None:
         self.ticket = ticket
         self.record = record
         self.status = -1
@@ -41,13 +42,9 @@ class _Job:
     def is_recorded(self) -> bool:
         """Record the exit status, and tell whether that could be done."""
         try:
-            os.pwrite(self.record, b"%d\n" % self.status, 0)
+            self.record.write(b"%d\n" % self.status)
         except OSError:
             return False
-        try:
-            os.utime(self.record)  # the kernel's own time of a change is that of its last tick
-        except OSError:
-            return True  # a less exact time is true as well
         return True
 
 
@@ -107,6 +104,8 @@ class Supervisor:
                 identity = self._launch(request)
             except OSError as error:
                 self._answers.add(request.ticket, b"failed", b"%d" % (error.errno or errno.EIO))
+            except ValueError:  # no command, a zero byte, a variable without a name
+                self._answers.add(request.ticket, b"failed", b"%d" % errno.EINVAL)
             else:
                 self._answers.add(request.ticket, *([b"lost"] if identity is None else [b"started", identity]))
             self._answers.send()
@@ -119,7 +118,7 @@ class Supervisor:
             try:
                 os.write(record, b"    ")
                 return self._start(request, record)
-            except OSError:
+            except (OSError, ValueError):
                 os.close(record)
                 raise
         name = b"%d-%s" % (os.getpid(), request.ticket)
@@ -128,7 +127,7 @@ class Supervisor:
             return None
         try:
             identity = self._start(request, claimed.record)
-        except OSError:
+        except (OSError, ValueError):
             os.close(claimed.record)
             claimed.give_up()
             raise
@@ -137,8 +136,10 @@ class Supervisor:
 
     def _start(self, request: Request, record: int) -> bytes:
         pid = spawn(request, self._environment)
-        self._live[pid] = _Job(request.ticket, record)
-        return self._identity_of(pid)
+        identity = self._identity_of(pid)
+        mark = None if request.claim is None else identity
+        self._live[pid] = _Job(request.ticket, Record(record, request.return_code, mark))
+        return identity
 
     def _reap(self) -> None:
         """Take note of the processes that have ended."""
@@ -162,7 +163,7 @@ class Supervisor:
                 if not self._alone or time.monotonic() - job.since < _LONGEST_RETRYING_ALONE:
                     self._unrecorded.append(job)
                     continue
-            os.close(job.record)
+            job.record.close()
             self._answers.add(job.ticket, b"ended")
 
     def crash(self, why: str) -> None:

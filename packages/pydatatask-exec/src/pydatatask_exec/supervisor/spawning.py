@@ -24,7 +24,10 @@ def spawn(request: Request, environment: dict[bytes, bytes]) -> int:
     :param request: What to run.
     :param environment: What to add to.
     :returns: The process id.
+    :raises ValueError: No process can be given that.
     """
+    if not request.args:
+        raise ValueError("there is no command")
     if request.environ:
         environment = environment | _variables(request.environ)
     actions = _actions(*request.streams)
