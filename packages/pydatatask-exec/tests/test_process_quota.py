@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from exec_doubles import Records
 from process_doubles import Bench, until
+from typing_extensions import override
 
 from pydatatask_core import Resources
 
@@ -48,6 +51,37 @@ async def test_a_restarted_pipeline_counts_what_is_live(tmp_path: Path) -> None:
         await pipeline.update_only_launch()
         await pipeline.update()
         assert len(second.pids.data) == 3
+        let_go(second)
+        await pipeline.run(timeout=60)
+    assert second.done.data.keys() == set(JOBS)
+
+
+class Unreachable(Records):
+    """Records in a store that cannot be reached for a while."""
+
+    is_down = False
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        if self.is_down:
+            raise ConnectionRefusedError
+        return await super().keys()
+
+
+@pytest.mark.requirement("quota.restart")
+async def test_what_is_live_is_counted_although_its_records_could_not_be_read_at_first(tmp_path: Path) -> None:
+    first = Bench(tmp_path, WAITING, JOBS, cpu=3)
+    async with first.pipeline() as pipeline:
+        await pipeline.update()
+    pids = Unreachable(first.pids.data)
+    second = Bench(tmp_path, WAITING, JOBS, cpu=3, pids=pids)
+    async with second.pipeline() as pipeline:
+        pids.is_down = True
+        assert await second.quota.reserve(Resources.parse(0, 0)) is None  # it is not known that there is more in use
+        pids.is_down = False
+        (waiting, *_) = JOBS[3:]
+        await second.task.launch(waiting)
+        assert waiting not in pids.data
         let_go(second)
         await pipeline.run(timeout=60)
     assert second.done.data.keys() == set(JOBS)

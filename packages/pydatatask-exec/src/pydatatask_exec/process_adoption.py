@@ -60,11 +60,6 @@ class ProcessAdoption:
         """Whether it is time to look again: about once a second, for no more than a twentieth of the time."""
         return time.monotonic() >= self._due_at
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether that has been done once."""
-        return self._unstarted is not None
-
     def hurry(self) -> None:
         """Look again at the next opportunity."""
         self._due_at = 0.0

@@ -92,12 +92,17 @@ class Account:
         self._quota = quota
         self._request = request
 
-    def enter(self, claim: ProcessClaim) -> None:
+    def enter(self, claim: ProcessClaim) -> bool:
         """Count a job.
 
         :param claim: Its claim.
+        :returns: Whether the quota has to be told, as nobody here is launching the job: see :meth:`recount`.
         """
-        self._quota.enter(_run_of(claim), Holding(claim.job, self._request, claim.start_time))
+        return self._quota.enter(_run_of(claim), Holding(claim.job, self._request, claim.start_time))
+
+    async def recount(self) -> None:
+        """Have the quota ask anew what is in use."""
+        await self._quota.manager.flush()
 
     def leave(self, claim: ProcessClaim) -> None:
         """Count a job no longer; its launch goes on to count for the rest of the window.
@@ -127,22 +132,38 @@ class ProcessJobs:
         self._account = account
         self._claims = ProcessClaims(self._ended)
         self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
-        self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, account.enter, account.leave)
+        self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, self._count, account.leave)
         self._pace = UpdatePace(task.wants_update)
         self._in_doubt = False
         self._comparing: SingleFlight[None] = SingleFlight()
+        self._is_taken_over = False
+        self._is_to_recount = False
+
+    def _count(self, claim: ProcessClaim) -> None:
+        self._is_to_recount = self._account.enter(claim) or self._is_to_recount
 
     def _ended(self, claim: ProcessClaim) -> None:
         self._account.leave(claim)  # at once: what has to be recorded now keeps no other job waiting
         self._pace.soon()
 
     async def take_over(self) -> None:
-        """Take up the jobs that another pipeline has left, unless that has been done."""
-        await self._compare(only_first=True)
+        """Take up the jobs that another pipeline has left, unless that has been done.
 
-    async def _compare(self, only_first: bool = False) -> None:
-        if self._adoption.is_due and not (only_first and self._adoption.has_begun):
-            await self._comparing.share("compare", self._adoption.compare)
+        Before the quota is asked for anything, this has to come to its end: it counts what they use.
+        """
+        if not self._is_taken_over:
+            await self._comparing.share("compare", self._compare)
+
+    async def _compare_if_due(self) -> None:
+        if self._adoption.is_due:
+            await self._comparing.share("compare", self._compare)
+
+    async def _compare(self) -> None:
+        await self._adoption.compare()
+        if self._is_to_recount:
+            self._is_to_recount = False
+            await self._account.recount()
+        self._is_taken_over = True
 
     async def is_live(self, job: str) -> bool:
         """Tell whether a job is live or being launched; if its record is missing, write it.
@@ -191,10 +212,9 @@ class ProcessJobs:
 
     async def _resolve_doubts(self) -> None:
         """Before anything is launched, find out what became of launches during which the target was lost."""
-        await self._compare(only_first=True)
         if self._in_doubt:
             self._adoption.hurry()
-            await self._compare()
+            await self._compare_if_due()
             self._in_doubt = False
             raise LaunchError("the target was lost, and what runs there has been found out just now; launch again")
 
@@ -242,7 +262,7 @@ class ProcessJobs:
         :returns: Whether there are live jobs, or there were.
         """
         live = len(self._claims)
-        await self._compare()
+        await self._compare_if_due()
         await self._record_all(GROUP_SECONDS)
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
         reaped = await self._reaper.reap(due, self._task.metadata)

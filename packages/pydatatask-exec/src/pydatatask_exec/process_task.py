@@ -209,9 +209,11 @@ class ProcessTask(Task):
     async def _launch(self, job: str) -> None:
         problem: Exception | None = None
         try:
+            jobs = await self._open()
+            await jobs.take_over()
             async with self._quota.launching(job, self.job_resources) as admitted:
                 if admitted:
-                    problem = await (await self._open()).launch(job, self._order)
+                    problem = await jobs.launch(job, self._order)
         except ClaimedElsewhereError as error:
             log.info("%s", error)
         except TargetUnreachableError:
