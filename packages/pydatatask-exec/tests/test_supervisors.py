@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,15 @@ async def test_the_remains_of_a_pipeline_that_is_no_more_are_removed(workspace: 
     (place / "1-1" / "exe").touch()
     await LocalLinuxManager("app", tmp_path / "targets").workspace("work")
     assert list(place.parent.iterdir()) == []
+
+
+async def test_two_pipelines_can_remove_remains_at_the_same_time(workspace: Workspace, tmp_path: Path) -> None:
+    staged = tmp_path / "targets" / "app" / ".work.staged"
+    for number in range(300):
+        (staged / f"launch-{number}@1:0.01:another-boot" / "1-1").mkdir(parents=True)
+    manager = LocalLinuxManager("app", tmp_path / "targets")
+    await asyncio.gather(*(manager.workspace("work") for _ in range(3)))
+    assert list(staged.iterdir()) == []
 
 
 async def test_what_cannot_be_started_leaves_no_claim(workspace: Workspace) -> None:
@@ -231,6 +241,104 @@ async def test_who_asks_a_supervisor_to_end_gets_no_hearing(workspace: Workspace
     assert await code_of(workspace, "job") == "4"
     await start(workspace, "next", SH + "exit 5")
     assert await code_of(workspace, "next") == "5"
+
+
+@contextmanager
+def stopped(workspace: Workspace, job: str) -> Iterator[None]:
+    """Stop the supervisor of a job for a while."""
+    supervisor = supervisor_of(directory_of(workspace, job))
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+
+
+async def cancel_a_launch(workspace: Workspace, job: str) -> None:
+    launch = asyncio.create_task(workspace.start(Order(job, SH + "echo again >> ../../../../runs")))
+    await asyncio.sleep(0.05)
+    launch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await launch
+
+
+async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_job_is_done(
+    workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors_module, "CAPACITY", 2)
+    await start(workspace, "first", WAITING)
+    with stopped(workspace, "first"):
+        await cancel_a_launch(workspace, "job")
+        await start(workspace, "job", SH + "echo once >> ../../../../runs")
+        await code_of(workspace, "job")
+        await workspace.retire(["job"])
+        await workspace.discard(["job"])
+    let_go(fifo)
+    assert await code_of(workspace, "first") == "0"
+    await start(workspace, "last", WAITING)
+    await start(workspace, "last of all")
+    await code_of(workspace, "last of all")
+    assert (tmp_path / "targets" / "runs").read_text() == "once\n"
+
+
+async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_pipeline_is_closed(
+    workspace: Workspace, tmp_path: Path, fifo: Path
+) -> None:
+    await start(workspace, "first", WAITING)
+    staged = tmp_path / "targets" / "app" / ".work.staged"
+    with stopped(workspace, "first"):
+        await cancel_a_launch(workspace, "job")
+        (workshop,) = staged.iterdir()
+        (workshop / "1-1" / "cwd").mkdir(parents=True)  # as the supervisor was about to claim another job
+        await workspace.close()
+        assert list(staged.iterdir()) == []
+    supervisor = supervisor_of(directory_of(workspace, "first"))
+    let_go(fifo)
+    await until(lambda: not Path(f"/proc/{supervisor}").exists())
+    assert not directory_of(workspace, "job").exists()
+
+
+async def test_a_launch_that_is_lost_late_gives_up_no_place_but_its_own(
+    workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors_module, "CAPACITY", 2)
+    staged = tmp_path / "targets" / "app" / ".work.staged"
+    await start(workspace, "first", WAITING)
+    with stopped(workspace, "first"):
+        late = asyncio.create_task(workspace.start(Order("late", SH)))
+        await asyncio.sleep(0.05)
+        for place in staged.iterdir():
+            place.rename(tmp_path / "swept")
+        assert await workspace.start(Order("job", SH)) is None
+        await start(workspace, "job")
+    assert await late is None
+    let_go(fifo)
+    await workspace.close()
+    assert list(staged.iterdir()) == []
+
+
+async def test_a_pipeline_that_is_closed_while_it_makes_a_place_for_launches_leaves_none(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_begun, go_on = threading.Event(), threading.Event()
+    random = os.urandom
+
+    def slow(size: int) -> bytes:
+        has_begun.set()
+        assert go_on.wait(20)
+        return random(size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "urandom", slow)
+        launch = asyncio.create_task(workspace.start(Order("job", SH)))
+        await until(has_begun.is_set)
+        launch.cancel()
+        closing = asyncio.create_task(workspace.close())
+        await asyncio.sleep(0.05)
+        go_on.set()
+        await closing
+    assert launch.cancelled()
+    assert list((tmp_path / "targets" / "app" / ".work.staged").iterdir()) == []
 
 
 @pytest.mark.requirement("proc.vanished")

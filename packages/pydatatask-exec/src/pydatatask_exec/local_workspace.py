@@ -43,6 +43,7 @@ class LocalWorkspace(Workspace):
         self._staged = basedir / f".{task}.staged"
         self._kill_grace = kill_grace
         self._workshop: Path | None = None
+        self._given_up: list[Path] = []
         self._environment = dict(os.environb)
         self._retired: dict[str, list[str]] = {}
 
@@ -58,10 +59,8 @@ class LocalWorkspace(Workspace):
     @override
     async def close(self) -> None:
         supervisors().let_go(self)
-        workshop, self._workshop = self._workshop, None
-        if workshop is not None:
-            with suppress(OSError):  # whoever comes next removes what a launch that was cancelled has left
-                await offload(workshop.rmdir)
+        with suppress(OSError):  # whoever comes next removes what is left
+            await offload(self._remove_workshops)
 
     @override
     async def jobs(self) -> set[str]:
@@ -86,17 +85,40 @@ class LocalWorkspace(Workspace):
             if await offload(os.path.lexists, directory):
                 return None  # it may have been started
             raise
+        except asyncio.CancelledError:
+            self._give_up(workshop)
+            raise
         if pid is None and not await offload(workshop.is_dir):
-            self._workshop = None
+            self._give_up(workshop)
         return pid
 
     def _make_workshop(self) -> Path:
         """Make the directory in which those of jobs are filled; the next pipeline removes it if this one is no more."""
         if self._workshop is None:
+            self._remove_given_up()
             name = staged_name(f"launch-{os.urandom(4).hex()}", str(ProcessIdentity.now(os.getpid())))
             (self._staged / name).mkdir(0o700)
             self._workshop = self._staged / name
         return self._workshop
+
+    def _give_up(self, workshop: Path) -> None:
+        """Launch nothing more by way of a directory, which is removed before anything is launched by way of another.
+
+        A supervisor may be about to do what is not wanted any more; by then the job may have been done.
+        """
+        if self._workshop == workshop:
+            self._workshop = None
+            self._given_up.append(workshop)
+
+    def _remove_given_up(self) -> None:
+        while self._given_up:
+            _remove_staged(self._staged, self._given_up[0].name)
+            del self._given_up[0]  # others may have been added meanwhile
+
+    def _remove_workshops(self) -> None:
+        if self._workshop is not None:
+            self._give_up(self._workshop)
+        self._remove_given_up()
 
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
@@ -161,7 +183,7 @@ def _after_recording(on_exit: Callable[[], None]) -> None:
 def _sweep(directory: Path) -> None:
     """Remove what processes have staged that are no more, told by the names of the files and directories.
 
-    The directories go at once, as the supervisors of such processes may be about to claim jobs by what is in there.
+    :param directory: Where it is.
     """
     for name in os.listdir(directory) if directory.is_dir() else ():
         owner = staged_by(name)
@@ -169,8 +191,20 @@ def _sweep(directory: Path) -> None:
             continue
         path = directory / name
         if path.is_dir():
-            swept = directory / f"swept-{os.urandom(4).hex()}{name[name.index('@') :]}"
-            os.rename(path, swept)
-            local_jobs.remove(directory, [swept.name])
+            _remove_staged(directory, name)
         else:
             path.unlink(missing_ok=True)
+
+
+def _remove_staged(directory: Path, name: str) -> None:
+    """Remove a directory, which goes at once: supervisors may be about to claim jobs by what is in there.
+
+    :param directory: Where it is.
+    :param name: What it is called.
+    """
+    swept = f"swept-{os.urandom(4).hex()}{name[name.index('@') :]}"
+    try:
+        os.rename(directory / name, directory / swept)
+    except FileNotFoundError:
+        return  # another pipeline removes it at the same time
+    local_jobs.remove(directory, [swept])
