@@ -635,6 +635,18 @@ async def test_a_run_gives_up_where_all_that_is_left_can_never_fit_its_quota(cap
     assert sorted(task.done.data) == ["b", "c"]
 
 
+@pytest.mark.parametrize("reserved_before_refused", [True, False])
+async def test_a_quota_that_the_pipeline_is_not_given_gives_launches_back(reserved_before_refused: bool) -> None:
+    quota = ResourceManager(Resources.parse(100, 1, launches=2))
+    if not reserved_before_refused:
+        assert await quota.reserve(cpus(0, launches=2)) is None
+    task = Finishing("task", quota)
+    task.given("a", "b", "c", "d", "e")
+    async with pipeline(task) as this:
+        await this.run(timeout=SECONDS)
+    assert sorted(task.done.data) == ["a", "b", "c", "d", "e"]
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

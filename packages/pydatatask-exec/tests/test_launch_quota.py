@@ -72,6 +72,30 @@ async def test_launches_that_are_over_still_count_within_the_window() -> None:
         assert not admitted
 
 
+async def test_a_refusal_tells_the_quota_and_the_request_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    launches = account(Resources.parse(1, "1Gi", 5))
+    async with launches.launching("a", Resources.parse("1500m", "1Mi")) as admitted:
+        assert not admitted
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "task t: job a, and maybe others, has to wait: the quota (cpu 1, mem 1Gi, launches 5) has no room for its cpu "
+        "(cpu 1.5, mem 1Mi, launches 1)"
+    )
+
+
+async def test_nothing_is_said_of_waiting_where_a_job_can_never_fit(caplog: pytest.LogCaptureFixture) -> None:
+    launches = account(Resources.parse(1, 10, 5))
+    offer = Offer("t", "a", 0, {}, None)
+    token = current_offer.set(offer)
+    try:
+        async with launches.launching("a", Resources.parse(2, 1)) as admitted:
+            assert not admitted
+    finally:
+        current_offer.reset(token)
+    assert offer.impossible is ResourceType.CPU
+    assert caplog.records == []
+
+
 async def test_a_launch_that_fails_gives_its_reservation_back() -> None:
     launches = account(Resources.parse(1, 10, 1))
     with pytest.raises(OSError, match="no"):
@@ -122,7 +146,7 @@ async def test_a_refusal_is_logged_once_until_it_is_reset(caplog: pytest.LogCapt
             async with launches.launching(job, ONE) as admitted:
                 assert not admitted
         assert [record.getMessage()[:12] for record in caplog.records] == ["task t: job "]
-        assert "CPU" in caplog.text
+        assert "no room for its cpu" in caplog.text
         launches.warned = False
         async with launches.launching("c", ONE):
             pass

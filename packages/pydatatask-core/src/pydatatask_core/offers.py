@@ -25,6 +25,10 @@ class Settling(Protocol):
         """
         ...
 
+    async def flush(self) -> None:
+        """Have what is in use calculated anew."""
+        ...
+
 
 Holds = dict[Settling, int]
 """The highest priority that each resource manager has refused in a round; below it, the manager refuses everything."""

@@ -45,7 +45,7 @@ class ResourceManager:
 
     @override
     def __repr__(self) -> str:
-        return f"<ResourceManager quota={self.quota}>"
+        return f"<ResourceManager quota={self.quota!r}>"
 
     def register(self, func: Callable[[], Awaitable[Resources]]) -> None:
         """Register an async callback which tells the current resource utilization of a task.

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from pydatatask_core.quantity import EXACT, parse_quantity
+from typing_extensions import override
+
+from pydatatask_core.quantity import EXACT, format_quantity, parse_quantity
 
 __all__ = ["UNLIMITED_LAUNCHES", "ResourceType", "Resources"]
 
@@ -84,6 +86,13 @@ class Resources:
         if self.launches > limit.launches and limit.launches < UNLIMITED_LAUNCHES:
             return ResourceType.RATE
         return None
+
+    @override
+    def __str__(self) -> str:
+        """Tell what this is in a few words, for people: ``cpu 500m, mem 1.5Gi, launches 10``."""
+        limited = self.launches < UNLIMITED_LAUNCHES
+        words = f"cpu {format_quantity(self.cpu)}, mem {format_quantity(self.mem, binary=True)}"
+        return f"{words}, launches {self.launches}" if limited else words
 
     def __add__(self, other: Resources) -> Resources:
         if not isinstance(other, Resources):

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from pydatatask_core.offers import offer_under_way
 from pydatatask_core.resource_manager import ResourceManager
-from pydatatask_core.resources import Resources
+from pydatatask_core.resources import Resources, ResourceType
 from pydatatask_exec.launch_window import LaunchWindow
 
 __all__ = ["Holding", "LaunchQuota"]
@@ -22,6 +22,8 @@ log = logging.getLogger("pydatatask.resources")
 _SHORTEST_ROUND_SECONDS = 1.0
 
 _NOTHING = Resources(Decimal(0), Decimal(0), 0)
+
+_WORDS = {ResourceType.CPU: "cpu", ResourceType.MEM: "mem", ResourceType.RATE: "launch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ class LaunchQuota:
         request = Resources(request.cpu, request.mem, launches=1)
         refused = await self.manager.reserve(request)
         if refused is not None:
-            self.refuse(job, f"the quota {self.manager.quota} has no room for its {refused.name}, {request}")
+            offer = offer_under_way()
+            if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
+                what = f"its {_WORDS[refused]} ({request})"
+                self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
             yield False
             return
         # What the scheduler offers, the manager keeps account of by itself as long as the launch is under way.

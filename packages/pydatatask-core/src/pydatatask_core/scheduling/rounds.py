@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from pydatatask_core.algebra import listed
 from pydatatask_core.errors import QuotaImpossibleError
-from pydatatask_core.offers import Offer
+from pydatatask_core.offers import Offer, Settling
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import ResourceType
 from pydatatask_core.scheduling.backlog import Backlog, Priority
@@ -50,6 +50,7 @@ class Rounds:
         self.listing = Listing()
         self.troubles = Troubles(retry_delay)
         self.resources = resources
+        self._others: list[Settling] = []
         self._retry_delay = retry_delay
 
     def begin_run(self) -> None:
@@ -122,8 +123,10 @@ class Rounds:
             failure = error
         except asyncio.CancelledError as error:
             failure = spontaneous(error)
-        if failure is None and offer is not None and offer.impossible is not None:
-            failure = _impossible(offer, offer.impossible)
+        if offer is not None:
+            self._adopt(offer)
+            if failure is None and offer.impossible is not None:
+                failure = _impossible(offer, offer.impossible)
         if failure is not None:
             self.troubles.note(Subject("launch", task.name, job), failure)
         elif self.troubles.present:
@@ -131,8 +134,14 @@ class Rounds:
 
     async def flush(self) -> None:
         """Make the resource managers recompute what is in use."""
-        for manager in self.resources:
+        for manager in (*self.resources, *self._others):
             await manager.flush()
+
+    def _adopt(self, offer: Offer) -> None:
+        """See to quotas that the pipeline was not given, or what has been launched would use up theirs for ever."""
+        for manager in (*offer.managers, *offer.holds):
+            if manager not in self.resources and manager not in self._others:
+                self._others.append(manager)
 
 
 class _Done(DispatchObserver):
