@@ -16,8 +16,8 @@ from integration.kube.shell_pods import FAST, QUICK
 from integration.kube.stages import Stage, until
 from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.faults import User
-from pydatatask_core import Pipeline
-from pydatatask_core.errors import ClusterAccessError, ClusterError
+from pydatatask_core import Pipeline, ResourceManager, Resources, Session
+from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask, PodManager
 
 KUBECONFIG = """
@@ -133,6 +133,15 @@ async def test_a_kubeconfig_that_cannot_be_used_is_an_error_that_names_it(
     assert message.startswith(f"the kubeconfig {place} cannot be used: ")
     assert reason in message
     assert message.endswith("; mend it, or let KUBECONFIG name another one")
+    await podman.close()
+
+
+async def test_a_run_without_a_way_to_a_cluster_gives_up_at_once() -> None:
+    podman = manager()
+    task = KubeTask("task", lambda: podman, ResourceManager(Resources.parse(1, 1)), "kind: Pod", None, None)
+    async with Pipeline([task], Session()) as pipeline:
+        with pytest.raises(PipelineStuckError, match="give PodManager a config="):
+            await pipeline.run(timeout=60)
     await podman.close()
 
 

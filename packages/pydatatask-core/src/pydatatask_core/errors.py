@@ -22,6 +22,7 @@ __all__ = [
     "ManifestError",
     "MissingExtraError",
     "MissingFunctionError",
+    "NoClusterError",
     "NotPicklableError",
     "PipelineStuckError",
     "PydatataskError",
@@ -208,6 +209,10 @@ class ClusterUnreachableError(ClusterError, ConnectionError):
     @override
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class NoClusterError(ClusterError, DefinitionError):
+    """Nothing tells how a Kubernetes cluster is reached: no configuration was given, and none is where it is sought."""
 
 
 class LaunchError(PydatataskError):

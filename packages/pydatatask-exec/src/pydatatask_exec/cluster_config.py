@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydatatask_core.errors import ClusterError, MissingExtraError
+from pydatatask_core.errors import ClusterError, MissingExtraError, NoClusterError
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
@@ -40,7 +40,8 @@ class ClusterConfig:
     async def get(self) -> Configuration:
         """Give the configuration; where it has to be found, this reads files and may run a program.
 
-        :raises ClusterError: There is none to be found, or what was found cannot be used.
+        :raises NoClusterError: There is none to be found.
+        :raises ClusterError: What was found cannot be used.
         """
         at_hand = self._at_hand()
         if at_hand is not None:
@@ -51,7 +52,8 @@ class ClusterConfig:
     def get_now(self) -> Configuration:
         """Do what :meth:`get` does without awaiting anything: where it has to be found, everything else waits.
 
-        :raises ClusterError: There is none to be found, or what was found cannot be used.
+        :raises NoClusterError: There is none to be found.
+        :raises ClusterError: What was found cannot be used.
         """
         at_hand = self._at_hand()
         if at_hand is None:
@@ -119,7 +121,7 @@ def _from_service_account(missing: str) -> Configuration:
     try:
         incluster_config.InClusterConfigLoader(token, certificate).load_and_set(configuration)
     except ConfigException as error:
-        raise ClusterError(
+        raise NoClusterError(
             f"no way to reach a Kubernetes cluster was found: {missing} is no file, and this is no pod with a service "
             f"account ({str(error).rstrip('.')}); give PodManager a config=, or let KUBECONFIG name a kubeconfig"
         ) from error
