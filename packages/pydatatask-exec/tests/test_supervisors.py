@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,6 +179,15 @@ async def test_many_launches_at_a_time(workspace: Workspace) -> None:
     assert len(set(pids)) == len(jobs)
     assert {await code_of(workspace, job) for job in jobs} == {"3"}
     assert len({supervisor_of(directory_of(workspace, job)) for job in jobs}) == 1
+
+
+async def test_many_large_scripts_take_no_more_time_than_their_size_demands(workspace: Workspace) -> None:
+    script = SH + "exit 3\n" + "#" * 1_000_000
+    jobs = [f"job{number}" for number in range(60)]
+    begin = time.process_time()
+    await asyncio.gather(*(start(workspace, job, script) for job in jobs))
+    assert time.process_time() - begin < 3
+    assert {await code_of(workspace, job) for job in jobs} == {"3"}
 
 
 async def test_more_jobs_than_one_supervisor_can_have_go_to_another(

@@ -59,7 +59,7 @@ class SupervisorLine:
         self._tickets = count()
         self._asking = 0
         self._pipes: tuple[int, int] | None = None
-        self._unsent = b""
+        self._unsent = bytearray()
         self._received = b""
 
     def __len__(self) -> int:
@@ -139,15 +139,17 @@ class SupervisorLine:
         """Send something; if the supervisor is busy, the rest of it later."""
         if self._pipes is None:
             return  # it is about to be listened to, or has just been lost, and the job with it
-        if not self._unsent:
-            data = data[_write(self._pipes[0], data) :]
-            if data:
-                asyncio.get_running_loop().add_writer(self._pipes[0], self._send_rest)
-        self._unsent += data
+        if self._unsent:
+            self._unsent += data
+            return
+        sent = _write(self._pipes[0], data)
+        if sent < len(data):
+            self._unsent += memoryview(data)[sent:]
+            asyncio.get_running_loop().add_writer(self._pipes[0], self._send_rest)
 
     def _send_rest(self) -> None:
         if self._pipes is not None:
-            self._unsent = self._unsent[_write(self._pipes[0], self._unsent) :]
+            del self._unsent[: _write(self._pipes[0], self._unsent)]
             if not self._unsent:
                 asyncio.get_running_loop().remove_writer(self._pipes[0])
 
@@ -241,7 +243,7 @@ def hang_up(pipes: set[tuple[int, int]]) -> None:
         os.close(answers)
 
 
-def _write(pipe: int, data: bytes) -> int:
+def _write(pipe: int, data: bytes | bytearray) -> int:
     """Write what there is room for, and give how much; where nobody reads any more, all of it goes nowhere."""
     try:
         return os.write(pipe, data)
