@@ -27,6 +27,7 @@ from pydatatask_exec import supervisors as supervisors_module
 from pydatatask_exec.launch_script import Launch
 from pydatatask_exec.local_manager import LocalLinuxManager
 from pydatatask_exec.local_workspace import LocalWorkspace
+from pydatatask_exec.stdout_marker import STDOUT
 from pydatatask_exec.supervised_job import SupervisorLostError
 from pydatatask_exec.supervisors import supervisors
 from pydatatask_exec.workspace import Order, Workspace
@@ -240,6 +241,21 @@ async def test_a_supervisor_that_does_not_answer_holds_nobody_up(workspace: Work
         os.kill(supervisor, signal.SIGCONT)
     assert all(await asyncio.gather(*launches))
     assert {await code_of(workspace, order.job) for order in orders} == {"0"}
+
+
+async def test_a_process_that_waits_for_a_named_pipe_holds_up_no_other(tmp_path: Path, fifo: Path) -> None:
+    manager = LocalLinuxManager("app", tmp_path / "targets")
+    place, output, error = str(tmp_path), str(tmp_path / "output"), str(tmp_path / "error")
+    script = ["/bin/sh", "-c", "read x; echo $x $A; echo err >&2; exit 3"]
+    await asyncio.wait_for(manager.spawn(script, {"A": "b"}, place, f"{place}/one", str(fifo), output, error), 20)
+    await asyncio.wait_for(manager.spawn(script, {}, place, f"{place}/two", str(fifo), f"{output}2", STDOUT), 20)
+    os.mkfifo(tmp_path / "status")
+    with pytest.raises(OSError, match="No such device"):
+        await asyncio.wait_for(manager.spawn(script, {}, place, f"{place}/status", None, None, None), 20)
+    let_go(fifo)
+    await until(lambda: all((tmp_path / name).read_text() == "3\n  " for name in ("one", "two")))
+    written = [(tmp_path / name).read_text() for name in ("output", "error", "output2")]
+    assert written == ["x b\n", "err\n", "x\nerr\n"]
 
 
 async def test_who_asks_a_supervisor_to_end_gets_no_hearing(workspace: Workspace, fifo: Path) -> None:

@@ -114,7 +114,7 @@ class Supervisor:
     def _launch(self, request: Request) -> bytes | None:
         """Start a process; None if somebody else has claimed the job."""
         if request.claim is None:
-            record = os.open(request.return_code, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            record = os.open(request.return_code, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o666)
             try:
                 os.write(record, b"    ")
                 return self._start(request, record)

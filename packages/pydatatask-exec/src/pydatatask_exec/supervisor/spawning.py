@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 
 from .protocol import Request
 
@@ -11,6 +12,8 @@ __all__ = ["own_environment", "spawn"]
 
 _IGNORED_BY_PYTHON = [signal.SIGPIPE, signal.SIGXFSZ]
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+_OPENING = b'exec <"$1" >"$2"; if [ "$2" = "$3" ]; then exec 2>&1; else exec 2>"$3"; fi; shift 3; exec "$@"'
 
 _Action = tuple[int, int, int] | tuple[int, int, bytes, int, int]
 
@@ -33,6 +36,8 @@ def spawn(request: Request, environment: dict[bytes, bytes]) -> int:
     actions = _actions(*request.streams)
     os.chdir(request.cwd)
     try:
+        if request.claim is None and any(map(_is_pipe, request.streams)):
+            return _spawn_patiently(request, environment)
         for executable in _candidates(request.args[0], environment):
             try:
                 return _spawn(executable, request.args, environment, actions)
@@ -43,6 +48,21 @@ def spawn(request: Request, environment: dict[bytes, bytes]) -> int:
         return _spawn(b"/bin/sh", [b"sh", b"-c", b'exec "$@"', b"sh", *request.args], environment, actions)
     finally:
         os.chdir("/")
+
+
+def _is_pipe(path: bytes) -> bool:
+    """Tell whether a file is a named pipe, so that to open it may take until somebody opens its other end."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _spawn_patiently(request: Request, environment: dict[bytes, bytes]) -> int:
+    """Start a process that opens its files itself, as whoever starts one has to wait until they are open."""
+    streams = [stream or b"/dev/null" for stream in request.streams]
+    args = [b"sh", b"-c", _OPENING, b"sh", *streams, *request.args]
+    return _spawn(b"/bin/sh", args, environment, _actions(b"", b"", b""))
 
 
 def _variables(assignments: list[bytes]) -> dict[bytes, bytes]:
