@@ -8,7 +8,7 @@ from core_tasks import Idle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_core.errors import DuplicateNameError, InvalidNameError
+from pydatatask_core.errors import DefinitionError, DuplicateNameError, InvalidNameError
 from pydatatask_core.links import Link
 from pydatatask_core.ready import ReadyRepository
 from pydatatask_core.repository import Repository
@@ -164,3 +164,19 @@ def test_repositories_that_compare_equal_are_not_taken_for_one_another() -> None
     assert parts(task)[0] is a
     task.links["a"] = Link(b, required_for_start=True)
     assert parts(task)[0] is b
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"a": 1}, "not an object of type dict; FileRepository, InProcessMetadataRepository and others make one"),
+        ("./books", "not an object of type str"),
+        (Records, "not the class Records; call it to make one"),
+        (Idle("other"), "not an object of type Idle"),
+    ],
+)
+def test_what_is_no_repository_is_not_linked(wrong: Any, told: str) -> None:
+    task = Idle("task")
+    with pytest.raises(DefinitionError, match=f"task task: link 'books' must be a repository, {told}"):
+        task.link("books", wrong, is_input=True)
+    assert task.links == {}

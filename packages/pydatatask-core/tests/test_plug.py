@@ -79,7 +79,7 @@ def test_output_links_may_name_any_link_but_none_that_there_is_not() -> None:
     down = Idle("down")
     down.plug(Upstream(), output_links=["out", "done", "live"])
     assert told(down)["out"] == ("is_input", "required_for_start")
-    with pytest.raises(DefinitionError, match=r"named oot; the output links are: out, log"):
+    with pytest.raises(DefinitionError, match=r"^plugging up into other: .* named oot; the output links are: out, log"):
         Idle("other").plug(Upstream(), output_links=["oot"])
 
 
@@ -212,3 +212,11 @@ def test_plugging_follows_the_table_for_any_links(
         if link.is_input or link.inhibits_start or link.required_for_start:
             expected[f"l{i}" if output else f"up_l{i}"] = link
     assert down.links == expected
+
+
+def test_a_translator_that_is_no_repository_is_refused() -> None:
+    down = Idle("down")
+    wrong: Any = {"a": "b"}
+    with pytest.raises(DefinitionError, match="plugging up into down: translator must be a repository"):
+        down.plug(Upstream(), translator=wrong)
+    assert down.links == {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pydatatask_core.errors import InvalidNameError
+from pydatatask_core.errors import DefinitionError, InvalidNameError
 from pydatatask_core.repository import Repository
 
-__all__ = ["Link", "check_name"]
+__all__ = ["Link", "check_name", "check_repository"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -54,3 +54,20 @@ def check_name(kind: str, name: str) -> None:
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise InvalidNameError(kind, name)
+
+
+def check_repository(place: str, candidate: object) -> None:
+    """Refuse what is no repository where one is needed; it would be found out much later, and nobody could tell where.
+
+    :param place: What needs it, for the message.
+    :param candidate: What was given.
+    :raises DefinitionError: It is no repository.
+    """
+    if isinstance(candidate, Repository):
+        return
+    if isinstance(candidate, type):
+        raise DefinitionError(f"{place} must be a repository, not the class {candidate.__name__}; call it to make one")
+    raise DefinitionError(
+        f"{place} must be a repository, not an object of type {type(candidate).__name__}; FileRepository, "
+        "InProcessMetadataRepository and others make one of what you have"
+    )

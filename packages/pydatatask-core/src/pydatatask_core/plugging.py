@@ -31,6 +31,7 @@ def plugged_links(
     meta: bool,
     translator: Repository | None,
     options: tuple[bool, bool],
+    what: str,
 ) -> Iterator[tuple[str, Link]]:
     """Give, under its old name, each link of the upstream task that becomes something downstream.
 
@@ -39,13 +40,14 @@ def plugged_links(
     :param meta: Whether inhibit- and required-for- dispositions are transferred.
     :param translator: The repository that translates job ids, or None.
     :param options: Whether a translated view allows deletes, and whether it loads its table at once.
+    :param what: What this is done for, for the message.
     :raises DefinitionError: One of ``output_links`` names no link.
     """
     wanted = None if output_links is None else set(output_links)
     if wanted is not None and not wanted <= links.keys():
         unknown, outputs = sorted(wanted - links.keys()), [name for name, link in links.items() if link.is_output]
         raise DefinitionError(
-            f"there are no links to plug that are named {', '.join(unknown)}; the output links are: "
+            f"{what}: there are no links to plug that are named {', '.join(unknown)}; the output links are: "
             f"{', '.join(outputs) or 'none'}"
         )
     for name, link in links.items():

@@ -15,7 +15,7 @@ from typing import Protocol
 from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError, DuplicateNameError
-from pydatatask_core.links import Link, check_name
+from pydatatask_core.links import Link, check_name, check_repository
 from pydatatask_core.plugging import plugged_links, same_repository
 from pydatatask_core.ready import ReadyRepository
 from pydatatask_core.repository import Repository
@@ -132,10 +132,12 @@ class Task(ABC):
             plugged into. If unspecified, defaults to ``is_output``.
         :raises InvalidNameError: The name cannot be a link's name.
         :raises DuplicateNameError: The task has a link of this name already.
+        :raises DefinitionError: ``repo`` is no repository.
         """
         check_name("link", name)
         if name in self.links:
             raise DuplicateNameError(f"task {self.name} has a link named {name!r} already; choose another name")
+        check_repository(f"task {self.name}: link {name!r}", repo)
         self.links[name] = Link(
             repo,
             is_input=is_input,
@@ -169,13 +171,17 @@ class Task(ABC):
         :param translate_allow_deletes: Whether attempts to delete from a translated repository do anything.
         :param translate_prefetch_lookup: Whether a translated repository loads and keeps the list of translations.
         :raises DuplicateNameError: Neither name of a link is free.
-        :raises DefinitionError: ``output`` is this task, or has no link of a name that ``output_links`` names.
+        :raises DefinitionError: ``output`` is this task, or has no link of a name that ``output_links`` names, or the
+            translator is no repository.
         """
         if output is self:
             raise DefinitionError(f"task {self.name} cannot be plugged into itself: its jobs would wait for themselves")
+        what = f"plugging {output.name} into {self.name}"
+        if translator is not None:
+            check_repository(f"{what}: translator", translator)
         options = (translate_allow_deletes, translate_prefetch_lookup)
         links = dict(self.links)
-        for name, link in plugged_links(output.links, output_links, meta, translator, options):
+        for name, link in plugged_links(output.links, output_links, meta, translator, options, what):
             chosen = self._plug_name(links, output, name, link)
             present = links.get(chosen)
             links[chosen] = link if present is None else _merged(present, link)
