@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 import pickle
 from collections.abc import AsyncGenerator, Callable
@@ -389,6 +390,18 @@ async def test_a_manager_that_yields_twice_is_named_and_finished(error: Exceptio
         await session.__aexit__(type(error) if error else None, error, None)
     assert log[-1] == "finished"
     assert len(log) == (2 if error else 1)
+
+
+async def test_a_manager_that_returns_the_resource_is_told_to_yield_it() -> None:
+    async def resource() -> int:
+        return 1
+
+    session = Session()
+    wrong: Any = resource
+    session.resource(wrong)
+    with pytest.raises(DefinitionError, match=r"'resource' must be .* `yield` of the resource, not `return`"):
+        await session.open()
+    gc.collect()  # a coroutine that was never awaited would be warned about, and warnings are errors
 
 
 async def test_a_manager_of_another_kind_is_named() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Generic, NoReturn, TypeVar
 
 from typing_extensions import override
@@ -59,7 +59,8 @@ class SessionResource(Generic[T_co]):
         :raises DefinitionError: If the manager is no async generator function, or ends without yielding.
         """
         generator = self._manager()
-        _check_generator(generator, self.__name__)
+        if not isinstance(generator, AsyncGenerator):
+            raise _no_generator(generator, self.__name__)
         try:
             value = await anext(generator)
         except StopAsyncIteration:
@@ -85,12 +86,13 @@ class SessionResource(Generic[T_co]):
             )
 
 
-def _check_generator(candidate: object, name: str) -> None:
-    if not isinstance(candidate, AsyncGenerator):
-        raise DefinitionError(
-            f"resource {name!r} must be made by an async generator function (`async def` with one `yield`), but its "
-            f"manager returned an object of type {type(candidate).__name__}"
-        )
+def _no_generator(made: object, name: str) -> DefinitionError:
+    if isinstance(made, Coroutine):
+        made.close()  # or the interpreter warns that it was never awaited
+    return DefinitionError(
+        f"resource {name!r} must be made by an async generator function (`async def` with one `yield` of the resource, "
+        f"not `return`), but calling it gave an object of type {type(made).__name__}"
+    )
 
 
 async def _finish(generator: AsyncGenerator[object, None], error: BaseException | None) -> bool:
