@@ -263,6 +263,18 @@ async def test_a_syntax_error_in_an_included_file_tells_its_name(tmp_path: Path)
         await Template.load(tmp_path / "main.sh", "count")
 
 
+@pytest.mark.parametrize("place", ["text", "main.sh", "head.sh"])
+async def test_an_unknown_filter_tells_its_place_and_the_filters_there_are(tmp_path: Path, place: str) -> None:
+    wrong = "\n{{ job|shqoute }}"
+    (tmp_path / "main.sh").write_text(wrong if place == "main.sh" else "{% include 'head.sh' %}")
+    (tmp_path / "head.sh").write_text(wrong)
+    expected = (
+        rf"the template \S*{place} has an error in line 2: No filter named 'shqoute'\. .* shquote, tojson, toyaml\.$"
+    )
+    with pytest.raises(TemplateError, match=expected):
+        await Template.load(wrong if place == "text" else tmp_path / "main.sh", "count")
+
+
 async def test_an_included_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "main.sh").write_text("{% include 'head.sh' %}")
     (tmp_path / "head.sh").write_bytes(b"\xff")

@@ -32,7 +32,7 @@ def compile_template(text: str, directory: Path) -> tuple[jinja2.Template, set[s
     files = jinja2.FileSystemLoader(directory)
     found: dict[str, str] = {}
     environment.loader = jinja2.DictLoader(found)
-    names = _names_used(environment, environment.parse(text), files, found)
+    names = _names_used(environment, environment.parse(text), None, files, found)
     if names is None:
         environment.loader = files
     for name in found:
@@ -74,7 +74,11 @@ def _strict_undefined() -> type[jinja2.StrictUndefined]:
 
 
 def _names_used(
-    environment: jinja2.Environment, tree: jinja2.nodes.Template, files: jinja2.BaseLoader, found: dict[str, str]
+    environment: jinja2.Environment,
+    tree: jinja2.nodes.Template,
+    path: str | None,
+    files: jinja2.BaseLoader,
+    found: dict[str, str],
 ) -> set[str] | None:
     """Give the names that a template, and those that it includes, look up; None where that cannot be foreseen.
 
@@ -83,7 +87,11 @@ def _names_used(
     """
     import jinja2.meta
 
-    names = jinja2.meta.find_undeclared_variables(tree)
+    try:
+        names = jinja2.meta.find_undeclared_variables(tree)
+    except jinja2.TemplateAssertionError as error:
+        error.filename = path  # it names no file, but what Jinja calls trees that are looked into
+        raise
     for reference in jinja2.meta.find_referenced_templates(tree):
         if reference is None:
             return None
@@ -93,7 +101,9 @@ def _names_used(
             found[reference], filename, _ = files.get_source(environment, reference)
         except jinja2.TemplateNotFound:
             continue
-        more = _names_used(environment, environment.parse(found[reference], reference, filename), files, found)
+        more = _names_used(
+            environment, environment.parse(found[reference], reference, filename), filename, files, found
+        )
         if more is None:
             return None
         names |= more

@@ -15,13 +15,17 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydatatask_core.errors import TemplateError, TemplateNameError
 from pydatatask_core.links import Link
 from pydatatask_core.repository import Repository
 from pydatatask_exec.template_compiling import compile_template
+from pydatatask_exec.template_filters import FILTERS
 from pydatatask_exec.template_source import read_template
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["Template"]
 
@@ -50,7 +54,7 @@ class Template:
         except jinja2.TemplateSyntaxError as error:
             place = error.filename or source.path or "text"
             raise TemplateError(
-                f"task {task}: the template {place} has an error in line {error.lineno}: {error.message}{_HINT}"
+                f"task {task}: the template {place} has an error in line {error.lineno}: {error.message}{_hint(error)}"
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(f"task {task}: what the template includes cannot be read: {error}") from error
@@ -124,6 +128,12 @@ class Template:
     def _place(self, job: str, error: Exception) -> str:
         line = _line_of(error.__traceback__)
         return f"task {self.task}, job {job}: the template fails{f' in line {line}' if line else ''}"
+
+
+def _hint(error: jinja2.TemplateSyntaxError) -> str:
+    if error.message is not None and error.message.startswith("No filter"):
+        return f" Besides Jinja's own filters there are {', '.join(FILTERS)}."
+    return _HINT
 
 
 def _spelling(link: str) -> str:
