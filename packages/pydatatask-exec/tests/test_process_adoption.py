@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import shutil
 import signal
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,10 @@ from typing_extensions import override
 
 from pydatatask_core import Pipeline
 from pydatatask_core.errors import BrokenRecordError
+from pydatatask_exec.job_findings import Finding, JobState
+from pydatatask_exec.local_workspace import LocalWorkspace
 from pydatatask_exec.process_identity import ProcessIdentity, boot_id
+from pydatatask_exec.process_records import completion_record
 from pydatatask_exec.workspace import Order
 
 SH = "#!/bin/sh\n"
@@ -144,6 +150,45 @@ async def test_a_claim_that_another_pipeline_gave_up_is_dropped_without_another_
         await pipeline.run(timeout=20)
     assert bench.done.data["job"] == done
     assert bench.pids.data == {}
+
+
+async def test_a_job_that_another_pipeline_has_recorded_and_this_one_had_seen_begin_later_is_not_recorded_as_gone(
+    bench: Bench,
+) -> None:
+    begin = datetime.now(UTC)
+    seen, end = begin + timedelta(seconds=0.05), begin + timedelta(seconds=0.1)
+    record = {"return_code": 0, "start_time": begin, "end_time": end}
+    bench.done.data["job"] = record
+    bench.pids.data["job"] = {"pid": f"1:2.00:{boot_id()}", "start_time": seen}
+    await bench.run()
+    assert bench.done.data == {"job": record}
+    assert (bench.pids.data, bench.leftovers, runs(bench)) == ({}, [], 0)
+
+
+async def test_a_job_that_another_pipeline_reaps_at_the_same_time_keeps_its_output(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go(bench)
+    directory = bench.manager.basedir / "work" / "job"
+    look = LocalWorkspace.look
+
+    async def look_too_late(
+        self: LocalWorkspace, jobs: Mapping[str, str | None], outputs: Collection[str]
+    ) -> dict[str, Finding]:
+        findings = await look(self, jobs, outputs)
+        if findings["job"].state is JobState.FINISHED:
+            bench.stdout.data["job"] = findings["job"].outputs["stdout"]
+            bench.done.data["job"] = completion_record(bench.pids.data["job"]["start_time"], findings["job"])
+            del bench.pids.data["job"]
+            await asyncio.to_thread(shutil.rmtree, directory)
+            return {"job": dataclasses.replace(findings["job"], outputs={})}
+        return findings
+
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        monkeypatch.setattr(LocalWorkspace, "look", look_too_late)
+        await pipeline.run(timeout=20)
+    assert_all_is_well(bench)
 
 
 @pytest.mark.requirement("proc.pid-reused", "proc.vanished")

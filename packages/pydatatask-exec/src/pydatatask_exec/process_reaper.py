@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.errors import TargetUnreachableError
@@ -15,7 +14,7 @@ from pydatatask_core.repository import Repository
 from pydatatask_core.streams import async_copyfile
 from pydatatask_exec.job_findings import Finding, JobState
 from pydatatask_exec.process_claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.process_records import completion_record, read_claim_record
+from pydatatask_exec.process_records import completes, completion_record, read_claim_record
 from pydatatask_exec.workspace import Workspace
 
 __all__ = ["ProcessReaper", "Results"]
@@ -23,7 +22,6 @@ __all__ = ["ProcessReaper", "Results"]
 log = logging.getLogger("pydatatask.proc")
 
 _AT_A_TIME = 16
-_SAME_TIME = timedelta(milliseconds=2)  # not every store keeps microseconds
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,8 @@ class ProcessReaper:
             else:
                 await self._workspace.end_orphans(claim.job, None)
         elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
-            await self._record_end(claim, finding, metadata)
+            if not await self._record_end(claim, finding, metadata):
+                return
         else:
             await self._give_up_start(claim.job, finding.state)
         settled.append(claim)
@@ -151,42 +150,47 @@ class ProcessReaper:
         if job in await self._workspace.retired() or not await pids.contains(job):
             await pids.delete(job)
             return False
-        if done is not None and await done.contains(job):
-            _, recorded = read_claim_record(await done.info(job))
-            if recorded is not None and abs(recorded - claim.start_time) < _SAME_TIME:
-                await pids.delete(job)
-                return False
+        if done is not None and await done.contains(job) and completes(await done.info(job), claim.start_time):
+            await pids.delete(job)
+            return False
         return read_claim_record(await pids.info(job))[0] == claim.pid
 
-    async def _record_end(self, claim: ProcessClaim, finding: Finding, metadata: bool) -> None:
+    async def _record_end(self, claim: ProcessClaim, finding: Finding, metadata: bool) -> bool:
+        """Record how a job has ended; False if somebody else turns out to have done so: then it is looked at again."""
         job, done = claim.job, self._results.done
         if finding.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
             await self._workspace.end_orphans(job, finding.pid)
         if finding.state is not JobState.MISSING:
             for name, repository in self._results.outputs.items():
-                await self._record_output(job, name, repository, finding)
+                if not await self._record_output(job, name, repository, finding):
+                    return False
         if done is not None and metadata:
             await done.dump(job, completion_record(claim.start_time, finding))
             self._changed(done, job)
+        return True
 
-    async def _record_output(self, job: str, name: str, repository: BlobRepository, finding: Finding) -> None:
+    async def _record_output(self, job: str, name: str, repository: BlobRepository, finding: Finding) -> bool:
         small = finding.outputs.get(name)
-        if small is None:
-            await self._copy_output(job, name, repository)
-        else:
+        if small is not None:
             async with await repository.open(job, "wb") as writer:
                 await writer.write(small)
+        elif not await self._copy_output(job, name, repository):
+            return False
         self._changed(repository, job)
+        return True
 
-    async def _copy_output(self, job: str, name: str, repository: BlobRepository) -> None:
+    async def _copy_output(self, job: str, name: str, repository: BlobRepository) -> bool:
         try:
             reader = await self._workspace.open_output(job, name)
-        except FileNotFoundError:  # it did not get as far as that
-            async with await repository.open(job, "wb"):
-                return
+        except FileNotFoundError:
+            if (await self._workspace.look({job: None}, ()))[job].state is JobState.MISSING:
+                return False  # another pipeline has just reaped it, and has recorded what there was
+            async with await repository.open(job, "wb"):  # it did not get as far as that
+                return True
         async with reader, await repository.open(job, "wb") as writer:
             await async_copyfile(reader, writer)
+        return True
 
     async def _give_up_start(self, job: str, state: JobState) -> None:
         """See to it that a job whose launcher has failed does not run after all, so that it can be launched again."""

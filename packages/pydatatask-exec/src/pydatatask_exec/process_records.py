@@ -10,10 +10,11 @@ from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
 from pydatatask_core.metadata import MetadataRepository
 from pydatatask_exec.job_findings import Finding, JobState
 
-__all__ = ["claim_record", "claim_recorded_in", "completion_record", "read_claim_record"]
+__all__ = ["claim_record", "claim_recorded_in", "completes", "completion_record", "read_claim_record"]
 
 log = logging.getLogger("pydatatask.proc")
 
+_SAME_TIME = timedelta(milliseconds=2)  # not every store keeps microseconds
 _REASONS = {
     JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
     "together with whoever looked after it",
@@ -38,10 +39,27 @@ def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
     """
     if not isinstance(record, Mapping):
         return None, None
-    pid, start = record.get("pid"), record.get("start_time")
-    if isinstance(start, datetime):
-        start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
-    return None if pid is None else str(pid), start if isinstance(start, datetime) else None
+    pid = record.get("pid")
+    return None if pid is None else str(pid), _time(record.get("start_time"))
+
+
+def completes(record: object, start_time: datetime) -> bool:
+    """Tell whether the record of a completion is that of a certain run, or of a later one.
+
+    :param record: What the repository gives.
+    :param start_time: When the run was launched, or was seen to have begun, as another pipeline launched it.
+    """
+    if not isinstance(record, Mapping):
+        return False
+    start, end = _time(record.get("start_time")), _time(record.get("end_time"))
+    is_same = start is not None and abs(start - start_time) < _SAME_TIME
+    return is_same or (end is not None and end > start_time)
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
 async def claim_recorded_in(
