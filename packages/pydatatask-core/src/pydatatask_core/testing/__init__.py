@@ -18,8 +18,8 @@ store and change it without the repository (through a *side door*), and pytest d
         async def raw_keys(self, repository: MyRepository) -> set[str]:
             return set(os.listdir(repository.place))
 
-The suites need pytest, pytest-asyncio in its automatic mode (``asyncio_mode = "auto"``) and hypothesis. They use the mark
-``requirement``, of which pytest warns unless its option ``markers`` lists it.
+The suites need pytest, pytest-asyncio in its automatic mode (``asyncio_mode = "auto"``) and hypothesis. They use the
+mark ``requirement``, of which pytest warns unless its option ``markers`` lists it.
 """
 
 from pydatatask_core.testing.assert_rewriting import REWRITTEN as REWRITTEN
