@@ -635,6 +635,16 @@ async def test_a_run_gives_up_where_all_that_is_left_can_never_fit_its_quota(cap
     assert sorted(task.done.data) == ["b", "c"]
 
 
+@pytest.mark.requirement("run.gives-up-quota")
+async def test_a_quota_without_launches_is_told_as_such() -> None:
+    quota = ResourceManager(Resources.parse(2, 1, launches=0))
+    task = Finishing("task", quota)
+    task.given("a")
+    async with pipeline(task, resources=[quota]) as this:
+        with pytest.raises(PipelineStuckError, match="asks for more launches than the whole quota allows"):
+            await this.run(timeout=SECONDS)
+
+
 @pytest.mark.parametrize("reserved_before_refused", [True, False])
 async def test_a_quota_that_the_pipeline_is_not_given_gives_launches_back(reserved_before_refused: bool) -> None:
     quota = ResourceManager(Resources.parse(100, 1, launches=2))

@@ -121,5 +121,5 @@ def test_the_pod_is_named_labelled_and_never_restarted_and_the_rest_is_kept() ->
 
 
 def test_another_namespace_is_refused() -> None:
-    with pytest.raises(ManifestError, match="for namespace 'a', but the pod manager's is 'b'"):
+    with pytest.raises(ManifestError, match=r"^task .*, job .*: .* for namespace 'a', but the pod manager's is 'b'"):
         job_manifest(pod() | {"metadata": {"namespace": "a"}}, IDENTITY, "b")

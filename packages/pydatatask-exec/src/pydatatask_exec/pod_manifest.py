@@ -84,7 +84,8 @@ def job_manifest(manifest: Manifest, identity: PodIdentity, namespace: str) -> d
     metadata = dict(section(manifest, "metadata"))
     if metadata.get("namespace") not in (None, namespace):
         raise ManifestError(
-            f"the manifest is for namespace {metadata['namespace']!r}, but the pod manager's is {namespace!r}"
+            f"task {identity.task}, job {identity.job}: the manifest is for namespace {metadata['namespace']!r}, but "
+            f"the pod manager's is {namespace!r}; leave it out of the manifest"
         )
     metadata.pop("generateName", None)
     metadata["name"] = pod_name(identity)

@@ -156,9 +156,10 @@ class _Done(DispatchObserver):
 
 
 def _impossible(offer: Offer, limit: ResourceType) -> QuotaImpossibleError:
+    what = "launches" if limit is ResourceType.RATE else limit.name
     return QuotaImpossibleError(
-        f"job {offer.job} of task {offer.task} asks for more {limit.name} than the whole quota allows; raise the quota "
-        "or lower the request"
+        f"job {offer.job} of task {offer.task} asks for more {what} than the whole quota allows; raise the quota or "
+        "lower the request"
     )
 
 
