@@ -160,3 +160,12 @@ async def test_a_blob_repository_that_breaks_the_contract_is_found(faulty: type[
     await test(BlobSuite(Blobs), 10)
     with pytest.raises(AssertionError):
         await test(BlobSuite(faulty), 10)
+
+
+def test_a_suite_without_its_hooks_is_refused_rather_than_passed_over() -> None:
+    with pytest.raises(TypeError, match=r"^TestOwn must define put, raw_keys, or pytest runs none of its tests$"):
+
+        class TestOwn(RepositoryContract[Own]):
+            @override
+            async def make_repository(self) -> Own:
+                return Own()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import pytest
+from typing_extensions import override
 
 from pydatatask_core.repository import Repository
 
@@ -34,6 +35,17 @@ class RepositoryHooks(ABC, Generic[R]):
 
     counts_revisions: ClassVar[bool] = False
     """Whether ``revision()`` gives tokens, so that the scheduler need not list what has not changed."""
+
+    @override
+    def __init_subclass__(cls) -> None:
+        """Refuse a class of tests that lacks a hook: pytest would pass over it in silence, as over all abstract ones.
+
+        :raises TypeError: A hook is missing; the message tells which.
+        """
+        super().__init_subclass__()
+        missing = [name for name in dir(cls) if getattr(getattr(cls, name, None), "__isabstractmethod__", False)]
+        if missing and cls.__name__.startswith("Test"):
+            raise TypeError(f"{cls.__name__} must define {', '.join(missing)}, or pytest runs none of its tests")
 
     @pytest.fixture(autouse=True)
     def _own_directory(self, tmp_path: Path) -> None:
