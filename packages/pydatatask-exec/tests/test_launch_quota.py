@@ -3,10 +3,12 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from pydatatask_core import ResourceManager, Resources, ResourceType
+from pydatatask_core.errors import DefinitionError
 from pydatatask_core.offers import Offer, current_offer
 from pydatatask_exec.launch_quota import Holding, LaunchQuota
 from pydatatask_exec.launch_window import LaunchWindow
@@ -151,3 +153,9 @@ async def test_a_refusal_is_logged_once_until_it_is_reset(caplog: pytest.LogCapt
         async with launches.launching("c", ONE):
             pass
     assert len(caplog.records) == 2
+
+
+def test_a_quota_that_no_manager_holds_is_refused() -> None:
+    quota: Any = Resources.parse(1, 1)
+    with pytest.raises(DefinitionError, match="task t needs a ResourceManager, not an object of type Resources; "):
+        LaunchQuota("t", quota, timedelta(seconds=60))

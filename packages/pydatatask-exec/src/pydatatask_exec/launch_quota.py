@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from pydatatask_core.errors import DefinitionError
 from pydatatask_core.offers import offer_under_way
 from pydatatask_core.resource_manager import ResourceManager
 from pydatatask_core.resources import Resources, ResourceType
@@ -50,9 +51,15 @@ class LaunchQuota:
     :param task: The task's name, for messages.
     :param manager: Where the resources come from.
     :param window: How far back a launch counts towards the limit of launches.
+    :raises DefinitionError: ``manager`` is something else, a quota that no manager holds say.
     """
 
     def __init__(self, task: str, manager: ResourceManager, window: timedelta) -> None:
+        if not isinstance(manager, ResourceManager):
+            raise DefinitionError(
+                f"task {task} needs a ResourceManager, not an object of type {type(manager).__name__}; write "
+                "ResourceManager(Resources.parse(cpu=…, mem=…)), and give the same one to all tasks that share it"
+            )
         self.manager = manager
         self.window = LaunchWindow(window)
         self.warned = False
