@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from exec_doubles import Records
-from process_doubles import Bench, number_of, process_exists, stranger, until, until_async
+from process_doubles import Bench, number_of, process_exists, stranger, supervisor_of, until, until_async
 from typing_extensions import override
 
 from pydatatask_core import Pipeline
@@ -214,6 +214,38 @@ async def test_a_job_of_an_earlier_start_of_the_machine_is_recorded_as_failed(be
     assert bench.done.data["job"]["return_code"] is None
     assert "directory is gone" in bench.done.data["job"]["reason"]
     assert (bench.pids.data, runs(bench)) == ({}, 0)
+
+
+@pytest.mark.requirement("proc.vanished")
+async def test_what_still_runs_of_a_job_whose_directory_is_gone_is_ended_before_it_is_recorded(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, SH + "exec sleep 1000")
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        process = number_of(bench.pids.data["job"]["pid"])
+        await until(lambda: b"sleep" in Path(f"/proc/{process}/cmdline").read_bytes())
+    shutil.rmtree(bench.manager.basedir / "work" / "job")
+    await bench.run()
+    assert not process_exists(process)
+    assert "directory is gone" in bench.done.data["job"]["reason"]
+
+
+async def test_a_pipeline_that_cannot_record_what_is_live_lets_go_of_everything_else(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(job: str, data: object) -> None:
+        raise OSError("the store is down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.pids, "dump", refuse)
+        async with bench.pipeline() as pipeline:
+            with pytest.raises(TimeoutError):
+                await pipeline.run(timeout=0.3)
+    supervisor = supervisor_of(bench.manager.basedir / "work" / "job")
+    assert bench.leftovers == [str(bench.manager.basedir / "work" / "job")]
+    let_go(bench)
+    await until(lambda: not process_exists(supervisor))
+    await bench.run()
+    assert_all_is_well(bench)
 
 
 async def test_a_kill_that_was_cut_short_is_finished(bench: Bench) -> None:

@@ -280,9 +280,11 @@ class ProcessJobs:
     async def finish(self) -> None:
         """Write what has not been written yet, as the pipeline is being closed."""
         self._pace.stop()
-        for claim in self._claims.unrecorded():
-            await self._adoption.record(claim, True)
-        await self.workspace.close()
+        try:
+            for claim in self._claims.unrecorded():
+                await self._adoption.record(claim, True)
+        finally:
+            await self.workspace.close()
 
     async def forget(self, job: str) -> None:
         """Kill the process of a job, and give up its claim without recording a completion.

@@ -133,8 +133,9 @@ class ProcessReaper:
             return
         if finding.forgotten:
             log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
-            if finding.pid is not None:  # whoever had begun to kill it may have ended
-                await self._workspace.kill(claim.job, finding.pid)
+            pid = finding.pid or claim.pid
+            if pid is not None:  # whoever had begun to kill it may have ended
+                await self._workspace.kill(claim.job, pid)
             else:
                 await self._workspace.end_orphans(claim.job, None)
         elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
@@ -160,7 +161,7 @@ class ProcessReaper:
         job, done = claim.job, self._results.done
         if finding.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
-            await self._workspace.end_orphans(job, finding.pid)
+            await self._workspace.end_orphans(job, finding.pid or claim.pid)
         if finding.state is not JobState.MISSING:
             for name, repository in self._results.outputs.items():
                 if not await self._record_output(job, name, repository, finding):
