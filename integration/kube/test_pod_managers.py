@@ -108,6 +108,7 @@ async def test_no_way_to_a_cluster_is_an_error_that_says_what_to_do() -> None:
 
 
 @pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
+@pytest.mark.requirement("podman.names-kubeconfig")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -136,6 +137,7 @@ async def test_a_kubeconfig_that_cannot_be_used_is_an_error_that_names_it(
     await podman.close()
 
 
+@pytest.mark.requirement("run.gives-up-at-once")
 async def test_a_run_without_a_way_to_a_cluster_gives_up_at_once() -> None:
     podman = manager()
     task = KubeTask("task", lambda: podman, ResourceManager(Resources.parse(1, 1)), "kind: Pod", None, None)
@@ -145,6 +147,7 @@ async def test_a_run_without_a_way_to_a_cluster_gives_up_at_once() -> None:
     await podman.close()
 
 
+@pytest.mark.requirement("podman.names-kubeconfig")
 async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "confg"))
     podman = manager()

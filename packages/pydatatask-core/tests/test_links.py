@@ -166,6 +166,7 @@ def test_repositories_that_compare_equal_are_not_taken_for_one_another() -> None
     assert parts(task)[0] is b
 
 
+@pytest.mark.requirement("link.only-repositories")
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

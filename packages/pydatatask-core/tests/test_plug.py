@@ -214,6 +214,7 @@ def test_plugging_follows_the_table_for_any_links(
     assert down.links == expected
 
 
+@pytest.mark.requirement("link.only-repositories")
 def test_a_translator_that_is_no_repository_is_refused() -> None:
     down = Idle("down")
     wrong: Any = {"a": "b"}

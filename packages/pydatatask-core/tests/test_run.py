@@ -645,6 +645,7 @@ async def test_a_quota_without_launches_is_told_as_such() -> None:
             await this.run(timeout=SECONDS)
 
 
+@pytest.mark.requirement("quota.not-given")
 @pytest.mark.parametrize("reserved_before_refused", [True, False])
 async def test_a_quota_that_the_pipeline_is_not_given_gives_launches_back(reserved_before_refused: bool) -> None:
     quota = ResourceManager(Resources.parse(100, 1, launches=2))
@@ -657,6 +658,7 @@ async def test_a_quota_that_the_pipeline_is_not_given_gives_launches_back(reserv
     assert sorted(task.done.data) == ["a", "b", "c", "d", "e"]
 
 
+@pytest.mark.requirement("run.gives-up-at-once")
 @pytest.mark.parametrize(
     ("error", "told"),
     [

@@ -210,7 +210,8 @@ class Pipeline:
         :param timeout: Seconds after which to stop; what runs elsewhere is left alone.
         :raises TimeoutError: The time was over.
         :raises PipelineStuckError: Nothing is live, and all that is ready has failed to launch five times in a row, can
-            never fit its quota, or hangs on a store that has failed for five minutes. Not with ``forever``.
+            never fit its quota, or hangs on a store that has failed for five minutes; or a task is put together in a
+            way that cannot work. Not with ``forever``.
         """
         async with asyncio.timeout(timeout), self._turn() as rounds:
             await run(rounds, RunOptions(forever, launch_once, self._poll_seconds))
