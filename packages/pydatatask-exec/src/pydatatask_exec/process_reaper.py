@@ -133,11 +133,10 @@ class ProcessReaper:
             return
         if finding.forgotten:
             log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
-            pid = finding.pid or claim.pid
-            if pid is not None:  # whoever had begun to kill it may have ended
-                await self._workspace.kill(claim.job, pid)
+            if finding.pid is not None:  # whoever had begun to kill it may have ended
+                await self._workspace.kill(claim.job, finding.pid)
             else:
-                await self._workspace.end_orphans(claim.job, None)
+                await self._workspace.end_orphans(claim.job, claim.pid)
         elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
             if not await self._record_end(claim, finding, metadata):
                 return
