@@ -173,7 +173,7 @@ def test_repositories_that_compare_equal_are_not_taken_for_one_another() -> None
         ({"a": 1}, "not an object of type dict; FileRepository, InProcessMetadataRepository and others make one"),
         ("./books", "not an object of type str"),
         (Records, "not the class Records; call it to make one"),
-        (Idle("other"), "not an object of type Idle"),
+        (Idle("other"), r"not the task other; plug it to have its outputs as inputs: task\.plug\(other\)"),
     ],
 )
 def test_what_is_no_repository_is_not_linked(wrong: Any, told: str) -> None:

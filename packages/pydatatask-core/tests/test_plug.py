@@ -214,6 +214,13 @@ def test_plugging_follows_the_table_for_any_links(
     assert down.links == expected
 
 
+def test_only_a_task_can_be_plugged() -> None:
+    down = Idle("down")
+    wrong: Any = Records()
+    with pytest.raises(DefinitionError, match="task down can only be plugged into a task, not into a Records"):
+        down.plug(wrong)
+
+
 @pytest.mark.requirement("link.only-repositories")
 def test_a_translator_that_is_no_repository_is_refused() -> None:
     down = Idle("down")

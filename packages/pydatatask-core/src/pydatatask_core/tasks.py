@@ -137,6 +137,11 @@ class Task(ABC):
         check_name("link", name)
         if name in self.links:
             raise DuplicateNameError(f"task {self.name} has a link named {name!r} already; choose another name")
+        if isinstance(repo, Task):
+            raise DefinitionError(
+                f"task {self.name}: link {name!r} must be a repository, not the task {repo.name}; plug it to have its "
+                f"outputs as inputs: {self.name}.plug({repo.name})"
+            )
         check_repository(f"task {self.name}: link {name!r}", repo)
         self.links[name] = Link(
             repo,
@@ -171,9 +176,14 @@ class Task(ABC):
         :param translate_allow_deletes: Whether attempts to delete from a translated repository do anything.
         :param translate_prefetch_lookup: Whether a translated repository loads and keeps the list of translations.
         :raises DuplicateNameError: Neither name of a link is free.
-        :raises DefinitionError: ``output`` is this task, or has no link of a name that ``output_links`` names, or the
-            translator is no repository.
+        :raises DefinitionError: ``output`` is this task, or none, or has no link of a name that ``output_links`` names,
+            or the translator is no repository.
         """
+        if not isinstance(output, Task):
+            raise DefinitionError(
+                f"task {self.name} can only be plugged into a task, not into a {type(output).__name__}; link a "
+                f'repository instead: {self.name}.link("name", repository, is_input=True)'
+            )
         if output is self:
             raise DefinitionError(f"task {self.name} cannot be plugged into itself: its jobs would wait for themselves")
         what = f"plugging {output.name} into {self.name}"
