@@ -455,9 +455,12 @@ def test_supervisors_end_with_their_loop_and_leave_jobs_running(tmp_path: Path, 
         await asyncio.to_thread(let_go, fifo)
         assert await code_of(workspace, "job") == "6"
         await until(lambda: not process_exists(supervisor))
+        await start(workspace, "next")
+        assert not Path(f"/proc/{supervisor}").exists()
 
     workspace = asyncio.run(launch())
     gc.collect()  # of the loop
+    gc.collect()  # of its supervisors
     asyncio.run(see(workspace, supervisor_of(directory_of(workspace, "job"))))
 
 

@@ -43,15 +43,16 @@ class ChildWatch:
         on_exit()
 
 
-def wait_for_child(pid: int) -> None:
+def wait_for_child(pid: int) -> bool:
     """Let the kernel forget a child that has ended, if it is one of ours.
 
     :param pid: Its process id.
+    :returns: Whether it is no child of ours, or no more.
     """
     try:
-        os.waitpid(pid, os.WNOHANG)
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return  # somebody else's, or somebody else has waited for it
+        return True  # somebody else's, or somebody else has waited for it
 
 
 def _close_all(descriptors: set[int]) -> None:

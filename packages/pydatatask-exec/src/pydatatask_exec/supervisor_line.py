@@ -18,13 +18,19 @@ from pydatatask_exec.process_identity import boot_id
 from pydatatask_exec.supervised_job import SupervisedJob
 from pydatatask_exec.supervisor.protocol import CRASHED, Claim, Request, no_more_requests
 
-__all__ = ["Environment", "SupervisorLine", "hang_up"]
+__all__ = ["Environment", "Pipes", "SupervisorLine", "hang_up"]
 
 log = logging.getLogger("pydatatask.proc")
 
 _CHUNK = 1 << 16
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
 _PACKAGE = str(Path(__file__).parent)
+
+_on_their_own: set[int] = set()
+"""The processes that the loops have left behind by which they were started, until somebody has waited for them."""
+
+Pipes = tuple[int, int]
+"""The pipes that lead to a supervisor: for requests, and for answers."""
 
 Environment = Mapping[bytes, bytes]
 """The environment of a process."""
@@ -36,7 +42,7 @@ class SupervisorLine:
     It must not keep a reference to its loop, by which it is found.
 
     :param environment: The environment of its jobs.
-    :param open_pipes: Has the pipes of all supervisors that live: for requests, and for answers.
+    :param open_pipes: Has the pipes of all supervisors that live, with their processes.
     :param changed: Is called with each job that the supervisor has told something about.
     :param gone: Is called once the supervisor has ended, or nobody wants one any more.
     """
@@ -44,7 +50,7 @@ class SupervisorLine:
     def __init__(
         self,
         environment: Environment,
-        open_pipes: set[tuple[int, int]],
+        open_pipes: dict[Pipes, int],
         changed: Callable[[SupervisedJob], None],
         gone: Callable[[SupervisorLine], None],
     ) -> None:
@@ -58,7 +64,7 @@ class SupervisorLine:
         self._jobs: dict[str, SupervisedJob] = {}
         self._tickets = count()
         self._asking = 0
-        self._pipes: tuple[int, int] | None = None
+        self._pipes: Pipes | None = None
         self._unsent = bytearray()
         self._received = b""
 
@@ -100,6 +106,7 @@ class SupervisorLine:
             return
         if not sys.executable:
             raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
+        _wait_for_those_on_their_own()
         opened: list[int] = []
         try:
             opened += os.pipe()
@@ -114,7 +121,7 @@ class SupervisorLine:
         os.close(answering)
         os.set_blocking(requests, False)
         os.set_blocking(answers, False)
-        self._open_pipes.add((requests, answers))
+        self._open_pipes[requests, answers] = self.pid
         loop.call_soon_threadsafe(self._listen, (requests, answers))
 
     def _spawn(self, asked: int, answering: int) -> int:
@@ -130,7 +137,7 @@ class SupervisorLine:
             setsigmask=[],
         )
 
-    def _listen(self, pipes: tuple[int, int]) -> None:
+    def _listen(self, pipes: Pipes) -> None:
         self._pipes = pipes
         asyncio.get_running_loop().add_reader(pipes[1], self._read)
         self._let_end()
@@ -194,7 +201,7 @@ class SupervisorLine:
         if pipes is not None:
             loop.remove_reader(pipes[1])
             loop.remove_writer(pipes[0])
-            self._open_pipes.discard(pipes)
+            self._open_pipes.pop(pipes, None)
             os.close(pipes[0])
             os.close(pipes[1])
         if self.pid is not None and not child_watch().watch(self.pid, self._has_ended):
@@ -231,16 +238,23 @@ def _path(path: str | None) -> bytes:
     return b"" if path is None else os.fsencode(path)
 
 
-def hang_up(pipes: set[tuple[int, int]]) -> None:
+def hang_up(open_pipes: dict[Pipes, int]) -> None:
     """Let supervisors end once they have no more jobs, and listen to them no more.
 
-    :param pipes: The pipes that lead to them.
+    :param open_pipes: The pipes that lead to them, with their processes.
     """
-    while pipes:
-        requests, answers = pipes.pop()
+    while open_pipes:
+        (requests, answers), pid = open_pipes.popitem()
         _write(requests, no_more_requests())
         os.close(requests)
         os.close(answers)
+        _on_their_own.add(pid)
+
+
+def _wait_for_those_on_their_own() -> None:
+    for pid in list(_on_their_own):
+        if wait_for_child(pid):
+            _on_their_own.discard(pid)
 
 
 def _write(pipe: int, data: bytes | bytearray) -> int:

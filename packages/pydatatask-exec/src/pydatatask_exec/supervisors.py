@@ -14,7 +14,7 @@ from pydatatask_exec.launch_script import Launch
 from pydatatask_exec.process_identity import ProcessIdentity, stat_fields
 from pydatatask_exec.supervised_job import SupervisedJob
 from pydatatask_exec.supervisor.protocol import CAPACITY, Claim
-from pydatatask_exec.supervisor_line import Environment, SupervisorLine, hang_up
+from pydatatask_exec.supervisor_line import Environment, Pipes, SupervisorLine, hang_up
 
 __all__ = ["Supervisors", "supervisors"]
 
@@ -29,8 +29,8 @@ class Supervisors:
         self._lines: list[SupervisorLine] = []
         self._running: dict[str, SupervisedJob] = {}
         self._users: set[object] = set()
-        self._pipes: set[tuple[int, int]] = set()
-        weakref.finalize(self, hang_up, self._pipes)
+        self._open_pipes: dict[Pipes, int] = {}
+        weakref.finalize(self, hang_up, self._open_pipes)
 
     async def start(self, launch: Launch, environment: Environment, claim: Claim | None = None) -> str | None:
         """Have a process started.
@@ -48,7 +48,7 @@ class Supervisors:
         for line in self._lines:
             if len(line) < CAPACITY and not line.is_closed and line.environment == environment:
                 return line
-        line = SupervisorLine(environment, self._pipes, self._changed, self._gone)
+        line = SupervisorLine(environment, self._open_pipes, self._changed, self._gone)
         self._lines.append(line)
         return line
 
