@@ -322,3 +322,26 @@ async def test_a_template_can_be_a_file_and_name_links(tmp_path: Path) -> None:
     bench.inputs.data["job"] = {"colour": "red"}
     await bench.run()
     assert bench.stdout.data == {"job": b"red work\n"}
+
+
+def test_a_manager_in_place_of_what_gives_it_is_refused(tmp_path: Path) -> None:
+    manager: Any = LocalLinuxManager("app", tmp_path)
+    with pytest.raises(
+        DefinitionError, match=r"task work: manager must be a callable .*`lambda: localhost`, not .*LocalLinux"
+    ):
+        ProcessTask("work", manager, ResourceManager(Resources.parse(1, 1)), Resources.parse(1, 1), Records(), "")
+
+
+def test_what_gives_no_manager_is_refused_by_name() -> None:
+    given: Any = lambda: "localhost"  # noqa: E731
+    task = ProcessTask("work", given, ResourceManager(Resources.parse(1, 1)), Resources.parse(1, 1), Records(), "")
+    with pytest.raises(DefinitionError, match=r"task work: manager\(\) gave .* type str, .*@session\.resource"):
+        assert task.manager
+
+
+@pytest.mark.parametrize(("status", "warnings"), [(0, 0), (3, 1)])
+async def test_a_status_that_tells_of_a_failure_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, warnings: int
+) -> None:
+    await Bench(tmp_path, f"{SH}exit {status}").run()
+    assert caplog.messages.count("task work, job job: its process ended with status 3") == warnings

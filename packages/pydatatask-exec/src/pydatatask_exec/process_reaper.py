@@ -161,6 +161,8 @@ class ProcessReaper:
         if finding.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
             await self._workspace.end_orphans(job, finding.pid or claim.pid)
+        elif finding.return_code != 0:
+            log.warning("task %s, job %s: its process ended with status %d", self._task, job, finding.return_code)
         if finding.state is not JobState.MISSING:
             for name, repository in self._results.outputs.items():
                 if not await self._record_output(job, name, repository, finding):

@@ -63,7 +63,7 @@ class ProcessTask(Task):
     :param stderr: Optional: A blob repository into which to dump the process' standard error, or the constant
         ``STDOUT`` to indicate that the stream should be interleaved with stdout. A repository is linked as ``stderr``.
     :param ready: Optional: A repository from which to read task-ready status.
-    :raises DefinitionError: A variable of the environment cannot be one.
+    :raises DefinitionError: ``manager`` cannot be called, or a variable of the environment cannot be one.
 
     It is highly recommended to provide at least one of ``done``, ``stdout``, or ``stderr``, so that at least one link
     is present that keeps a completed job from being launched again. Without ``done``, ``stdout`` and ``stderr`` do.
@@ -86,6 +86,11 @@ class ProcessTask(Task):
         ready: Repository | None = None,
     ) -> None:
         super().__init__(name, ready)
+        if not callable(manager):
+            raise DefinitionError(
+                f"task {name}: manager must be a callable that gives the process manager, such as a resource of the "
+                f"session or `lambda: localhost`, not an object of type {type(manager).__name__}"
+            )
         self.resource_manager = resource_manager
         self.job_resources = job_resources
         self.pids = pids
@@ -120,7 +125,13 @@ class ProcessTask(Task):
     @property
     def manager(self) -> AbstractProcessManager:
         """The process manager for this task. Raises an error if the manager comes from a session which is closed."""
-        return self._manager()
+        manager = self._manager()
+        if not isinstance(manager, AbstractProcessManager):
+            raise DefinitionError(
+                f"task {self.name}: manager() gave an object of type {type(manager).__name__}, not a process manager; "
+                "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
+            )
+        return manager
 
     @property
     def stderr(self) -> BlobRepository | None:
