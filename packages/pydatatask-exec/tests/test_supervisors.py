@@ -64,10 +64,13 @@ async def start(workspace: Workspace, job: str, script: str = SH) -> str:
     return pid
 
 
-async def code_of(workspace: Workspace, job: str) -> str:
-    record = directory_of(workspace, job) / "return_code"
+async def recorded_in(record: Path) -> str:
     await until(lambda: "\n" in record.read_text())
     return record.read_text().split()[0]
+
+
+async def code_of(workspace: Workspace, job: str) -> str:
+    return await recorded_in(directory_of(workspace, job) / "return_code")
 
 
 def simple(directory: Path, *args: str) -> Launch:
@@ -210,6 +213,21 @@ async def test_each_pipeline_gives_its_own_environment(tmp_path: Path, monkeypat
         workspace = await LocalLinuxManager(f"app{number}", tmp_path / "targets").workspace("work")
         await start(workspace, "job", SH + "exit $NUMBER")
         assert await code_of(workspace, "job") == number
+
+
+async def test_processes_that_a_manager_spawns_leave_nothing_behind_but_one_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowStart(monkeypatch)
+    slow.go_on.set()
+    manager = LocalLinuxManager("app", tmp_path / "targets")
+    for number in ("1", "2", "3"):
+        monkeypatch.setenv("NUMBER", number)
+        record = tmp_path / number
+        await manager.spawn(["sh", "-c", "exit $NUMBER"], {}, str(tmp_path), str(record), None, None, None)
+        assert await recorded_in(record) == number
+        await until(lambda: not supervisors()._running)
+    await until(lambda: [pid for pid in slow.started if Path(f"/proc/{pid}").exists()] == slow.started[2:])
 
 
 async def test_an_end_is_told_once_it_is_recorded(workspace: Workspace) -> None:

@@ -71,6 +71,7 @@ class LocalLinuxManager(AbstractProcessManager):
         pid = await supervisors().start(launch, dict(os.environb))
         if pid is None:
             raise LaunchError(f"{args[0]} was not launched")
+        supervisors().watch(pid, _do_nothing)  # so that it need not be kept in mind for somebody who asks later
         return pid
 
     @override
@@ -116,6 +117,10 @@ class LocalLinuxManager(AbstractProcessManager):
         workspace = LocalWorkspace(self._basedir, task, self.kill_grace)
         await workspace.prepare()
         return workspace
+
+
+def _do_nothing() -> None:
+    """Whoever wants to know whether a process has ended asks for the live ones."""
 
 
 def _launch(

@@ -48,6 +48,8 @@ class Supervisors:
         for line in self._lines:
             if len(line) < CAPACITY and not line.is_closed and line.environment == environment:
                 return line
+        if not self._users:  # else other pipelines, with other environments, may go on
+            self._close([line for line in self._lines if not len(line)])
         line = SupervisorLine(environment, self._open_pipes, self._changed, self._gone)
         self._lines.append(line)
         return line
@@ -108,8 +110,11 @@ class Supervisors:
         """
         self._users.discard(user)
         if not self._users:
-            for line in list(self._lines):
-                line.close()
+            self._close(list(self._lines))
+
+    def _close(self, lines: list[SupervisorLine]) -> None:
+        for line in lines:
+            line.close()
 
     def _gone(self, line: SupervisorLine) -> None:
         if line in self._lines:  # else it was let go while its process was being started
