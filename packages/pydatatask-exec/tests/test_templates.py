@@ -256,6 +256,17 @@ async def test_a_missing_include_is_an_error_that_names_it(name: str) -> None:
         await render(f"{{% include {name} %}}")
 
 
+@pytest.mark.parametrize("text", ["echo {{ job }}", "make.sh"])
+async def test_a_text_needs_no_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "removed").mkdir()
+    monkeypatch.chdir(tmp_path / "removed")
+    (tmp_path / "removed").rmdir()
+    template = await Template.load(text, "work")
+    assert await template.render("1", {}) == text.replace("{{ job }}", "1")
+    with pytest.raises(TemplateError, match="no-such-file"):
+        await (await Template.load("{% include 'no-such-file' %}", "work")).render("1", {})
+
+
 async def test_a_syntax_error_in_an_included_file_tells_its_name(tmp_path: Path) -> None:
     (tmp_path / "main.sh").write_text("{% include 'head.sh' %}")
     (tmp_path / "head.sh").write_text("\n{% for %}")

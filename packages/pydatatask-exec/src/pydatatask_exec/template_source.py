@@ -30,7 +30,7 @@ class TemplateSource:
     @property
     def directory(self) -> Path:
         """Where to look for templates that this one includes: beside it, or in the working directory."""
-        return Path.cwd() if self.path is None else self.path.absolute().parent
+        return _working_directory() if self.path is None else self.path.absolute().parent
 
 
 def read_template(template: str | Path, task: str) -> TemplateSource:
@@ -44,7 +44,10 @@ def read_template(template: str | Path, task: str) -> TemplateSource:
     if isinstance(template, str) and not os.path.isfile(template):  # false, not an error, for what can be no path
         if _LOOKS_LIKE_A_FILE.fullmatch(template):
             log.warning(
-                "task %s: there is no file %r in %s, so that is the text of the template", task, template, os.getcwd()
+                "task %s: there is no file %r in %s, so that is the text of the template",
+                task,
+                template,
+                _working_directory(),
             )
         return TemplateSource(template, None)
     path = Path(template)
@@ -52,3 +55,10 @@ def read_template(template: str | Path, task: str) -> TemplateSource:
         return TemplateSource(path.read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise TemplateError(f"task {task}: the template file {path} cannot be read: {error}") from error
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path()  # it has been removed, so nothing is found there, and most templates look for nothing
