@@ -74,11 +74,22 @@ def test_a_status_goes_into_no_directory_of_another_launch(tmp_path: Path, marks
     assert path.read_text() == content
 
 
-def test_a_status_whose_directory_is_gone_is_for_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_status_whose_directory_is_gone_is_for_nobody(tmp_path: Path, replaced: bool) -> None:
     path = tmp_path / "job" / "return_code"
     path.parent.mkdir()
     record = Record(os.open(path, os.O_WRONLY | os.O_CREAT), bytes(path), IDENTITY)
     shutil.rmtree(path.parent)
+    if replaced:
+        path.parent.touch()
     record.write(b"3\n")
     record.close()
-    assert list(tmp_path.iterdir()) == []
+    assert path.parent.is_file() == replaced
+
+
+def test_a_status_is_recorded_although_it_cannot_be_told_where_its_file_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "return_code"
+    record = Record(os.open(path, os.O_WRONLY | os.O_CREAT), bytes(tmp_path / ("x" * 300)), IDENTITY)
+    record.write(b"3\n")
+    record.close()
+    assert path.read_text() == "3\n"

@@ -40,18 +40,20 @@ class Record:
             self._write_anew(line)
 
     def _is_in_place(self) -> bool:
-        """Tell whether the file is still where it was: jobs can remove what they like."""
+        """Tell whether the file is still where it was, as far as that can be told: jobs can remove what they like."""
         try:
             return os.path.samestat(os.stat(self._path, follow_symlinks=False), os.fstat(self._descriptor))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:
+            return True
 
     def _write_anew(self, line: bytes) -> None:
         """Make the file again, unless the directory is gone, or by now another's, as the job has been forgotten."""
         parent, name = os.path.split(self._path)
         try:
             directory = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         try:
             if self._is_ours(directory):
