@@ -81,10 +81,7 @@ class LaunchQuota:
         request = Resources(request.cpu, request.mem, launches=1)
         refused = await self.manager.reserve(request)
         if refused is not None:
-            offer = offer_under_way()
-            if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
-                what = f"its {_WORDS[refused]} ({request})"
-                self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
+            self._tell_of_refusal(job, refused, request)
             yield False
             return
         # What the scheduler offers, the manager keeps account of by itself as long as the launch is under way.
@@ -98,6 +95,14 @@ class LaunchQuota:
             self.window.note()
         finally:
             del self._launching[job]
+
+    def _tell_of_refusal(self, job: str, refused: ResourceType, request: Resources) -> None:
+        if self.warned:
+            return  # it takes time to put it in words
+        offer = offer_under_way()
+        if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
+            what = f"its {_WORDS[refused]} ({request})"
+            self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
 
     def begin_round(self, in_a_run: bool) -> None:
         """Have the next refusal logged; in a run, where updates follow each other much faster, at most one a second.
