@@ -80,7 +80,7 @@ def _pipeline(directory: Path, width: int) -> Pipeline:
 
 async def _no_children() -> None:
     """Wait until all children have ended and been waited for, as their processor time counts only then."""
-    while Path(f"/proc/self/task/{os.getpid()}/children").read_text():  # noqa: ASYNC110 - nobody tells
+    while any(path.read_text() for path in Path("/proc/self/task").glob("*/children")):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
 
 
