@@ -75,8 +75,7 @@ async def test_spawn_returns_at_once_and_the_exit_code_is_stored(manager: LocalL
     with open(os.open(tmp_path / "fifo", os.O_RDWR), "w") as fifo:
         fifo.write("hello\n")
         fifo.flush()
-        await until(lambda: not process_exists(number_of(pid)))
-    assert await manager.get_live_pids({pid}) == set()
+        await until_async(lambda: _is_dead(manager, pid))
     assert int((tmp_path / "rc").read_text()) == 7
     assert (tmp_path / "out").read_text() == "hello\nerr\n"
 
