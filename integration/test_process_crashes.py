@@ -62,7 +62,7 @@ def assert_records_are_right(scene: Scene, jobs: list[str]) -> None:
 
 
 def assert_nothing_is_left(scene: Scene) -> None:
-    places = [scene.targets / "app" / name for name in ("work", ".work.reaped", ".work.staged")]
+    places = [scene.targets / "app" / name for name in ("work", ".work.reaped", ".work.staged", ".work.launching")]
     assert [path for place in places if place.exists() for path in place.iterdir()] == []
     assert processes_that_mention(scene.directory) == []
 

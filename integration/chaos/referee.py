@@ -111,7 +111,8 @@ class Referee:
 
     async def _left(self) -> list[str]:
         scene = self.world.scene
-        places = [scene.targets / scene.app / name for name in ("rotate", ".rotate.reaped", ".rotate.staged")]
+        names = ("rotate", ".rotate.reaped", ".rotate.staged", ".rotate.launching")
+        places = [scene.targets / scene.app / name for name in names]
         left = [f"directory {path}" for place in places if place.exists() for path in place.iterdir()]
         left += [f"pid {job}" for job in await self.door.documents("pids")]
         left += [f"pod {name}" for name in self.world.stub.store.pods]

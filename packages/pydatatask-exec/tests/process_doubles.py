@@ -135,7 +135,7 @@ class Bench:
     def leftovers(self) -> list[str]:
         """What is left in the directories of jobs: nothing, once all are reaped."""
         base = self.manager.basedir
-        places = [base / "work", base / ".work.reaped", base / ".work.staged"]
+        places = [base / "work", base / ".work.reaped", base / ".work.staged", base / ".work.launching"]
         return [str(path) for place in places if place.exists() for path in place.iterdir()]
 
 

@@ -258,6 +258,23 @@ async def test_a_kill_that_was_cut_short_is_finished(bench: Bench) -> None:
     assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
 
 
+async def test_a_job_that_is_just_being_started_can_be_forgotten(bench: Bench) -> None:
+    identity = await started(bench)
+    await until(lambda: runs(bench) == 1)
+    marks = bench.manager.basedir / "work" / "job" / "pid"
+    both = marks.read_text()
+    marks.write_text(both.splitlines(keepends=True)[0])  # as it is before the supervisor has named the process
+    bench.inputs.data.clear()
+    async with bench.pipeline():
+        forgetting = asyncio.create_task(bench.task.forget("pids", "job"))
+        await asyncio.sleep(0.1)
+        assert not forgetting.done()
+        marks.write_text(both)
+        await forgetting
+    assert not process_exists(identity.pid)
+    assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
+
+
 async def test_what_somebody_else_forgets_is_dropped_by_a_running_pipeline(bench: Bench) -> None:
     async with bench.pipeline() as pipeline:
         await pipeline.update()

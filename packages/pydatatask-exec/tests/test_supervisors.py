@@ -97,14 +97,16 @@ async def test_what_is_claimed_already_is_left_as_it_is(workspace: Workspace) ->
 
 def workshops(workspace: Workspace) -> list[str]:
     """What is left where directories are filled."""
-    return [path.name for place in Path(workspace.directory).parent.glob(".work.staged/*") for path in place.iterdir()]
+    return [
+        path.name for place in Path(workspace.directory).parent.glob(".work.launching/*") for path in place.iterdir()
+    ]
 
 
 async def test_nothing_is_claimed_for_a_pipeline_whose_remains_the_next_one_has_removed(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     await start(workspace, "first")
-    for place in (tmp_path / "targets" / "app" / ".work.staged").iterdir():
+    for place in (tmp_path / "targets" / "app" / ".work.launching").iterdir():
         place.rename(tmp_path / "swept")
     assert await workspace.start(Order("job", SH)) is None
     assert not directory_of(workspace, "job").exists()
@@ -112,7 +114,7 @@ async def test_nothing_is_claimed_for_a_pipeline_whose_remains_the_next_one_has_
 
 
 async def test_the_remains_of_a_pipeline_that_is_no_more_are_removed(workspace: Workspace, tmp_path: Path) -> None:
-    place = tmp_path / "targets" / "app" / ".work.staged" / "launch-01@1:0.01:another-boot"
+    place = tmp_path / "targets" / "app" / ".work.launching" / "launch-01@1:0.01:another-boot"
     (place / "1-1" / "cwd").mkdir(parents=True)
     (place / "1-1" / "exe").touch()
     await LocalLinuxManager("app", tmp_path / "targets").workspace("work")
@@ -120,7 +122,7 @@ async def test_the_remains_of_a_pipeline_that_is_no_more_are_removed(workspace: 
 
 
 async def test_two_pipelines_can_remove_remains_at_the_same_time(workspace: Workspace, tmp_path: Path) -> None:
-    staged = tmp_path / "targets" / "app" / ".work.staged"
+    staged = tmp_path / "targets" / "app" / ".work.launching"
     for number in range(300):
         (staged / f"launch-{number}@1:0.01:another-boot" / "1-1").mkdir(parents=True)
     manager = LocalLinuxManager("app", tmp_path / "targets")
@@ -329,7 +331,7 @@ async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_pipelin
     workspace: Workspace, tmp_path: Path, fifo: Path
 ) -> None:
     await start(workspace, "first", WAITING)
-    staged = tmp_path / "targets" / "app" / ".work.staged"
+    staged = tmp_path / "targets" / "app" / ".work.launching"
     with stopped(workspace, "first"):
         await cancel_a_launch(workspace, "job")
         (workshop,) = staged.iterdir()
@@ -346,7 +348,7 @@ async def test_a_launch_that_is_lost_late_gives_up_no_place_but_its_own(
     workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisors_module, "CAPACITY", 2)
-    staged = tmp_path / "targets" / "app" / ".work.staged"
+    staged = tmp_path / "targets" / "app" / ".work.launching"
     await start(workspace, "first", WAITING)
     with stopped(workspace, "first"):
         late = asyncio.create_task(workspace.start(Order("late", SH)))
@@ -382,7 +384,7 @@ async def test_a_pipeline_that_is_closed_while_it_makes_a_place_for_launches_lea
         go_on.set()
         await closing
     assert launch.cancelled()
-    assert list((tmp_path / "targets" / "app" / ".work.staged").iterdir()) == []
+    assert list((tmp_path / "targets" / "app" / ".work.launching").iterdir()) == []
 
 
 @pytest.mark.requirement("proc.vanished")

@@ -17,7 +17,7 @@ from pydatatask_exec.local_processes import is_alive
 from pydatatask_exec.supervisor.protocol import Claim
 from pydatatask_exec.workspace import FORGOTTEN, RETURN_CODE, TAKEN_BACK, Order
 
-__all__ = ["claim_of", "find_out", "forget", "is_file", "jobs", "remove", "retire", "take_back"]
+__all__ = ["claim_of", "find_out", "forget", "is_file", "jobs", "release", "remove", "reserve", "retire", "take_back"]
 
 _IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
 """Why a file cannot be opened that is not there, or is something else."""
@@ -35,12 +35,13 @@ def jobs(root: Path) -> set[str]:
         return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
-def claim_of(order: Order, directory: str, workshop: str) -> Claim:
+def claim_of(order: Order, directory: str, workshop: str, quiet: int | None = None) -> Claim:
     """Say what is to be in the directory of a job.
 
     :param order: What to run.
     :param directory: The directory.
     :param workshop: Where it is to be filled.
+    :param quiet: Optional: when the directory of the workshops was changed last, if nobody else may come there.
     """
     return Claim(
         path=os.fsencode(directory),
@@ -48,7 +49,33 @@ def claim_of(order: Order, directory: str, workshop: str) -> Claim:
         script=order.script.encode(),
         stdin=order.stdin if isinstance(order.stdin, bytes) else None,
         staged=os.fsencode(order.stdin) if isinstance(order.stdin, PurePath) else b"",
+        quiet=b"" if quiet is None else b"%d" % quiet,
     )
+
+
+def reserve(directory: str) -> bool:
+    """Claim a job by an empty directory.
+
+    :param directory: The directory.
+    :returns: Whether there was none.
+    """
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        return False
+    return True
+
+
+def release(directory: str) -> None:
+    """Give up such a claim, unless the directory is not empty any more, since the job has been started.
+
+    :param directory: The directory.
+    """
+    try:
+        os.rmdir(directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
 
 
 def is_file(path: str) -> bool:

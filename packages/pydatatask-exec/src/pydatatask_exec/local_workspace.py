@@ -16,12 +16,13 @@ from pydatatask_exec import local_jobs
 from pydatatask_exec.child_watch import child_watch
 from pydatatask_exec.job_findings import Finding
 from pydatatask_exec.local_files import LocalReader, LocalWriter
+from pydatatask_exec.local_neighbours import Neighbours
 from pydatatask_exec.local_orphans import end_orphans
 from pydatatask_exec.local_processes import end_session, is_alive
 from pydatatask_exec.process_identity import ProcessIdentity
-from pydatatask_exec.supervised_job import SupervisorLostError
+from pydatatask_exec.supervised_job import CrowdedError, SupervisorLostError
 from pydatatask_exec.supervisors import supervisors
-from pydatatask_exec.workspace import Order, Workspace, launch_of, retired_job, staged_by, staged_name
+from pydatatask_exec.workspace import IsWanted, Order, Workspace, launch_of, retired_job, staged_by, staged_name
 
 __all__ = ["LocalWorkspace"]
 
@@ -41,6 +42,8 @@ class LocalWorkspace(Workspace):
         self._root = basedir / task
         self._reaped = basedir / f".{task}.reaped"
         self._staged = basedir / f".{task}.staged"
+        self._launching = basedir / f".{task}.launching"
+        self._neighbours = Neighbours(self._launching)
         self._kill_grace = kill_grace
         self._workshop: Path | None = None
         self._given_up: list[Path] = []
@@ -50,11 +53,13 @@ class LocalWorkspace(Workspace):
     async def prepare(self) -> None:
         """Make the directories, and remove what a pipeline staged that is no more."""
         await asyncio.to_thread(_sweep, self._staged)
+        await asyncio.to_thread(_sweep, self._launching)
         await offload(self._make_directories)
 
     def _make_directories(self) -> None:
-        for path in (self._root, self._reaped, self._staged):
+        for path in (self._root, self._reaped, self._staged, self._launching):
             path.mkdir(0o700, exist_ok=True)
+        self._neighbours.begin()
 
     @override
     async def close(self) -> None:
@@ -74,11 +79,45 @@ class LocalWorkspace(Workspace):
         return {retired_job(name) for name in names}
 
     @override
-    async def start(self, order: Order) -> str | None:
-        directory = f"{self._root}/{order.job}"
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         supervisors().hold(self)
+        while True:
+            quiet = self._neighbours.quiet or await offload(self._look_around)
+            if quiet is None:
+                return await self._start_beside_others(order, is_wanted)
+            try:
+                return await self._run(order, quiet)
+            except CrowdedError:
+                self._neighbours.doubt()
+
+    def _look_around(self) -> int | None:
+        """Find out whether another pipeline may be launching jobs, too; nobody is if this gives a time."""
+        self._make_workshop()
+        self._neighbours.look()
+        if self._neighbours.quiet is None:
+            _sweep(self._launching)
+        return self._neighbours.quiet
+
+    async def _start_beside_others(self, order: Order, is_wanted: IsWanted | None) -> str | None:
+        """Start a job that another pipeline may have done since it was seen to be ready.
+
+        So it is claimed first, by an empty directory, which the supervisor replaces. Whoever has done the job has
+        recorded that before he has given up his claim, so whether it is still to be done can be seen now.
+        """
+        if is_wanted is None:
+            return await self._run(order)
+        directory = f"{self._root}/{order.job}"
+        if not await offload(local_jobs.reserve, directory):
+            return None
+        try:
+            return await self._run(order) if await is_wanted() else None
+        finally:
+            await offload(local_jobs.release, directory)
+
+    async def _run(self, order: Order, quiet: int | None = None) -> str | None:
+        directory = f"{self._root}/{order.job}"
         workshop = await offload(self._make_workshop) if self._workshop is None else self._workshop
-        claim = local_jobs.claim_of(order, directory, str(workshop))
+        claim = local_jobs.claim_of(order, directory, str(workshop), quiet)
         try:
             pid = await supervisors().start(launch_of(order, directory), self._environment, claim)
         except SupervisorLostError:
@@ -97,8 +136,8 @@ class LocalWorkspace(Workspace):
         if self._workshop is None:
             self._remove_given_up()
             name = staged_name(f"launch-{os.urandom(4).hex()}", str(ProcessIdentity.now(os.getpid())))
-            (self._staged / name).mkdir(0o700)
-            self._workshop = self._staged / name
+            self._neighbours.enter(name)
+            self._workshop = self._launching / name
         return self._workshop
 
     def _give_up(self, workshop: Path) -> None:
@@ -112,7 +151,10 @@ class LocalWorkspace(Workspace):
 
     def _remove_given_up(self) -> None:
         while self._given_up:
-            _remove_staged(self._staged, self._given_up[0].name)
+            name = self._given_up[0].name
+            self._neighbours.leave(name)
+            _remove_staged(self._launching, name)
+            self._neighbours.left()
             del self._given_up[0]  # others may have been added meanwhile
 
     def _remove_workshops(self) -> None:

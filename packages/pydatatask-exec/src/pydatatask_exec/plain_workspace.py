@@ -14,7 +14,7 @@ from pydatatask_core.text_streams import AReadText, AWriteText
 from pydatatask_exec.job_findings import Finding, JobState, parse_return_code
 from pydatatask_exec.stdout_marker import STDOUT as STDOUT_MARKER
 from pydatatask_exec.stdout_marker import StderrIsStdout
-from pydatatask_exec.workspace import CWD, EXE, RETURN_CODE, STDIN, Order, Workspace, launch_of
+from pydatatask_exec.workspace import CWD, EXE, RETURN_CODE, STDIN, IsWanted, Order, Workspace, launch_of
 
 __all__ = ["PlainManager", "PlainWorkspace"]
 
@@ -91,7 +91,7 @@ class PlainWorkspace(Workspace):
         return set()
 
     @override
-    async def start(self, order: Order) -> str | None:
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         directory = self._root / order.job
         if not isinstance(order.stdin, PurePath):
             await self._make_fresh(directory)

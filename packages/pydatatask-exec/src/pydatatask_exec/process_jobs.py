@@ -27,7 +27,8 @@ directory to create it in.
 
 On this machine L2 to L4 are one step: a supervisor fills D elsewhere, names itself in D/pid, and moves D to its place.
 One that comes too late finds D there already; or it finds that the place where it fills is gone, since the next
-pipeline removes that before it looks for jobs. The same supervisor completes D/return_code.
+pipeline removes that before it looks for jobs. The same supervisor completes D/return_code. Where another pipeline may
+be at work, D is made first, empty, and whether the job is still to be done is asked once more; then D is replaced.
 """
 
 from __future__ import annotations
@@ -37,15 +38,16 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import PurePath
 from typing import Protocol
 
 from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachableError
 from pydatatask_core.repository import Repository
-from pydatatask_core.resources import Resources
 from pydatatask_core.single_flight import SingleFlight
 from pydatatask_core.tasks import HintListener
-from pydatatask_exec.launch_quota import Holding, LaunchQuota
+from pydatatask_exec.job_findings import Finding, JobState
+from pydatatask_exec.process_account import Account
 from pydatatask_exec.process_adoption import ProcessAdoption
 from pydatatask_exec.process_claims import ProcessClaim, ProcessClaims
 from pydatatask_exec.process_reaper import ProcessReaper, Results
@@ -53,12 +55,13 @@ from pydatatask_exec.process_records import claim_recorded_in
 from pydatatask_exec.update_pace import GROUP_SECONDS, UpdatePace
 from pydatatask_exec.workspace import Order, Workspace
 
-__all__ = ["Account", "ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
+__all__ = ["ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
 
 log = logging.getLogger("pydatatask.proc")
 
 _SYNCHRONOUS_POLL_SECONDS = 0.05
 _RECORDS_AT_A_TIME = 64
+_NAMING_SECONDS = 2.0
 
 
 class JobOwner(Protocol):
@@ -67,6 +70,11 @@ class JobOwner(Protocol):
     name: str
     metadata: bool
     listener: HintListener | None
+
+    @property
+    def ready(self) -> Repository:
+        """The repository whose jobs are to be launched."""
+        ...
 
     def wants_update(self) -> None:
         """Hint that there is something to reap."""
@@ -79,41 +87,6 @@ class JobOwner(Protocol):
 
 class ClaimedElsewhereError(PydatataskError):
     """Another pipeline has claimed the job first; what becomes of it is seen later."""
-
-
-class Account:
-    """The account at the task's quota: live jobs are entered, those that have ended leave.
-
-    :param quota: The quota.
-    :param request: What each job uses.
-    """
-
-    def __init__(self, quota: LaunchQuota, request: Resources) -> None:
-        self._quota = quota
-        self._request = request
-
-    def enter(self, claim: ProcessClaim) -> bool:
-        """Count a job.
-
-        :param claim: Its claim.
-        :returns: Whether the quota has to be told, as nobody here is launching the job: see :meth:`recount`.
-        """
-        return self._quota.enter(_run_of(claim), Holding(claim.job, self._request, claim.start_time))
-
-    async def recount(self) -> None:
-        """Have the quota ask anew what is in use."""
-        await self._quota.manager.flush()
-
-    def leave(self, claim: ProcessClaim) -> None:
-        """Count a job no longer; its launch goes on to count for the rest of the window.
-
-        :param claim: Its claim.
-        """
-        self._quota.leave_at_once(_run_of(claim))
-
-
-def _run_of(claim: ProcessClaim) -> str:
-    return f"{claim.job} {claim.pid}"
 
 
 class ProcessJobs:
@@ -238,7 +211,7 @@ class ProcessJobs:
             reason = self._reaper.start_failures.pop(job, None)
             if reason is not None:
                 raise LaunchError(f"job {job} of task {self._task.name} was launched but has not begun: {reason}")
-            pid = await self.workspace.start(order)
+            pid = await self.workspace.start(order, partial(self._task.ready.contains, job))
             if pid is None:
                 self._adoption.hurry()
                 raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another pipeline has claimed it")
@@ -286,6 +259,15 @@ class ProcessJobs:
         finally:
             await self.workspace.close()
 
+    async def _look_at(self, job: str, pid: str | None) -> Finding:
+        """Look at a job; one whose process is not named yet, as it is just being started, is waited for a while."""
+        deadline = time.monotonic() + _NAMING_SECONDS
+        while True:
+            finding = (await self.workspace.look({job: pid}, ()))[job]
+            if finding.state is not JobState.STARTING or time.monotonic() > deadline:
+                return finding
+            await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
+
     async def forget(self, job: str) -> None:
         """Kill the process of a job, and give up its claim without recording a completion.
 
@@ -293,8 +275,7 @@ class ProcessJobs:
         """
         claim = self._claims.get(job)
         pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job))[0]
-        finding = (await self.workspace.look({job: pid}, ()))[job]
-        pid = finding.pid or pid
+        pid = (await self._look_at(job, pid)).pid or pid
         if pid is not None:
             await self.workspace.kill(job, pid)
         else:

@@ -20,8 +20,9 @@ from pydatatask_core.resources import Resources
 from pydatatask_core.single_flight import SingleFlight
 from pydatatask_core.tasks import Task
 from pydatatask_exec.launch_quota import LaunchQuota
+from pydatatask_exec.process_account import Account
 from pydatatask_exec.process_inputs import order_input
-from pydatatask_exec.process_jobs import Account, ClaimedElsewhereError, ProcessJobs
+from pydatatask_exec.process_jobs import ClaimedElsewhereError, ProcessJobs
 from pydatatask_exec.process_manager import AbstractProcessManager
 from pydatatask_exec.process_reaper import Results
 from pydatatask_exec.stdout_marker import StderrIsStdout

@@ -20,7 +20,7 @@ from pydatatask_exec.ssh_errors import translated
 from pydatatask_exec.ssh_files import RemoteReader, RemoteWriter
 from pydatatask_exec.ssh_launches import RemoteLaunches
 from pydatatask_exec.ssh_target import Channels, SSHTarget
-from pydatatask_exec.workspace import RETURN_CODE, Order, Workspace, retired_job, staged_by, staged_name
+from pydatatask_exec.workspace import RETURN_CODE, IsWanted, Order, Workspace, retired_job, staged_by, staged_name
 
 __all__ = ["SSHWorkspace"]
 
@@ -99,7 +99,7 @@ class SSHWorkspace(Workspace):
         return {retired_job(name) for name in names}
 
     @override
-    async def start(self, order: Order) -> str | None:
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         channels = await self._channels()
         assert self._launches is not None
         return await self._launches.start(shell_code.Ticketed(channels.shell.ticket(), order))

@@ -8,7 +8,11 @@ from collections.abc import Callable
 
 from pydatatask_core.errors import LaunchError
 
-__all__ = ["SupervisedJob", "SupervisorLostError"]
+__all__ = ["CrowdedError", "SupervisedJob", "SupervisorLostError"]
+
+
+class CrowdedError(LaunchError):
+    """The job is not claimed, as another pipeline has come, or gone, that may have done it."""
 
 
 class SupervisorLostError(LaunchError):
@@ -55,6 +59,8 @@ class SupervisedJob:
             self._end()
         elif what == "lost":
             self._settle(lambda started: started.set_result(None))
+        elif what == "crowded":
+            self._fail(CrowdedError("another pipeline has come or gone; find out whether the job is done"))
         else:
             self._fail(OSError(int(rest), os.strerror(int(rest))))
 

@@ -4,7 +4,8 @@
 documented members of any process manager; managers that can do better have their own.
 
 Beside the directory of a task, ``<basedir>/<task>``, there are ``<basedir>/.<task>.reaped`` for directories of jobs
-whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>.staged`` for inputs on their way.
+whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>.staged`` for inputs on their way. On
+this machine there is ``<basedir>/.<task>.launching``, too, where the directories of jobs are filled.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -29,6 +30,7 @@ __all__ = [
     "STDIN",
     "STDOUT",
     "TAKEN_BACK",
+    "IsWanted",
     "Order",
     "Workspace",
     "launch_of",
@@ -42,6 +44,9 @@ STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
 
 FORGOTTEN = "forgotten"
 """The file that says that the end of a job is not to be recorded."""
+
+IsWanted = Callable[[], Awaitable[bool]]
+"""Tells whether a job is still to be done."""
 
 _OWNER = re.compile(r"@([0-9]+:[0-9.]+:[0-9a-f-]+)")
 
@@ -147,13 +152,15 @@ class Workspace(ABC):
         """Give the jobs of which there are retired directories that are still to be removed."""
 
     @abstractmethod
-    async def start(self, order: Order) -> str | None:
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         """Claim a job and start its process.
 
         What fails leaves no claim behind, unless the job may be running.
 
         :param order: What to run.
-        :returns: The process identifier, or None if the job has been claimed already.
+        :param is_wanted: Optional: tells whether the job is still to be done. It may be asked once the job is claimed,
+            where another pipeline may have done it since it was seen to be ready.
+        :returns: The process identifier, or None if the job has been claimed, or done, already.
         """
 
     @abstractmethod

@@ -7,9 +7,13 @@ import os
 
 from .protocol import CWD, EXE, IDENTITY, RECORDER, RETURN_CODE, STDIN, Claim
 
-__all__ = ["Claimed", "claim_job"]
+__all__ = ["Claimed", "CrowdedError", "claim_job"]
 
 _IS_CLAIMED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+
+
+class CrowdedError(Exception):
+    """Somebody else has come to where directories are filled, or gone."""
 
 
 class Claimed:
@@ -62,6 +66,7 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     :param name: How to call that as long as it is being filled.
     :param recorder: The identity of the supervisor.
     :returns: None if somebody else has claimed the job, or the claim may not be made any more.
+    :raises CrowdedError: It is not to be made while others are there.
     """
     workshop = claim.workshop + b"/" + name
     try:
@@ -72,11 +77,11 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     try:
         record, identity = _fill(claim, workshop, recorder, opened)
         os.rename(workshop, claim.path)
-    except OSError as error:
+    except (OSError, CrowdedError) as error:
         for descriptor in opened:
             os.close(descriptor)
         _remove(workshop)
-        if error.errno in _IS_CLAIMED:
+        if isinstance(error, OSError) and error.errno in _IS_CLAIMED:
             return None
         raise
     return Claimed(claim, workshop, record, identity)
@@ -90,6 +95,8 @@ def _fill(claim: Claim, directory: bytes, recorder: bytes, opened: list[int]) ->
         os.close(_write(directory + b"/" + STDIN, claim.stdin, 0o600))
     for name, content in ((RETURN_CODE, b"    "), (IDENTITY, RECORDER + recorder + b"\n")):
         opened.append(_write(directory + b"/" + name, content, 0o600))
+    if claim.quiet and int(claim.quiet) != os.stat(os.path.dirname(claim.workshop)).st_mtime_ns:
+        raise CrowdedError
     if claim.staged:
         os.rename(claim.staged, directory + b"/" + STDIN)
     record, identity = opened

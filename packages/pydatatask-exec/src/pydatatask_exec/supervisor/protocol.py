@@ -6,6 +6,7 @@ a line that begins with its ticket:
 ====================  ====================================================
 ``started IDENTITY``  The process runs.
 ``lost``              The job has been claimed by somebody else.
+``crowded``           It is not claimed, as another pipeline may have done it.
 ``failed ERRNO``      The process could not be started.
 ``ended``             It has ended, and its exit status is recorded.
 ====================  ====================================================
@@ -56,16 +57,21 @@ class Claim:
     :param script: What is to be executed.
     :param stdin: The input, or None if there is none or it is in a file already.
     :param staged: The file that is to become the input, or nothing.
+    :param quiet: When the directory of the workshops was changed last, in nanoseconds, if the claim is to be made only
+        where nobody has come or gone there since; else nothing.
     """
 
-    __slots__ = ("path", "script", "staged", "stdin", "workshop")
+    __slots__ = ("path", "quiet", "script", "staged", "stdin", "workshop")
 
-    def __init__(self, path: bytes, workshop: bytes, script: bytes, stdin: bytes | None, staged: bytes) -> None:
+    def __init__(
+        self, path: bytes, workshop: bytes, script: bytes, stdin: bytes | None, staged: bytes, quiet: bytes = b""
+    ) -> None:
         self.path = path
         self.workshop = workshop
         self.script = script
         self.stdin = stdin
         self.staged = staged
+        self.quiet = quiet
 
 
 class Request:
@@ -104,10 +110,10 @@ class Request:
     def encode(self) -> bytes:
         """Give what is to be sent."""
         claim = self.claim
-        made = [b"%d" % len(self.args), b"", b"", b"", b"", b""]
+        made = [b"%d" % len(self.args), b"", b"", b"", b"", b"", b""]
         if claim is not None:
             given = b"" if claim.stdin is None else b"=" + claim.stdin
-            made[1:] = [claim.path, claim.workshop, claim.script, given, claim.staged]
+            made[1:] = [claim.path, claim.workshop, claim.script, given, claim.staged, claim.quiet]
         fields = [self.ticket, self.cwd, self.return_code, *self.streams, *made, *self.args, *self.environ]
         body = b"".join([_sized(field) for field in fields])
         return _sized(body)
@@ -119,8 +125,8 @@ class Request:
         :param body: It, without its length.
         """
         ticket, cwd, return_code, stdin, stdout, stderr, count, *rest = _fields(body)
-        path, workshop, script, given, staged, *words = rest
-        claim = Claim(path, workshop, script, given[1:] if given else None, staged) if path else None
+        path, workshop, script, given, staged, quiet, *words = rest
+        claim = Claim(path, workshop, script, given[1:] if given else None, staged, quiet) if path else None
         number = int(count)
         return cls(ticket, cwd, return_code, (stdin, stdout, stderr), words[:number], words[number:], claim)
 
