@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -196,10 +197,12 @@ async def test_many_large_scripts_take_no_more_time_than_their_size_demands(work
     assert {await code_of(workspace, job) for job in jobs} == {"3"}
 
 
+@pytest.mark.parametrize(("capacity", "files"), [(2, 1024), (2, resource.RLIM_INFINITY), (200, 26)])
 async def test_more_jobs_than_one_supervisor_can_have_go_to_another(
-    workspace: Workspace, fifo: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, fifo: Path, monkeypatch: pytest.MonkeyPatch, capacity: int, files: int
 ) -> None:
-    monkeypatch.setattr(supervisors_module, "CAPACITY", 2)
+    monkeypatch.setattr(supervisors_module, "CAPACITY", capacity)
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
     jobs = [f"job{number}" for number in range(5)]
     for job in jobs:
         await start(workspace, job, WAITING)

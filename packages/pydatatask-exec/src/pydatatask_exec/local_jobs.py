@@ -124,13 +124,9 @@ def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) ->
     """
     path = str(root / job)
     identity = _read(f"{path}/{IDENTITY}")
-    return_code = _read(f"{path}/{RETURN_CODE}")
     marks = parse_marks(identity[0]) if identity else None
-    alive = False
-    if return_code is None or parse_return_code(return_code[0]) is None:
-        recorder = marks.recorder if marks is not None else None if identity else pid
-        alive = recorder is not None and is_alive(recorder)
-        return_code = None if alive else _read(f"{path}/{RETURN_CODE}")  # it may have ended in between
+    recorder = marks.recorder if marks is not None else None if identity else pid
+    return_code, alive = _look_for_end(path, recorder)
     evidence = Evidence(
         exists=identity is not None or os.path.isdir(path),
         identity=identity[0] if identity else None,
@@ -149,6 +145,16 @@ def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) ->
         forgotten=os.path.exists(f"{path}/{FORGOTTEN}"),
         outputs=_small_files(path, outputs) if over else {},
     )
+
+
+def _look_for_end(path: str, recorder: str | None) -> tuple[tuple[str, float] | None, bool]:
+    """Give the exit status and when it was recorded, or tell whether whoever is to record it is alive."""
+    return_code = _read(f"{path}/{RETURN_CODE}")
+    if return_code is not None and parse_return_code(return_code[0]) is not None:
+        return return_code, False
+    if recorder is not None and is_alive(recorder):
+        return None, True
+    return _read(f"{path}/{RETURN_CODE}"), False  # it may have ended in between
 
 
 def _utc(seconds: float) -> datetime:

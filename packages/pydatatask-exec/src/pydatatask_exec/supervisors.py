@@ -6,6 +6,7 @@ What a supervisor is, and what it does, says :mod:`pydatatask_exec.supervisor`.
 from __future__ import annotations
 
 import asyncio
+import resource
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,9 @@ from pydatatask_exec.supervisor.protocol import CAPACITY, Claim
 from pydatatask_exec.supervisor_line import Environment, Pipes, SupervisorLine, hang_up
 
 __all__ = ["Supervisors", "supervisors"]
+
+_OTHER_FILES = 24
+"""How many files a supervisor may have open besides one for each job, for a moment."""
 
 
 class Supervisors:
@@ -46,7 +50,7 @@ class Supervisors:
 
     def _line(self, environment: Environment) -> SupervisorLine:
         for line in self._lines:
-            if len(line) < CAPACITY and not line.is_closed and line.environment == environment:
+            if len(line) < _capacity() and not line.is_closed and line.environment == environment:
                 return line
         if not self._users:  # else other pipelines, with other environments, may go on
             self._close([line for line in self._lines if not len(line)])
@@ -120,6 +124,12 @@ class Supervisors:
         if line in self._lines:  # else it was let go while its process was being started
             self._lines.remove(line)
         self._running = {pid: job for pid, job in self._running.items() if not job.ended}
+
+
+def _capacity() -> int:
+    """Tell for how many jobs at a time one supervisor can care: it inherits how many files it may have open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CAPACITY if limit == resource.RLIM_INFINITY else min(CAPACITY, max(1, limit - _OTHER_FILES))
 
 
 _all: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Supervisors] = weakref.WeakKeyDictionary()

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 CAPACITY = 200
-"""For how many jobs at a time one supervisor cares: it keeps a file open for each, of which a process may have 256."""
+"""For how many jobs at a time one supervisor cares, at most: it keeps a file open for each."""
 
 IDENTITY, EXE, CWD, RETURN_CODE, STDIN = b"pid", b"exe", b"cwd", b"return_code", b"stdin"
 """Files and directories in the directory of a job."""
