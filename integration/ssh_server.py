@@ -6,6 +6,7 @@ PYDATATASK_TEST_SSH_HOST (with _PORT, _USER and _KEY, a file) names a server to 
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import subprocess
@@ -104,6 +105,7 @@ async def ssh_proxy(ssh_server: SSHServer) -> AsyncIterator[TCPProxy]:
     """A proxy in front of the server, that cuts connections."""
     async with tcp_proxy(ssh_server.host, ssh_server.port) as proxy:
         yield proxy
+    gc.collect()  # asyncssh leaves tasks behind whose errors nobody has seen, and asyncio complains when they go
 
 
 Connect = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
