@@ -39,8 +39,10 @@ def test_find_sees_tasks_links_and_jobs(mounted: Mount) -> None:
     links = ["blobs", "directories", "files", "huge", "records", "view"]
     found = sh("find . -mindepth 1 | sort", mounted.path).split()
     jobs = ["blobs/job1", "huge/zeros", "records/one", "view/job1"]
-    assert found == sorted(["./rest", "./work", *(f"./work/{name}" for name in links + jobs)])
-    assert sh("find . -type f -name job1", mounted.path).split() == ["./work/blobs/job1", "./work/view/job1"]
+    expected = ["rest", "work", *(f"work/{name}" for name in links + jobs)]
+    assert found == sorted(f"./{path}" for path in expected)
+    named = sh("find . -type f -name job1", mounted.path).split()
+    assert named == [f"./{path}" for path in ("work/blobs/job1", "work/view/job1")]
     assert sh("ls -a work/records", mounted.path).split() == [".", "one"]
 
 

@@ -32,12 +32,12 @@ def test_parsing_follows_the_grammar_of_quantities() -> None:
     assert Resources.parse(cpu=0.1, mem="1Gi").mem == 1073741824
 
 
-@pytest.mark.requirement("resources.none-launches")
 def test_people_are_told_quantities_as_they_would_write_them() -> None:
     assert str(Resources.parse("500m", "1536Mi", 10)) == "cpu 500m, mem 1.5Gi, launches 10"
     assert str(Resources.parse(4, 0)) == "cpu 4, mem 0"
 
 
+@pytest.mark.requirement("resources.none-launches")
 def test_launches_that_are_not_given_are_kept_as_the_integer_for_no_limit() -> None:
     launches = Resources.parse(1, 1).launches
     assert launches == UNLIMITED_LAUNCHES == 999999999

@@ -21,9 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-__all__ = ["IDENTITY", "Claim", "Launch", "command_for", "time_code"]
+from pydatatask_exec.supervisor import protocol
 
-IDENTITY = "pid"
+__all__ = ["IDENTITY", "Introduction", "Launch", "command_for", "time_code"]
+
+IDENTITY = protocol.IDENTITY.decode()
 """The file, in the directory where the script is started, that holds its identity."""
 
 _GIVE_UP = "exit 125"
@@ -40,7 +42,7 @@ _OF_SHELLS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Introduction:
     """How the script records who it is. It is started in a directory where it creates the file :data:`IDENTITY`."""
 
     boot: str
@@ -79,21 +81,21 @@ class Launch:
     stderr: str | None = None
     """The file for standard error, or None to drop it. The same as ``stdout`` interleaves both."""
 
-    def script(self, claim: Claim | None = None) -> str:
+    def script(self, introduction: Introduction | None = None) -> str:
         """Write the script.
 
-        :param claim: Optional: how to record who it is.
+        :param introduction: Optional: how to record who it is.
         """
         return_code = quote(self.return_code)
         return "\n".join(
             [
-                f"trap : TERM INT HUP{' PIPE' if claim else ''}",
-                *(_identify(claim) if claim else ()),
+                f"trap : TERM INT HUP{' PIPE' if introduction else ''}",
+                *(_identify(introduction) if introduction else ()),
                 f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
                 *self._exports(),
-                self._command(" 9>&-" if claim else ""),
+                self._command(" 9>&-" if introduction else ""),
                 f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
-                *([f"echo {claim.ticket} ended >&9"] if claim else ()),
+                *([f"echo {introduction.ticket} ended >&9"] if introduction else ()),
                 "",
             ]
         )
@@ -132,15 +134,15 @@ def time_code(uptime: bool) -> str:
     return _UPTIME if uptime else _OWN_START
 
 
-def _identify(claim: Claim) -> list[str]:
+def _identify(introduction: Introduction) -> list[str]:
     """Create the file exclusively (``set -C``), or give up."""
-    identity = f"$$:$pydatatask_t:{claim.boot}"
+    identity = f"$$:$pydatatask_t:{introduction.boot}"
     return [
-        time_code(claim.uptime),
+        time_code(introduction.uptime),
         "set -C",
-        f'echo "{identity}" >{IDENTITY} || {{ echo {claim.ticket} lost >&9; {_GIVE_UP}; }}',
+        f'echo "{identity}" >{IDENTITY} || {{ echo {introduction.ticket} lost >&9; {_GIVE_UP}; }}',
         "set +C",
-        f'echo "{claim.ticket} started {identity}" >&9',
+        f'echo "{introduction.ticket} started {identity}" >&9',
     ]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from shlex import quote
 
-from pydatatask_exec.launch_script import IDENTITY, Claim, Launch, time_code
+from pydatatask_exec.launch_script import IDENTITY, Introduction, Launch, time_code
 from pydatatask_exec.shell_prelude import TargetFacts
 from pydatatask_exec.workspace import EXE, FORGOTTEN, STDIN, TAKEN_BACK, Order, launch_of
 
@@ -111,7 +111,7 @@ def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
 def _launch_code(number: int, ticketed: Ticketed, root: PurePath, facts: TargetFacts) -> list[str]:
     """Start the launcher of a job that has been filled, in the directory that was made for it."""
     launch = launch_of(ticketed.order, f"{root}/{ticketed.order.job}")
-    script = launch.script(Claim(facts.boot, facts.uptime, ticketed.ticket))
+    script = launch.script(Introduction(facts.boot, facts.uptime, ticketed.ticket))
     start = f"(cd {_path(ticketed.order)} && exec setsid sh -c {quote(script)})"
     return [f'if [ "$c{number}" ]; then {start} </dev/null >/dev/null & fi']
 

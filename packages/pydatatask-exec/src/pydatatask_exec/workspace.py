@@ -20,6 +20,7 @@ from pathlib import PurePath
 from pydatatask_core.streams import AReadStream, AWriteStream
 from pydatatask_exec.job_findings import Finding
 from pydatatask_exec.launch_script import Launch, command_for
+from pydatatask_exec.supervisor import protocol
 
 __all__ = [
     "CWD",
@@ -39,8 +40,8 @@ __all__ = [
     "staged_name",
 ]
 
-EXE, CWD, RETURN_CODE = "exe", "cwd", "return_code"
-STDIN, STDOUT, STDERR = "stdin", "stdout", "stderr"
+EXE, CWD, RETURN_CODE = protocol.EXE.decode(), protocol.CWD.decode(), protocol.RETURN_CODE.decode()
+STDIN, STDOUT, STDERR = protocol.STDIN.decode(), "stdout", "stderr"
 
 FORGOTTEN = "forgotten"
 """The file that says that the end of a job is not to be recorded."""
