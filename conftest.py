@@ -1,7 +1,7 @@
-"""What the tests of all packages share.
+"""Pytest plugins that the tests of all packages share.
 
-This is the only `conftest.py` outside of packages: the tests directories are no packages, and their modules
-(fixtures in a module of its own, `core_fixtures.py` say) need names that are unique in the workspace.
+This is the only `conftest.py` outside `integration/` and `tools/`. Fixtures and doubles of a package are modules of its
+`tests/helpers`, which have names that are unique in the workspace, as tests import them by name alone.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from typing import Any
 from typing_extensions import override
 
 import pydatatask
-from pydatatask_core.blobs import StreamBlobRepository
-from pydatatask_core.stream_bases import ReadStreamBase, WriteStreamBase
-from pydatatask_core.streams import AReadStream, AWriteStream
-from pydatatask_storage.file_streams import FileWriter
-from pydatatask_storage.staged_files import StagedFile
+from pydatatask_core.repositories.blobs import StreamBlobRepository
+from pydatatask_core.streams.bases import ReadStreamBase, WriteStreamBase
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_storage.files.staged import StagedFile
+from pydatatask_storage.files.streams import FileWriter
 
 VARIABLE = "PYDATATASK_TEST_FUSE_DIRECTORY"
 DIRECTORY = Path(os.environ.get(VARIABLE, "/nonexistent"))

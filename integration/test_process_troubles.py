@@ -24,8 +24,8 @@ from pydatatask_exec import (
     ReconnectingSSH,
     SSHLinuxManager,
 )
-from pydatatask_exec.identity_file import parse_marks
-from pydatatask_exec.process_identity import process_start
+from pydatatask_exec.processes.identity import process_start
+from pydatatask_exec.processes.identity_file import parse_marks
 from pydatatask_storage import FileRepository, InProcessBlobRepository, InProcessMetadataRepository
 
 if TYPE_CHECKING:

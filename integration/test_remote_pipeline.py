@@ -16,7 +16,7 @@ from integration.tcp_proxy import TCPProxy, tcp_proxy
 from integration.test_mongo_repository import connect
 from pydatatask_core import Pipeline, Session
 from pydatatask_core.errors import StoreError
-from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec import InProcessSyncTask
 from pydatatask_storage import MongoMetadataRepository, S3BucketRepository, YamlMetadataS3Repository
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 from integration.s3_server import SMALLEST_PART, object_names, open_uploads
 from pydatatask_core.testing import BlobContract, BlobTests, MetadataContract, UnfinishedWriterTests
 from pydatatask_storage import S3BucketRepository, YamlMetadataS3Repository
-from pydatatask_storage.s3_parts import PartPlan
+from pydatatask_storage.s3.parts import PartPlan
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client

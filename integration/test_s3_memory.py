@@ -25,7 +25,7 @@ COPY = """
     import asyncio, json, sys
     from aiobotocore.session import get_session
     from pydatatask_core import async_copyfile
-    from pydatatask_core.stream_bases import ReadStreamBase, WriteStreamBase
+    from pydatatask_core.streams.bases import ReadStreamBase, WriteStreamBase
     from pydatatask_storage import S3BucketRepository
 
     class Source(ReadStreamBase):

@@ -9,10 +9,10 @@ import pytest
 
 from integration.faulty_proxy import FaultyProxy
 from integration.s3_server import SMALLEST_PART, S3Server, new_bucket_name, object_names, remove_bucket
-from pydatatask_core.access import Access, validation_access
-from pydatatask_core.job_ids import CHARSET
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.repositories.job_ids import CHARSET
 from pydatatask_storage import S3BucketInfo, S3BucketRepository, YamlMetadataS3Repository
-from pydatatask_storage.s3_parts import PartPlan
+from pydatatask_storage.s3.parts import PartPlan
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client

@@ -16,7 +16,7 @@ from integration.faulty_proxy import Fault, FaultyProxy
 from integration.s3_server import SMALLEST_PART, S3Server, object_names, open_uploads
 from pydatatask_core.errors import StoreError
 from pydatatask_storage import S3BucketRepository
-from pydatatask_storage.s3_parts import PartPlan
+from pydatatask_storage.s3.parts import PartPlan
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client

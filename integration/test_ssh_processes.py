@@ -16,7 +16,7 @@ from integration.process_bench import SH, ProcessBench, until
 from pydatatask_core import Session
 from pydatatask_core.errors import ClosedSessionError, TargetUnreachableError, UnwritableStoreError
 from pydatatask_exec import STDOUT, LocalLinuxManager, ReconnectingSSH, SSHLinuxManager
-from pydatatask_exec.process_identity import ProcessIdentity
+from pydatatask_exec.processes.identity import ProcessIdentity
 from pydatatask_storage import InProcessBlobRepository
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from pydatatask_storage import (
     YamlMetadataFileRepository,
     YamlMetadataS3Repository,
 )
-from pydatatask_storage.s3_parts import PartPlan
+from pydatatask_storage.s3.parts import PartPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from integration.chaos.supervisor import Supervisor
 from integration.chaos.world import World
 from integration.faulty_proxy import Fault
 from integration.kube.stub.statuses import ApiError
-from pydatatask_storage.staged_files import staged_name
+from pydatatask_storage.files.staged import staged_name
 
 FIRST_JOBS = 12
 

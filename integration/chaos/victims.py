@@ -12,7 +12,7 @@ from integration.chaos import journal
 from integration.chaos.scene import Scene
 from integration.kube.stub.cluster import StubCluster
 from integration.processes import command_line
-from pydatatask_exec.identity_file import parse_marks
+from pydatatask_exec.processes.identity_file import parse_marks
 
 T = TypeVar("T")
 

@@ -16,10 +16,10 @@ from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.pod_status import End, scheduled, terminated
 from integration.kube.stub.statuses import Json
 from pydatatask_core import Pipeline
-from pydatatask_core.streams import AWriteStream
+from pydatatask_core.streams.byte_streams import AWriteStream
 from pydatatask_exec import KubeTask
-from pydatatask_exec.pod_manifest import job_manifest, parse_manifest
-from pydatatask_exec.pod_names import PodIdentity
+from pydatatask_exec.kubernetes.manifest import job_manifest, parse_manifest
+from pydatatask_exec.kubernetes.names import PodIdentity
 from pydatatask_storage import InProcessBlobRepository, InProcessMetadataRepository
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ async def test_the_service_account_of_a_pod_is_found(tmp_path: Path, monkeypatch
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    from pydatatask_exec.cluster_config import ClusterConfig
+    from pydatatask_exec.kubernetes.cluster.config import ClusterConfig
 
     configuration = await ClusterConfig(None).get()
     assert configuration.host == "https://192.0.2.1:443"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
-from pydatatask_exec.inprocess import InProcessSyncTask
-from pydatatask_storage.memory_metadata import InProcessMetadataRepository
+from pydatatask_core.sessions.session import Session
+from pydatatask_exec.functions.in_process import InProcessSyncTask
+from pydatatask_storage.memory.metadata import InProcessMetadataRepository
 
 
 class Store(Protocol):

@@ -45,7 +45,7 @@ TESTING_ONLY: Final = frozenset({"pytest", "hypothesis"})
 LIGHT: Final = frozenset({"typing_extensions"})
 """Libraries that may be imported when the package is."""
 
-LOADED_LATE: Final = ("pydatatask_storage.docker_client",)
+LOADED_LATE: Final = ("pydatatask_storage.docker.client",)
 """Packages that are imported only where they are used, and so may import heavy libraries themselves."""
 
 HEAVY_STANDARD: Final = frozenset({"argparse", "json", "importlib.metadata", "shutil", "tempfile", "multiprocessing"})

@@ -51,8 +51,8 @@ def test_what_is_declared_and_light(storage: FakeWorkspace, source: str) -> None
         ("class A:\n    import json\n", "imports json when it is imported"),
         ("from importlib import metadata\n", "imports importlib when it is imported"),
         ("from types_aiobotocore_s3 import S3Client\n", "under TYPE_CHECKING"),
-        ("from pydatatask_storage.docker_client.tags import x\n", "docker_client.tags when it is imported"),
-        ("from pydatatask_storage import docker_client\n", "imports pydatatask_storage when it is imported"),
+        ("from pydatatask_storage.docker.client.tags import x\n", "docker.client.tags when it is imported"),
+        ("from pydatatask_storage.docker import client\n", "imports pydatatask_storage.docker when it is imported"),
     ],
 )
 def test_what_is_not(storage: FakeWorkspace, source: str, problem: str) -> None:
@@ -67,6 +67,6 @@ def test_a_suite_of_tests_may_import_pytest(workspace: FakeWorkspace) -> None:
 
 
 def test_what_is_loaded_late_may_be_heavy(storage: FakeWorkspace) -> None:
-    storage.module("pydatatask_storage.docker_client.tags", "import yaml, json\n")
-    storage.module("pydatatask_storage.docker_client.more", "from pydatatask_storage.docker_client.tags import x\n")
+    storage.module("pydatatask_storage.docker.client.tags", "import yaml, json\n")
+    storage.module("pydatatask_storage.docker.client.more", "from pydatatask_storage.docker.client.tags import x\n")
     assert problems(storage.root) == []

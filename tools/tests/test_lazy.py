@@ -13,7 +13,7 @@ else:
 
     __getattr__, __dir__ = lazy_names(__name__, {names}, modules=["main"])
 """
-BOTH = "from pydatatask_core.links import Link as Link"
+BOTH = "from pydatatask_core.tasks.links import Link as Link"
 WHERE = "packages/pydatatask-core/src/pydatatask_core/__init__.py"
 
 
@@ -23,7 +23,7 @@ def package(workspace: FakeWorkspace, imports: str, names: str) -> list[str]:
 
 
 def test_a_package_that_says_the_same_twice(workspace: FakeWorkspace) -> None:
-    assert package(workspace, BOTH, '{"pydatatask_core.links": ["Link"]}') == []
+    assert package(workspace, BOTH, '{"pydatatask_core.tasks.links": ["Link"]}') == []
 
 
 def test_a_package_that_loads_all_at_once(workspace: FakeWorkspace) -> None:
@@ -32,19 +32,19 @@ def test_a_package_that_loads_all_at_once(workspace: FakeWorkspace) -> None:
 
 
 def test_a_name_that_type_checkers_are_not_told_of(workspace: FakeWorkspace) -> None:
-    found = package(workspace, BOTH, '{"pydatatask_core.links": ["Link", "Other"]}')
-    assert found == [f"{WHERE}: Other of pydatatask_core.links is loaded, but not imported under TYPE_CHECKING"]
+    found = package(workspace, BOTH, '{"pydatatask_core.tasks.links": ["Link", "Other"]}')
+    assert found == [f"{WHERE}: Other of pydatatask_core.tasks.links is loaded, but not imported under TYPE_CHECKING"]
 
 
 def test_a_name_that_only_type_checkers_are_told_of(workspace: FakeWorkspace) -> None:
     found = package(workspace, BOTH, "{}")
-    assert found == [f"{WHERE}: Link of pydatatask_core.links is imported under TYPE_CHECKING, but not loaded"]
+    assert found == [f"{WHERE}: Link of pydatatask_core.tasks.links is imported under TYPE_CHECKING, but not loaded"]
 
 
 def test_a_name_that_a_submodule_would_replace(workspace: FakeWorkspace) -> None:
     workspace.module("pydatatask_core.Link", "")
-    (found,) = package(workspace, BOTH, '{"pydatatask_core.links": ["Link"]}')
-    assert found.startswith(f"{WHERE}: Link of pydatatask_core.links has to be imported at once")
+    (found,) = package(workspace, BOTH, '{"pydatatask_core.tasks.links": ["Link"]}')
+    assert found.startswith(f"{WHERE}: Link of pydatatask_core.tasks.links has to be imported at once")
 
 
 def test_a_submodule_that_stands_for_a_name(workspace: FakeWorkspace) -> None:

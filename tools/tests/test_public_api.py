@@ -37,7 +37,7 @@ def test_a_public_module_without_all(recorded: FakeWorkspace, module: str) -> No
 
 
 def test_a_module_where_things_live_is_not_recorded(recorded: FakeWorkspace) -> None:
-    recorded.module("pydatatask_core.links", '__all__ = ["Link", "helper"]\n')
+    recorded.module("pydatatask_core.tasks.links", '__all__ = ["Link", "helper"]\n')
     recorded.module("pydatatask_core.scheduling.__init__", "")
     assert problems(recorded.root) == []
 

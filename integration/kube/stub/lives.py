@@ -14,7 +14,7 @@ from decimal import Decimal
 from integration.kube.stub.kubelet import Life, PodHandle
 from integration.kube.stub.pod_status import End, running, scheduled, terminated, unscheduled, waiting
 from integration.kube.stub.statuses import Json
-from pydatatask_core.quantity import parse_quantity
+from pydatatask_core.quotas.quantity import parse_quantity
 
 __all__ = ["LIVES", "choose"]
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
+from pydatatask_core.sessions.session import Session
 from pydatatask_storage import FileRepository, YamlMetadataFileRepository
 
 COMMANDS = [

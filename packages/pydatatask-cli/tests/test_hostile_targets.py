@@ -16,7 +16,7 @@ from pydatatask_core.pipeline import Pipeline
 
 SCRIPT = """
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
+from pydatatask_core.sessions.session import Session
 
 pipeline = other = Pipeline([], Session())
 """

@@ -9,11 +9,11 @@ from core_doubles import Records
 from core_tasks import Idle, until
 from typing_extensions import override
 
-from pydatatask_core.access import Access, validation_access
 from pydatatask_core.opening import all_repositories, finish_tasks, validate_repositories
-from pydatatask_core.repository import Repository
-from pydatatask_core.tasks import Task
-from pydatatask_core.translation import TranslatedRepository
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.repositories.translation import TranslatedRepository
+from pydatatask_core.tasks.task import Task
 
 READ, WRITE, OBSERVE = Access.READ, Access.WRITE, Access.OBSERVE
 

@@ -10,13 +10,13 @@ from core_doubles import Records
 from core_tasks import Idle, InProcess, Recording
 from typing_extensions import override
 
-from pydatatask_core.access import Access, validation_access
 from pydatatask_core.errors import DefinitionError, DuplicateNameError, SessionStateError
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.resource_manager import ResourceManager
-from pydatatask_core.resources import Resources
-from pydatatask_core.session import Session
-from pydatatask_core.tasks import Task
+from pydatatask_core.quotas.resource_manager import ResourceManager
+from pydatatask_core.quotas.resources import Resources
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.sessions.session import Session
+from pydatatask_core.tasks.task import Task
 
 
 class Observed:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pydatatask_core.errors import InvalidJobIdError, JobNotFoundError
-from pydatatask_core.session import Session
-from pydatatask_core.sizes import SizedRepository
+from pydatatask_core.repositories.sizes import SizedRepository
+from pydatatask_core.sessions.session import Session
 from pydatatask_storage import (
     DirectoryRepository,
     FileRepository,

@@ -141,7 +141,7 @@ def test_main_is_a_function_and_a_module_in_any_order(imports: str, call: str) -
 @pytest.mark.requirement("names.no-clients-at-import")
 def test_import_loads_no_client_library() -> None:
     loaded = python("import sys\nfrom pydatatask import *\nprint(*sorted(sys.modules))").split()
-    assert "pydatatask_exec.kube_task" in loaded
+    assert "pydatatask_exec.kubernetes.task" in loaded
     assert not set(CLIENTS) & set(loaded)
 
 
@@ -151,8 +151,12 @@ PACKAGES = ["pydatatask", "pydatatask_core", "pydatatask_storage", "pydatatask_e
 def test_what_is_not_used_is_not_loaded() -> None:
     used = "pydatatask.FileRepository, pydatatask.InProcessSyncTask, pydatatask.Pipeline, pydatatask.main"
     loaded = python(f"import sys, pydatatask\n{used}\nprint(*sorted(sys.modules))").split()
-    assert "pydatatask_storage.files" in loaded
-    unused = {"pydatatask_exec.pod_manager", "pydatatask_exec.process_task", "pydatatask_storage.s3_repository"}
+    assert "pydatatask_storage.files.files" in loaded
+    unused = {
+        "pydatatask_exec.kubernetes.manager",
+        "pydatatask_exec.processes.task",
+        "pydatatask_storage.s3.repository",
+    }
     assert not unused & set(loaded)
 
 

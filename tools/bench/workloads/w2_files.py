@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
-from pydatatask_exec.inprocess import InProcessSyncTask
-from pydatatask_storage.files import FileRepository
-from pydatatask_storage.yaml_files import YamlMetadataFileRepository
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.sessions.session import Session
+from pydatatask_exec.functions.in_process import InProcessSyncTask
+from pydatatask_storage.files.files import FileRepository
+from pydatatask_storage.yaml.files import YamlMetadataFileRepository
 from tools.bench.peers import PEERS
 from tools.bench.places import DISK, TMPFS, fresh_directory
 from tools.bench.workload import AtLeast, FunctionCase, Goal, PeerCase, ScriptCase, Workload

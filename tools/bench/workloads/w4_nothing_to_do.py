@@ -15,11 +15,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
-from pydatatask_exec.inprocess import InProcessSyncTask
-from pydatatask_storage.files import FileRepository
-from pydatatask_storage.memory_metadata import InProcessMetadataRepository
-from pydatatask_storage.yaml_files import YamlMetadataFileRepository
+from pydatatask_core.sessions.session import Session
+from pydatatask_exec.functions.in_process import InProcessSyncTask
+from pydatatask_storage.files.files import FileRepository
+from pydatatask_storage.memory.metadata import InProcessMetadataRepository
+from pydatatask_storage.yaml.files import YamlMetadataFileRepository
 from tools.bench.places import TMPFS
 from tools.bench.stages import values
 from tools.bench.workload import AtMost, FunctionCase, Goal, Workload
@@ -27,8 +27,8 @@ from tools.bench.workload import AtMost, FunctionCase, Goal, Workload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydatatask_core.metadata import MetadataRepository
-    from pydatatask_core.repository import Repository
+    from pydatatask_core.repositories.metadata import MetadataRepository
+    from pydatatask_core.repositories.repository import Repository
     from tools.bench.workload import Metrics
 
 SIZES: Final = (1_000, 100_000)

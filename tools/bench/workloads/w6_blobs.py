@@ -16,8 +16,8 @@ from uuid import uuid4
 
 from typing_extensions import override
 
-from pydatatask_core.stream_bases import ReadStreamBase, WriteStreamBase
-from pydatatask_core.streams import async_copyfile
+from pydatatask_core.streams.bases import ReadStreamBase, WriteStreamBase
+from pydatatask_core.streams.byte_streams import async_copyfile
 from pydatatask_storage import S3BucketRepository
 from tools.bench.servers import s3_server
 from tools.bench.workload import AtMost, FunctionCase, Workload

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from pydatatask_storage.mongo_protocols import MongoCollection
+    from pydatatask_storage.mongo.protocols import MongoCollection
     from tools.bench.workload import Metrics
 
     Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[MongoCollection]]

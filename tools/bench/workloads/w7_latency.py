@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.session import Session
-from pydatatask_exec.inprocess import InProcessSyncTask
-from pydatatask_storage.files import FileRepository
-from pydatatask_storage.yaml_files import YamlMetadataFileRepository
+from pydatatask_core.sessions.session import Session
+from pydatatask_exec.functions.in_process import InProcessSyncTask
+from pydatatask_storage.files.files import FileRepository
+from pydatatask_storage.yaml.files import YamlMetadataFileRepository
 from tools.bench.peers import PEERS
 from tools.bench.places import TMPFS, fresh_directory
 from tools.bench.repeating import Spent, median_spent

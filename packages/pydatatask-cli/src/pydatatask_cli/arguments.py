@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pydatatask_core.access import Access
 from pydatatask_core.errors import UsageError
+from pydatatask_core.repositories.access import Access
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, _SubParsersAction

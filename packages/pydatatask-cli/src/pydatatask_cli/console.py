@@ -8,8 +8,8 @@ from pydatatask_cli.arguments import PIPELINE, verbosity
 from pydatatask_cli.discovery import find_pipeline
 from pydatatask_cli.dispatch import dispatch
 from pydatatask_cli.error_handler import status_of
-from pydatatask_cli.logging_setup import configure
 from pydatatask_cli.parser import build_parser
+from pydatatask_cli.terminal.logging_setup import configure
 
 __all__ = ["main"]
 

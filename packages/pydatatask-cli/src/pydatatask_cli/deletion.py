@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 from pydatatask_cli.names import all_links
 from pydatatask_cli.opening import look_at
-from pydatatask_core.algebra import listed
-from pydatatask_core.dependencies import Edge, Node, edges
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.repository import MapRepository, Repository
+from pydatatask_core.repositories.algebra import listed
+from pydatatask_core.repositories.repository import MapRepository, Repository
+from pydatatask_core.repositories.translation import Resolved, TranslatedRepository
 from pydatatask_core.scheduling.listing import Listing
-from pydatatask_core.tasks import Task
-from pydatatask_core.translation import Resolved, TranslatedRepository
+from pydatatask_core.tasks.dependencies import Edge, Node, edges
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["Doomed", "forget", "plan", "refuses_deletes"]
 

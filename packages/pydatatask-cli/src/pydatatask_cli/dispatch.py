@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import ACCESS, require_function
 from pydatatask_cli.interruption import run_interruptibly
 from pydatatask_cli.opening import opened
-from pydatatask_core.access import Access
+from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access
 
 __all__ = ["dispatch"]
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from typing import ParamSpec
 
-from pydatatask_cli import output
+from pydatatask_cli.terminal import output
 from pydatatask_core.errors import (
     DefinitionError,
     FunctionBindingError,

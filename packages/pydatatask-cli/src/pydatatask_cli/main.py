@@ -52,8 +52,8 @@ def main(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentPar
 def _run(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentParser]], None] | None) -> int:
     # Not needed by whoever imports the package and never gets here, such as a worker of an executor.
     from pydatatask_cli.dispatch import dispatch
-    from pydatatask_cli.logging_setup import configure
     from pydatatask_cli.parser import build_parser
+    from pydatatask_cli.terminal.logging_setup import configure
 
     arguments = vars(build_parser(instrument).parse_args())
     configure(verbosity(arguments))

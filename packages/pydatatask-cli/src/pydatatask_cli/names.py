@@ -8,10 +8,10 @@ from typing import NamedTuple
 from typing_extensions import override
 
 from pydatatask_core.errors import UsageError
-from pydatatask_core.links import Link
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.repository import Repository
-from pydatatask_core.tasks import Task
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.tasks.links import Link
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["Data", "all_data", "all_links", "find_data", "find_task"]
 

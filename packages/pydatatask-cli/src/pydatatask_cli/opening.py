@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
-from pydatatask_core.access import Access, validation_access
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.repository import Repository
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["look_at", "opened"]
 

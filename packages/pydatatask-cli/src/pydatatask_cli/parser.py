@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from typing_extensions import override
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import PIPELINE, add_verbosity
 from pydatatask_cli.commands import cat, fuse, graph, inject, launch, ls, rm, run, shell, status, trace, update
+from pydatatask_cli.terminal import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -11,7 +11,7 @@ from typing import IO
 from typing_extensions import override
 
 from pydatatask_core.errors import UsageError
-from pydatatask_core.stream_bases import ReadStreamBase
+from pydatatask_core.streams.bases import ReadStreamBase
 
 __all__ = ["read_all", "standard_input"]
 

@@ -2,57 +2,57 @@
 
 from typing import TYPE_CHECKING
 
-from pydatatask_core.roundrobin import roundrobin as roundrobin  # the module has the same name
-
 if TYPE_CHECKING:
-    from pydatatask_core.access import Access as Access
-    from pydatatask_core.blobs import BlobRepository as BlobRepository
-    from pydatatask_core.blobs import StreamBlobRepository as StreamBlobRepository
     from pydatatask_core.errors import PydatataskError as PydatataskError
-    from pydatatask_core.links import Link as Link
-    from pydatatask_core.metadata import MetadataRepository as MetadataRepository
     from pydatatask_core.pipeline import Pipeline as Pipeline
-    from pydatatask_core.quantity import parse_quantity as parse_quantity
-    from pydatatask_core.ready import ReadyRepository as ReadyRepository
-    from pydatatask_core.repository import MapRepository as MapRepository
-    from pydatatask_core.repository import Repository as Repository
-    from pydatatask_core.resource_manager import ResourceManager as ResourceManager
-    from pydatatask_core.resources import Resources as Resources
-    from pydatatask_core.resources import ResourceType as ResourceType
-    from pydatatask_core.session import Session as Session
-    from pydatatask_core.sizes import SizedRepository as SizedRepository
-    from pydatatask_core.streams import AReadStream as AReadStream
-    from pydatatask_core.streams import AWriteStream as AWriteStream
-    from pydatatask_core.streams import async_copyfile as async_copyfile
-    from pydatatask_core.tasks import Task as Task
-    from pydatatask_core.text_streams import AReadText as AReadText
-    from pydatatask_core.text_streams import AWriteText as AWriteText
-    from pydatatask_core.text_streams import async_copyfile_str as async_copyfile_str
-    from pydatatask_core.translation import TranslatedRepository as TranslatedRepository
-    from pydatatask_core.translation import resolve as resolve
+    from pydatatask_core.quotas.quantity import parse_quantity as parse_quantity
+    from pydatatask_core.quotas.resource_manager import ResourceManager as ResourceManager
+    from pydatatask_core.quotas.resources import Resources as Resources
+    from pydatatask_core.quotas.resources import ResourceType as ResourceType
+    from pydatatask_core.repositories.access import Access as Access
+    from pydatatask_core.repositories.blobs import BlobRepository as BlobRepository
+    from pydatatask_core.repositories.blobs import StreamBlobRepository as StreamBlobRepository
+    from pydatatask_core.repositories.metadata import MetadataRepository as MetadataRepository
+    from pydatatask_core.repositories.readiness import ReadyRepository as ReadyRepository
+    from pydatatask_core.repositories.repository import MapRepository as MapRepository
+    from pydatatask_core.repositories.repository import Repository as Repository
+    from pydatatask_core.repositories.sizes import SizedRepository as SizedRepository
+    from pydatatask_core.repositories.translation import TranslatedRepository as TranslatedRepository
+    from pydatatask_core.repositories.translation import resolve as resolve
+    from pydatatask_core.sessions.session import Session as Session
+    from pydatatask_core.streams.byte_streams import AReadStream as AReadStream
+    from pydatatask_core.streams.byte_streams import AWriteStream as AWriteStream
+    from pydatatask_core.streams.byte_streams import async_copyfile as async_copyfile
+    from pydatatask_core.streams.roundrobin import roundrobin as roundrobin
+    from pydatatask_core.streams.text import AReadText as AReadText
+    from pydatatask_core.streams.text import AWriteText as AWriteText
+    from pydatatask_core.streams.text import async_copyfile_str as async_copyfile_str
+    from pydatatask_core.tasks.links import Link as Link
+    from pydatatask_core.tasks.task import Task as Task
 else:
     from pydatatask_core.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "pydatatask_core.access": ["Access"],
-            "pydatatask_core.blobs": ["BlobRepository", "StreamBlobRepository"],
+            "pydatatask_core.repositories.access": ["Access"],
+            "pydatatask_core.repositories.blobs": ["BlobRepository", "StreamBlobRepository"],
             "pydatatask_core.errors": ["PydatataskError"],
-            "pydatatask_core.links": ["Link"],
-            "pydatatask_core.metadata": ["MetadataRepository"],
+            "pydatatask_core.tasks.links": ["Link"],
+            "pydatatask_core.repositories.metadata": ["MetadataRepository"],
             "pydatatask_core.pipeline": ["Pipeline"],
-            "pydatatask_core.quantity": ["parse_quantity"],
-            "pydatatask_core.ready": ["ReadyRepository"],
-            "pydatatask_core.repository": ["MapRepository", "Repository"],
-            "pydatatask_core.resource_manager": ["ResourceManager"],
-            "pydatatask_core.resources": ["Resources", "ResourceType"],
-            "pydatatask_core.session": ["Session"],
-            "pydatatask_core.sizes": ["SizedRepository"],
-            "pydatatask_core.streams": ["AReadStream", "AWriteStream", "async_copyfile"],
-            "pydatatask_core.tasks": ["Task"],
-            "pydatatask_core.text_streams": ["AReadText", "AWriteText", "async_copyfile_str"],
-            "pydatatask_core.translation": ["TranslatedRepository", "resolve"],
+            "pydatatask_core.quotas.quantity": ["parse_quantity"],
+            "pydatatask_core.repositories.readiness": ["ReadyRepository"],
+            "pydatatask_core.repositories.repository": ["MapRepository", "Repository"],
+            "pydatatask_core.quotas.resource_manager": ["ResourceManager"],
+            "pydatatask_core.quotas.resources": ["Resources", "ResourceType"],
+            "pydatatask_core.sessions.session": ["Session"],
+            "pydatatask_core.repositories.sizes": ["SizedRepository"],
+            "pydatatask_core.streams.byte_streams": ["AReadStream", "AWriteStream", "async_copyfile"],
+            "pydatatask_core.tasks.task": ["Task"],
+            "pydatatask_core.streams.roundrobin": ["roundrobin"],
+            "pydatatask_core.streams.text": ["AReadText", "AWriteText", "async_copyfile_str"],
+            "pydatatask_core.repositories.translation": ["TranslatedRepository", "resolve"],
         },
         modules=["errors", "testing"],
     )

@@ -6,9 +6,9 @@ needs nothing of what is about pods, SSH, executors or S3, which is more than ha
 .. code-block:: python
 
     if TYPE_CHECKING:
-        from pydatatask_storage.files import FileRepository as FileRepository
+        from pydatatask_storage.files.files import FileRepository as FileRepository
     else:
-        __getattr__, __dir__ = lazy_names(__name__, {"pydatatask_storage.files": ["FileRepository"]})
+        __getattr__, __dir__ = lazy_names(__name__, {"pydatatask_storage.files.files": ["FileRepository"]})
 
 ``tools/dev check lazy`` sees to it that both say the same.
 """

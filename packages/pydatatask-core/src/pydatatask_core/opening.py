@@ -7,11 +7,11 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from pydatatask_core.access import Access, validation_access
-from pydatatask_core.repository import Repository
-from pydatatask_core.scheduling.troubles import spontaneous
-from pydatatask_core.tasks import Task
-from pydatatask_core.translation import TranslatedRepository
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.repositories.translation import TranslatedRepository
+from pydatatask_core.scheduling.failure_tracker import spontaneous
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["all_repositories", "finish_tasks", "prepare_tasks", "validate_repositories"]
 

@@ -11,18 +11,18 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from pydatatask_core.access import Access
-from pydatatask_core.algebra import listed
-from pydatatask_core.dependencies import Node, dependants, digraph
 from pydatatask_core.errors import DefinitionError, DuplicateNameError, SessionStateError
 from pydatatask_core.opening import finish_tasks, prepare_tasks, validate_repositories
-from pydatatask_core.repository import DIRECT
-from pydatatask_core.resource_manager import ResourceManager
-from pydatatask_core.scheduling.rounds import Rounds
+from pydatatask_core.quotas.resource_manager import ResourceManager
+from pydatatask_core.repositories.access import Access
+from pydatatask_core.repositories.algebra import listed
+from pydatatask_core.repositories.repository import DIRECT
+from pydatatask_core.scheduling.reconcile import Rounds
+from pydatatask_core.scheduling.run import run
 from pydatatask_core.scheduling.run_options import RunOptions
-from pydatatask_core.scheduling.running import run
-from pydatatask_core.session import Session
-from pydatatask_core.tasks import Task
+from pydatatask_core.sessions.session import Session
+from pydatatask_core.tasks.dependencies import Node, dependants, digraph
+from pydatatask_core.tasks.task import Task
 
 if TYPE_CHECKING:
     import networkx

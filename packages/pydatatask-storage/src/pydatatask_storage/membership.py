@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from pydatatask_core.repository import Repository
+from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["contained_concurrently"]
 

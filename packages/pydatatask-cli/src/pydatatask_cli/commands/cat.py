@@ -6,19 +6,19 @@ import asyncio
 import codecs
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import CommandFailedError, returns_status
 from pydatatask_cli.names import Data, find_data
 from pydatatask_cli.opening import look_at
-from pydatatask_cli.records import record_text
-from pydatatask_core.access import Access
-from pydatatask_core.blobs import BlobRepository
+from pydatatask_cli.terminal import output
+from pydatatask_cli.terminal.records import record_text
 from pydatatask_core.errors import UnknownRelationError, UsageError
-from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.streams import AReadStream
-from pydatatask_core.translation import Resolved, resolve
+from pydatatask_core.repositories.access import Access
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.translation import Resolved, resolve
+from pydatatask_core.streams.byte_streams import AReadStream
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.opening import opened
-from pydatatask_core.access import Access
+from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers

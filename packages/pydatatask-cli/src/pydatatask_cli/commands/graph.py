@@ -6,17 +6,17 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.opening import look_at
-from pydatatask_core.access import Access
-from pydatatask_core.algebra import listed
+from pydatatask_cli.terminal import output
 from pydatatask_core.errors import UsageError
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access
+from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.scheduling.listing import Listing
-from pydatatask_storage.staged_files import StagedFile
+from pydatatask_storage.files.staged import StagedFile
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers

@@ -8,15 +8,15 @@ from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import CommandFailedError, returns_status
 from pydatatask_cli.names import find_data
 from pydatatask_cli.opening import look_at
-from pydatatask_cli.records import parse_record
 from pydatatask_cli.standard_input import read_all, standard_input
-from pydatatask_core.access import Access
-from pydatatask_core.blobs import BlobRepository
+from pydatatask_cli.terminal.records import parse_record
 from pydatatask_core.errors import UnknownRelationError, UsageError
-from pydatatask_core.metadata import MetadataRepository
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.streams import async_copyfile
-from pydatatask_core.translation import Resolved, resolve
+from pydatatask_core.repositories.access import Access
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.translation import Resolved, resolve
+from pydatatask_core.streams.byte_streams import async_copyfile
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers

@@ -10,9 +10,9 @@ from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import CommandFailedError, returns_status
 from pydatatask_cli.names import find_task
 from pydatatask_cli.opening import opened
-from pydatatask_core.offers import Offer, current_offer
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.tasks import Task
+from pydatatask_core.quotas.launch_offers import Offer, current_offer
+from pydatatask_core.tasks.task import Task
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers

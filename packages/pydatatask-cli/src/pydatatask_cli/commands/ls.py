@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.names import find_data
 from pydatatask_cli.opening import look_at
-from pydatatask_core.access import Access
-from pydatatask_core.algebra import listed
+from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access
+from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.scheduling.listing import Listing
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.deletion import Doomed, forget, plan, refuses_deletes
 from pydatatask_cli.error_handler import FAILURE, CommandFailedError, returns_status
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.names import all_links, find_data, find_task
-from pydatatask_core.access import Access
-from pydatatask_core.dependencies import Node
+from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access
+from pydatatask_core.tasks.dependencies import Node
 
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command, seconds
 from pydatatask_cli.error_handler import FAILURE, returns_status
 from pydatatask_cli.opening import opened
+from pydatatask_cli.terminal import output
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.pipeline import Pipeline
 
@@ -66,6 +66,6 @@ def _progress(pipeline: Pipeline) -> AbstractAsyncContextManager[None]:
     """Show progress where somebody looks on."""
     if not output.on_terminal():
         return nullcontext()
-    from pydatatask_cli.progress import showing_progress
+    from pydatatask_cli.terminal.progress import showing_progress
 
     return showing_progress(pipeline)

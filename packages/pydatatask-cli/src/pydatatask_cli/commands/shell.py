@@ -6,12 +6,12 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command
-from pydatatask_cli.background_loop import BackgroundLoop
 from pydatatask_cli.interruption import require_no_loop
 from pydatatask_cli.opening import opened
-from pydatatask_cli.prompt_signals import prompt_signals
+from pydatatask_cli.shell.background_loop import BackgroundLoop
+from pydatatask_cli.shell.prompt_signals import prompt_signals
+from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def shell(pipeline: Pipeline) -> int:
 
 def _interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
     """Use IPython for a person, where it is installed; a script on a pipe gets Python as it is."""
-    from pydatatask_cli import ipython_console, python_console
+    from pydatatask_cli.shell import ipython_console, python_console
 
     if output.on_terminal() and sys.stdin.isatty() and ipython_console.is_installed():
         return ipython_console.interact(loop, names)

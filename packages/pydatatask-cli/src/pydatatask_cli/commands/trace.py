@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydatatask_cli import output
 from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.overview import ask_each_once, task_rows
-from pydatatask_cli.remarks import ask_for_remarks, write_remarks
-from pydatatask_core.access import Access
+from pydatatask_cli.terminal import output
+from pydatatask_cli.terminal.notes import ask_for_remarks, write_remarks
+from pydatatask_cli.terminal.overview import ask_each_once, task_rows
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access
 from pydatatask_core.scheduling.listing import Listing
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as
         return 0
     remarks = await ask_for_remarks(rows, set(wanted))
     if output.on_terminal():
-        from pydatatask_cli.tables import show_table
+        from pydatatask_cli.terminal.tables import show_table
 
         show_table(rows, "jobs", [[" ".join(ids) for ids in of_task] for of_task in jobs], numeric=False)
         write_remarks(rows, remarks)

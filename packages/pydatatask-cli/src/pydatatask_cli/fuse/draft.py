@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing_extensions import override
 
 from pydatatask_cli.fuse.spool import Spool
-from pydatatask_core.streams import AReadStream
+from pydatatask_core.streams.byte_streams import AReadStream
 
 __all__ = ["Draft"]
 

@@ -14,7 +14,7 @@ from pydatatask_cli.fuse.holders import is_held
 from pydatatask_cli.fuse.link_directory import LinkDirectory
 from pydatatask_cli.fuse.reading import StreamReader
 from pydatatask_cli.fuse.refusals import Refusal
-from pydatatask_core.offload import offload
+from pydatatask_core.concurrency.offload import offload
 
 __all__ = ["DraftHandle", "Handle", "ReadHandle"]
 

@@ -12,7 +12,7 @@ from pydatatask_cli.fuse.event_loop import TrioOnAsyncio
 from pydatatask_cli.fuse.filesystem import FileSystem
 from pydatatask_cli.fuse.mountpoint import check_device, check_mountpoint
 from pydatatask_cli.fuse.operations import Operations
-from pydatatask_core.clean_up import clean_up
+from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.pipeline import Pipeline
 
 __all__ = ["mount"]

@@ -10,7 +10,7 @@ from pydatatask_cli.deletion import forget
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
 from pydatatask_cli.names import Data, all_data
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.tasks import Task
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["Node", "TaskDirectory", "Top"]
 

@@ -20,7 +20,7 @@ from pydatatask_cli.fuse.link_directory import DraftFile, JobFile
 from pydatatask_cli.fuse.nodes import Node
 from pydatatask_cli.fuse.refusals import Refusal, errno_of, is_expected
 from pydatatask_cli.fuse.unsupported import UnsupportedRequests
-from pydatatask_core.offload import offload
+from pydatatask_core.concurrency.offload import offload
 
 __all__ = ["Operations"]
 

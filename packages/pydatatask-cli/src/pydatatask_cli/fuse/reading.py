@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from pydatatask_core.streams import AReadStream
+from pydatatask_core.streams.byte_streams import AReadStream
 
 __all__ = ["StreamReader"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import IO
 
-from pydatatask_core.offload import offload
+from pydatatask_core.concurrency.offload import offload
 
 __all__ = ["Spool"]
 

@@ -14,17 +14,17 @@ from typing_extensions import override
 from pydatatask_cli.deletion import refuses_deletes
 from pydatatask_cli.fuse.refusals import Refusal
 from pydatatask_cli.fuse.spool import Spool
-from pydatatask_cli.records import parse_record, record_text
-from pydatatask_core.algebra import listed
-from pydatatask_core.blobs import BlobRepository
+from pydatatask_cli.terminal.records import parse_record, record_text
 from pydatatask_core.errors import JobNotFoundError
-from pydatatask_core.metadata import MetadataRepository
-from pydatatask_core.repository import DIRECT, Repository
-from pydatatask_core.sizes import SizedRepository
-from pydatatask_core.stream_bases import ReadStreamBase
-from pydatatask_core.streams import AReadStream
-from pydatatask_core.translation import Resolved, TranslatedRepository, resolve
-from pydatatask_storage.file_base import FileRepositoryBase
+from pydatatask_core.repositories.algebra import listed
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.repository import DIRECT, Repository
+from pydatatask_core.repositories.sizes import SizedRepository
+from pydatatask_core.repositories.translation import Resolved, TranslatedRepository, resolve
+from pydatatask_core.streams.bases import ReadStreamBase
+from pydatatask_core.streams.byte_streams import AReadStream
+from pydatatask_storage.files.base import FileRepositoryBase
 
 __all__ = ["Kind", "Store"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pydatatask_core.dependencies import Edge, Node, edges
-from pydatatask_core.repository import Repository
-from pydatatask_core.tasks import Task
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.tasks.dependencies import Edge, Node, edges
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["Arrow", "Box", "Kind", "Line", "Picture", "draw", "repositories"]
 

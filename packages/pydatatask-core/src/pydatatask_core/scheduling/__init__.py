@@ -1,11 +1,9 @@
-"""The scheduler: what is ready is found by looking around and by following hints, and launched in order of priority.
+"""The scheduler: it finds ready jobs, by reconciling and by following events, and launches them by priority.
 
-- :mod:`.listing`: what the repositories contain, each asked at most once a round;
-- :mod:`.backlog`: what waits to be launched, and what is next (it decides and does nothing);
-- :mod:`.dispatcher`: the workers that launch it, a bounded number for each task;
-- :mod:`.troubles`: what failed, how often, and when it is tried again;
-- :mod:`.rounds`: the two halves of a round, which is all that ``Pipeline.update`` does;
-- :mod:`.hints`, :mod:`.tester`, :mod:`.updater`: what a hint concerns, and acting upon it;
-- :mod:`.pacing`: when it is time to look around again;
-- :mod:`.running`: a run, which puts all of these together.
+A :mod:`run <.run>` puts all modules together. :mod:`.polling` decides when it reconciles; :mod:`.reconcile` lists the
+stores through :mod:`.listing`, each at most once a round, and :mod:`.ready_scan` finds the jobs that are ready.
+Between two rounds :mod:`.events` says which tasks an event concerns, and :mod:`.readiness_checker` checks the job it
+names. What is ready waits in the :mod:`.backlog`, which decides what is next and does nothing; the workers of the
+:mod:`.dispatcher` launch it. :mod:`.task_updates` lets tasks look after live jobs; :mod:`.failure_tracker` says what
+failed and when it is tried again.
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from pydatatask_core.errors import DefinitionError
-from pydatatask_core.tasks import Task
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["Backlog", "Level", "Priority"]
 

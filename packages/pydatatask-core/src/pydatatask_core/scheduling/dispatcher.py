@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 
-from pydatatask_core.offers import Holds, Offer, current_offer
+from pydatatask_core.quotas.launch_offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.backlog import Backlog, Level
 from pydatatask_core.scheduling.time_slice import TimeSlice
-from pydatatask_core.tasks import Task
+from pydatatask_core.tasks.task import Task
 
 __all__ = ["DispatchObserver", "Dispatcher", "Launch", "Watch"]
 

@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from pydatatask_core.overriding import answers_by_contains
-from pydatatask_core.repository import Repository
-from pydatatask_core.single_flight import SingleFlight
+from pydatatask_core.concurrency.single_flight import SingleFlight
+from pydatatask_core.repositories.method_overrides import answers_by_contains
+from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["Listing"]
 
@@ -26,7 +26,7 @@ class _Answer:
 
 
 class Listing:
-    """The :class:`~pydatatask_core.repository.KeyLookup` of the scheduler.
+    """The :class:`~pydatatask_core.repositories.repository.KeyLookup` of the scheduler.
 
     Within a round every repository is listed once, whoever asks. From one round to the next a listing is kept where the
     repository's ``revision()`` is what it was, so that a quiet round costs in proportion to the repositories, not to

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import pytest
 from typing_extensions import override
 
-from pydatatask_core.blobs import BlobRepository
 from pydatatask_core.errors import InvalidJobIdError, JobNotFoundError
-from pydatatask_core.streams import async_copyfile
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.streams.byte_streams import async_copyfile
+from pydatatask_core.streams.text import AReadText, AWriteText
 from pydatatask_core.testing.hooks import RepositoryHooks
 from pydatatask_core.testing.stream_helpers import read_in_pieces
-from pydatatask_core.text_streams import AReadText, AWriteText
 
 __all__ = ["BlobHooks", "BlobTests"]
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 import pytest
 from typing_extensions import override
 
-from pydatatask_core.repository import Repository
+from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["RepositoryHooks"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from pydatatask_core.errors import InvalidJobIdError, JobNotFoundError, RecordTypeError
-from pydatatask_core.metadata import MetadataRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.testing.hooks import RepositoryHooks
 from pydatatask_core.testing.records import yaml_records
 

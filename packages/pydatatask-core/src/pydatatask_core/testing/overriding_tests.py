@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pydatatask_core.algebra import union
-from pydatatask_core.repository import DIRECT, Repository
+from pydatatask_core.repositories.algebra import union
+from pydatatask_core.repositories.repository import DIRECT, Repository
 from pydatatask_core.testing.hooks import R, RepositoryHooks
 
 __all__ = ["OverridingTests", "with_members"]

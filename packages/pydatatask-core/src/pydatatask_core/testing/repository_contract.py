@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from pydatatask_core.errors import InvalidJobIdError
-from pydatatask_core.job_ids import CHARSET
+from pydatatask_core.repositories.job_ids import CHARSET
 from pydatatask_core.testing.hooks import R
 from pydatatask_core.testing.overriding_tests import with_members
 from pydatatask_core.testing.view_contract import ViewContract

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from pydatatask_core.streams import AWriteStream
+from pydatatask_core.streams.byte_streams import AWriteStream
 
 __all__ = ["Abandoned", "read_in_pieces", "write_and_abandon"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pydatatask_core.algebra import in_all, union
-from pydatatask_core.repository import DIRECT, Repository
+from pydatatask_core.repositories.algebra import in_all, union
+from pydatatask_core.repositories.repository import DIRECT, Repository
 from pydatatask_core.testing.hooks import R
 from pydatatask_core.testing.overriding_tests import OverridingTests
 from pydatatask_core.testing.revision_tests import RevisionTests

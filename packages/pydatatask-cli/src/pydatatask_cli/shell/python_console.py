@@ -1,0 +1,116 @@
+"""Python's own console with top-level ``await``, whose code runs in an event loop elsewhere."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from code import InteractiveConsole
+from concurrent.futures import CancelledError
+from types import CodeType, FunctionType
+
+from typing_extensions import override
+
+from pydatatask_cli.shell.background_loop import BackgroundLoop
+
+__all__ = ["interact"]
+
+_BANNER = "Python {version} with top-level await. At hand: {names}. Ctrl-D or exit() leaves."
+
+
+def interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
+    """Read and run Python from standard input until its end.
+
+    On a terminal there are a banner, prompts and editing; commands from a pipe get nothing but their own output.
+
+    :param loop: Where the code runs.
+    :param names: What the code finds defined.
+    :returns: The exit status.
+    """
+    console = _Console(loop, names)
+    try:
+        if console.for_a_person:
+            _enable_editing(names)
+        console.interact(_banner(names) if console.for_a_person else "", "")
+    except SystemExit as request:
+        return request.code if isinstance(request.code, int) else int(request.code is not None)
+    return 0
+
+
+def _banner(names: dict[str, object]) -> str:
+    public = sorted(name for name in names if not name.startswith("_"))
+    return _BANNER.format(version=sys.version.split()[0], names=", ".join(public))
+
+
+def _enable_editing(names: dict[str, object]) -> None:
+    """Give the prompt history and completion, where Python was built with them."""
+    try:
+        import readline
+        import rlcompleter
+    except ImportError:
+        return
+    readline.set_completer(rlcompleter.Completer(names).complete)
+    readline.parse_and_bind("tab: complete")
+
+
+class _Console(InteractiveConsole):
+    def __init__(self, loop: BackgroundLoop, names: dict[str, object]) -> None:
+        super().__init__(names)
+        self.for_a_person = sys.stdin.isatty()
+        self._loop = loop
+        self._names = names
+        self._at_end = False
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+    @override
+    def raw_input(self, prompt: str = "") -> str:
+        if self.for_a_person:
+            return super().raw_input(prompt)
+        line = sys.stdin.readline()
+        if not line:
+            if self._at_end or not self.buffer:
+                raise SystemExit  # EOFError would print an empty line
+            self._at_end = True  # the empty line that ends a block may be missing
+        return line.removesuffix("\n")
+
+    @override
+    def runcode(self, code: CodeType) -> None:
+        running = self._loop.submit(self._evaluate(code))
+        try:
+            error = running.result()
+        except KeyboardInterrupt:
+            running.cancel()
+            self.write("\nKeyboardInterrupt\n")
+            return
+        except CancelledError:
+            self.write("asyncio.CancelledError\n")
+            return
+        except SystemExit:  # by a signal
+            running.cancel()
+            raise
+        if isinstance(error, SystemExit):
+            raise error
+        if error is not None:
+            self._show(error)
+
+    async def _evaluate(self, code: CodeType) -> BaseException | None:
+        """Run code, and give what it raises, as some of that must not get to the event loop."""
+        try:
+            result = FunctionType(code, self._names)()
+            if inspect.iscoroutine(result):
+                await result
+        except Exception as error:
+            return error
+        except (SystemExit, KeyboardInterrupt) as error:
+            return error
+        return None
+
+    def _show(self, error: BaseException) -> None:
+        """Print a traceback without the frames that are ours."""
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_frame.f_code.co_filename != self.filename:
+            traceback = traceback.tb_next
+        try:
+            raise error.with_traceback(traceback)
+        except BaseException:
+            self.showtraceback()

@@ -1,0 +1,124 @@
+"""Live progress of ``run``, for people: a line for each task with a bar and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.algebra import intersection, listed
+from pydatatask_core.scheduling.listing import Listing
+from pydatatask_core.tasks.task import Task
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+__all__ = ["Progress", "showing_progress", "take_stock"]
+
+_log = logging.getLogger("pydatatask.cli")
+
+_PERIOD_SECONDS = 0.25
+_REST_FACTOR = 20
+"""Looking at the repositories takes at most this fraction of the time (one part in so many)."""
+
+
+class Progress(NamedTuple):
+    """How far a task has come."""
+
+    task: str
+    """The task's name."""
+
+    total: int
+    """How many jobs have all that they need, now or in the past."""
+
+    waiting: int
+    """How many of them have yet to be launched, or are running in this process."""
+
+    live: int
+    """How many of them are running elsewhere."""
+
+    @property
+    def finished(self) -> int:
+        """How many of them are over."""
+        return self.total - self.waiting - self.live
+
+
+async def take_stock(task: Task, listing: Listing) -> Progress:
+    """Find out how far a task has come.
+
+    :param task: The task.
+    :param listing: Tells what repositories contain.
+    """
+    ready = await listed(listing, task.ready)
+    required = await intersection(listing, list(task.required_for_start.values())) | ready
+    live: set[str] = set()
+    for link in task.links.values():
+        if link.is_status and link.inhibits_start and link.inhibits_output:
+            live |= await listing.members(link.repo, required - ready)
+    return Progress(task.name, len(required), len(ready), len(live))
+
+
+@asynccontextmanager
+async def showing_progress(pipeline: Pipeline) -> AsyncGenerator[None, None]:
+    """Show the progress of all tasks on standard output while the block is being carried out, and where it ended.
+
+    :param pipeline: The pipeline, open.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(file=sys.stdout), auto_refresh=False) as live:
+        watch = _Watch(pipeline, live)
+        watching = asyncio.create_task(watch.keep_showing(), name="pydatatask: showing progress")
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+        await watch.show()
+
+
+class _Watch:
+    def __init__(self, pipeline: Pipeline, live: Live) -> None:
+        self._pipeline = pipeline
+        self._live = live
+        self._listing = Listing()
+        self._began = time.monotonic()
+
+    async def keep_showing(self) -> None:
+        """Show progress until cancelled, and leave the repositories alone for most of the time."""
+        while True:
+            began = time.monotonic()
+            await self.show()
+            await asyncio.sleep(max(_PERIOD_SECONDS, _REST_FACTOR * (time.monotonic() - began)))
+
+    async def show(self) -> None:
+        """Show progress as it is now; a repository that fails is the run's business, and is asked again next time."""
+        self._listing.begin_round()
+        try:
+            stock = [await take_stock(task, self._listing) for task in self._pipeline.tasks.values()]
+        except Exception as error:
+            _log.debug("progress cannot be told at the moment: %s", error)
+            return
+        self._live.update(_table(stock, time.monotonic() - self._began), refresh=True)
+
+
+def _table(stock: list[Progress], elapsed: float) -> Table:
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    for each in stock:
+        counts = f"{each.finished}/{each.total}"
+        live = f"{each.live} live" if each.live else ""
+        bar = ProgressBar(total=max(each.total, 1), completed=each.finished, width=30)
+        table.add_row(Text(each.task, style="bold"), bar, Text(counts), Text(live, style="dim"))
+    table.add_row(Text(f"{elapsed:.1f} s", style="dim"))
+    return table

@@ -1,0 +1,35 @@
+"""Tables for people: ``status`` and ``trace`` on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from pydatatask_cli.terminal.overview import TaskRows, kind
+
+__all__ = ["show_table"]
+
+
+def show_table(rows: Iterable[TaskRows], heading: str, cells: Sequence[Sequence[str]], numeric: bool) -> None:
+    """Print a table with a section for each task and a row for each link.
+
+    :param rows: The links that are shown.
+    :param heading: What the last column is about.
+    :param cells: The last column: for each task a text for each link.
+    :param numeric: Whether these are numbers.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name in ("task", "link", "kind"):
+        table.add_column(name, no_wrap=True)
+    table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row, texts in zip(rows, cells, strict=True):
+        for index, (data, text) in enumerate(zip(row.data, texts, strict=True)):
+            task = Text(row.task.name if index == 0 else "", style="bold")
+            table.add_row(task, Text(data.name), Text(kind(data.link), style="dim"), Text(text))
+        table.add_section()
+    Console(file=sys.stdout).print(table)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_pipelines import Bare, Library, Step, call_main, library
+from typing_extensions import override
+
+from pydatatask_cli import print_status, print_trace
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.sessions.session import Session
+from pydatatask_storage.files.files import FileRepository
+from pydatatask_storage.memory.metadata import InProcessMetadataRepository
+
+
+@pytest.fixture
+def lib() -> Library:
+    made = library("b1", "b2", "b3")
+    made.counted.data["b1"] = {}
+    made.counts.data.update(b1=3, b2=3)
+    made.seen.jobs.add("b3")
+    return made
+
+
+@pytest.mark.requirement("cli.status-lines", "cli.link-order", "cli.functions-stdout")
+async def test_status_prints_inputs_then_status_then_others(lib: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await print_status(lib.pipeline, False) == 0
+    assert capsys.readouterr().out == (
+        "count\ncount.books 3\ncount.done 1\ncount.counts 2\n\n"
+        "rank-all\nrank-all.counts 2\nrank-all.done 0\nrank-all.ranks 0\n\n"
+    )
+
+
+@pytest.mark.requirement("cli.all-links")
+async def test_only_all_shows_links_that_are_nothing_in_particular(
+    lib: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await print_status(lib.pipeline, True)
+    assert capsys.readouterr().out == (
+        "count\ncount.books 3\ncount.done 1\ncount.counts 2\ncount.seen 1\n\n"
+        "rank-all\nrank-all.counts 2\nrank-all.done 0\nrank-all.count_done 1\nrank-all.ranks 0\n\n"
+    )
+
+
+@pytest.mark.requirement("cli.status-counts-once")
+async def test_a_repository_is_listed_once_however_many_links_share_it() -> None:
+    shared = Bare("a", "b")
+    tasks = [Step(f"t{n}", InProcessMetadataRepository(), _nothing) for n in range(3)]
+    for task in tasks:
+        task.link("one", shared, is_input=True)
+        task.link("two", shared, is_output=True)
+    await print_status(Pipeline(tasks, Session()), False)
+    assert shared.listings == 1
+    await print_trace(Pipeline(tasks, Session()), False, ["a"])
+    assert shared.listings == 2
+
+
+async def _nothing(job: str) -> None:
+    pass
+
+
+@pytest.mark.requirement("cli.trace-lines", "cli.trace-absent", "cli.link-order")
+async def test_trace_prints_the_jobs_that_are_there_in_the_order_given(
+    lib: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await print_trace(lib.pipeline, False, ["b2", "nowhere", "b1", "b2"]) == 0
+    assert capsys.readouterr().out == (
+        "count\ncount.books b2 b1\ncount.done b1\ncount.counts b2 b1\n\n"
+        "rank-all\nrank-all.counts b2 b1\nrank-all.done\nrank-all.ranks\n\n"
+    )
+
+
+@pytest.mark.requirement("cli.trace-absent")
+async def test_trace_of_a_job_that_is_nowhere_is_no_error(lib: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await print_trace(lib.pipeline, True, ["not/an id", "nowhere"]) == 0
+    captured = capsys.readouterr()
+    assert [line for line in captured.out.splitlines() if " " in line] == []
+    assert captured.err == ""
+
+
+@pytest.mark.requirement("cli.all-links")
+def test_trace_and_status_take_all_on_the_command_line(
+    lib: Library, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, "trace", "--all", "b3") == 0
+    assert "count.seen b3\n" in capsys.readouterr().out
+    assert call_main(monkeypatch, lib.pipeline, "status", "-a") == 0
+    assert "count.seen 1\n" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("cli.json")
+def test_json_has_an_object_of_links_for_each_task(
+    lib: Library, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "count": {"books": 3, "done": 1, "counts": 2},
+        "rank-all": {"counts": 2, "done": 0, "ranks": 0},
+    }
+    assert call_main(monkeypatch, lib.pipeline, "trace", "--json", "b2", "b1") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "count": {"books": ["b2", "b1"], "done": ["b1"], "counts": ["b2", "b1"]},
+        "rank-all": {"counts": ["b2", "b1"], "done": [], "ranks": []},
+    }
+
+
+@pytest.mark.requirement("cli.looks-create-nothing")
+@pytest.mark.parametrize("command", [["status"], ["trace", "a"], ["ls", "t.done"], ["cat", "t.files", "a"]])
+def test_commands_that_look_create_nothing(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = Step("t", InProcessMetadataRepository(), _nothing)
+    task.link("files", FileRepository(tmp_path / "not" / "there"), is_output=True)
+    status = call_main(monkeypatch, Pipeline([task], Session()), *command)
+    assert status == (1 if command[0] == "cat" else 0), capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.requirement("cli.looks-create-nothing")
+@pytest.mark.parametrize("command", ["status", "trace a", "ls t.done", "cat t.done a", "rm t.done a"])
+def test_commands_that_look_open_the_pipeline_for_that(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Access] = []
+
+    class Asking(InProcessMetadataRepository):
+        @override
+        async def validate(self) -> None:
+            asked.append(validation_access.get())
+
+    task = Step("t", Asking({"a": 1}), _nothing)
+    assert call_main(monkeypatch, Pipeline([task], Session()), *command.split()) == 0
+    assert asked == [Access.OBSERVE]

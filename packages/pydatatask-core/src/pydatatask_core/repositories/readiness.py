@@ -1,0 +1,89 @@
+"""The repository of jobs that are ready to be launched: in all of these, in none of those."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from typing_extensions import override
+
+from pydatatask_core.repositories.algebra import difference, in_all, in_any, intersection, joint_revision
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
+
+__all__ = ["ReadyRepository"]
+
+
+class ReadyRepository(Repository):
+    """Contains the jobs that are in every required repository and in no inhibiting one.
+
+    This is what ``Task.ready`` is unless the task was given another: ``AND(*required, NOT(OR(*inhibiting)))``. With
+    nothing required it is empty, since a job has to come from somewhere.
+
+    :param required: The repositories that must contain a job.
+    :param inhibiting: The repositories that must not contain it.
+    """
+
+    def __init__(self, required: Sequence[Repository], inhibiting: Sequence[Repository]) -> None:
+        self.required = tuple(required)
+        self.inhibiting = tuple(inhibiting)
+
+    @override
+    def admits(self, job: str) -> bool:
+        return all(repository.admits(job) for repository in self.required)
+
+    @override
+    async def contains(self, item: str) -> bool:
+        if not self.required or not await in_all(self.required, item):
+            return False
+        return not await in_any(self.inhibiting, item)
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, ReadyRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        left = jobs if self.required else frozenset()
+        for repository in self.required:
+            left = await repository.contained(left)
+        for repository in self.inhibiting:
+            left = left - await repository.contained(left)
+        return left
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        for job in await self._listed(DIRECT):
+            yield job
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        return await self.keys_via(DIRECT)
+
+    @override
+    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
+        return await (super().keys() if overrides(self, ReadyRepository, LISTING) else self._listed(lookup))
+
+    async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
+        return await difference(lookup, await intersection(lookup, self.required), self.inhibiting)
+
+    @override
+    async def revision(self) -> Hashable | None:
+        return None if overrides(self, ReadyRepository, MEMBERSHIP) else await joint_revision(self.parts())
+
+    @override
+    async def info(self, job: str) -> Any:
+        """Return None: being ready has no value.
+
+        :param job: Any job.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        self.require_valid(job)
+        return None
+
+    @override
+    async def delete(self, job: str) -> None:
+        """Do nothing: readiness follows from other repositories."""
+
+    @override
+    def parts(self) -> Sequence[Repository]:
+        return (*self.required, *self.inhibiting)

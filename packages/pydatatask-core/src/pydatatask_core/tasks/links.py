@@ -1,0 +1,73 @@
+"""Links: a repository in its relationship to a task."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pydatatask_core.errors import DefinitionError, InvalidNameError
+from pydatatask_core.repositories.repository import Repository
+
+__all__ = ["Link", "check_name", "check_repository"]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A linked repository and its disposition. Do not create one by hand; use ``Task.link``.
+
+    Links are immutable, so that a task may keep what it derived from them; ``Task.plug`` replaces a link to add to it.
+    """
+
+    repo: Repository
+    """The very repository that was linked."""
+
+    is_input: bool = False
+    """The repository contains data which is consumed by the task."""
+
+    is_output: bool = False
+    """The repository is populated by the task."""
+
+    is_status: bool = False
+    """The repository is populated with task-ephemeral data."""
+
+    inhibits_start: bool = False
+    """A job that is in the repository is not launched."""
+
+    required_for_start: bool = False
+    """A job must be in the repository to be launched."""
+
+    inhibits_output: bool = False
+    """Becomes ``inhibits_start`` in tasks that this task is plugged into."""
+
+    required_for_output: bool = False
+    """Becomes ``required_for_start`` in tasks that this task is plugged into."""
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse a name that could not become a path, part of a pod's name and a half of ``task.link``.
+
+    :param kind: What is being named, ``"task"`` or ``"link"``.
+    :param name: The name.
+    :raises InvalidNameError: It does not match ``[A-Za-z_][A-Za-z0-9_-]*``.
+    """
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        raise InvalidNameError(kind, name)
+
+
+def check_repository(place: str, candidate: object) -> None:
+    """Refuse what is no repository where one is needed; it would be found out much later, and nobody could tell where.
+
+    :param place: What needs it, for the message.
+    :param candidate: What was given.
+    :raises DefinitionError: It is no repository.
+    """
+    if isinstance(candidate, Repository):
+        return
+    if isinstance(candidate, type):
+        raise DefinitionError(f"{place} must be a repository, not the class {candidate.__name__}; call it to make one")
+    raise DefinitionError(
+        f"{place} must be a repository, not an object of type {type(candidate).__name__}; FileRepository, "
+        "InProcessMetadataRepository and others make one of what you have"
+    )

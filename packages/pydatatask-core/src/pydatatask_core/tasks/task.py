@@ -1,0 +1,341 @@
+"""Tasks: units of execution which act on repositories, one job at a time.
+
+A task is defined by instantiating a subclass of :class:`Task` and passing it to a pipeline. It is related to
+repositories by links, made by ``task.link("name", repository, is_input=True)`` and the like.
+"""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError, DuplicateNameError
+from pydatatask_core.repositories.readiness import ReadyRepository
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.tasks.links import Link, check_name, check_repository
+from pydatatask_core.tasks.plug_plan import plugged_links, same_repository
+
+__all__ = ["FailureListener", "HintListener", "Task"]
+
+
+FailureListener = Callable[[str, BaseException], None]
+"""Is told that a job has run and failed, and of what."""
+
+
+class HintListener(Protocol):
+    """Takes hints from a task; a scheduler does, while it runs. Hints may be lost or doubled without harm."""
+
+    def changed(self, task: Task, repo: Repository, job: str) -> None:
+        """Take note that a job may have appeared in, or left, a repository.
+
+        :param task: The task that says so.
+        :param repo: The repository.
+        :param job: The job.
+        """
+        ...
+
+    def completed(self, task: Task, job: str) -> None:
+        """Take note that a job may have appeared in, or left, any of a task's output and status repositories.
+
+        :param task: The task that says so.
+        :param job: The job.
+        """
+        ...
+
+    def wants_update(self, task: Task) -> None:
+        """Take note that a task has something to look after.
+
+        :param task: The task.
+        """
+        ...
+
+
+class Task(ABC):
+    """The base class of tasks.
+
+    :param name: What to call the task, unique in its pipeline: it becomes part of paths and pod names.
+    :param ready: Optional: the repository whose jobs are to be launched, instead of what follows from the links.
+    :param disabled: Whether to launch no jobs; those that are live are still looked after.
+    """
+
+    runs_in_process = False
+    """Whether ``launch`` is the job itself: it returns when the job is done, and the job dies with this process."""
+
+    def __init__(self, name: str, ready: Repository | None = None, disabled: bool = False) -> None:
+        check_name("task", name)
+        self.name = name
+        self.links: dict[str, Link] = {}
+        self.disabled = disabled
+        self.synchronous = False
+        self.metadata = True
+        self.listener: HintListener | None = None
+        self.failure_listener: FailureListener | None = None
+        self._ready = ready
+        self._default_ready: ReadyRepository | None = None
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    @property
+    def ready(self) -> Repository:
+        """The repository whose job membership determines whether a job should be launched.
+
+        If an override was given to the constructor, this is that, otherwise it is
+        ``AND(*required_for_start, NOT(OR(*inhibits_start)))``.
+        """
+        if self._ready is not None:
+            return self._ready
+        ready = self._default_ready
+        required, inhibiting = tuple(self.required_for_start.values()), tuple(self.inhibits_start.values())
+        # Kept while it is true, as the scheduler remembers what it said; `links` may have been altered by hand.
+        if ready is None or not (_same(ready.required, required) and _same(ready.inhibiting, inhibiting)):
+            ready = self._default_ready = ReadyRepository(required, inhibiting)
+        return ready
+
+    @property
+    def never_ready(self) -> bool:
+        """Whether the links make it impossible that any job is launched, since nothing is required to start."""
+        return self._ready is None and not self.required_for_start
+
+    def link(
+        self,
+        name: str,
+        repo: Repository,
+        is_input: bool = False,
+        is_output: bool = False,
+        is_status: bool = False,
+        inhibits_start: bool = False,
+        required_for_start: bool | None = None,
+        inhibits_output: bool = False,
+        required_for_output: bool | None = None,
+    ) -> None:
+        """Create a link between this task and a repository.
+
+        :param name: The name of the link: a parameter of function tasks, a variable of templates, ``task.name`` on the
+            command line.
+        :param repo: The repository to link.
+        :param is_input: Whether this repository contains data which is consumed by the task.
+        :param is_output: Whether this repository is populated by the task.
+        :param is_status: Whether this repository is populated with task-ephemeral data.
+        :param inhibits_start: Whether a job that is in this repository is not to be launched.
+        :param required_for_start: Whether a job must be in this repository to be launched. If unspecified, defaults to
+            ``is_input``.
+        :param inhibits_output: Whether this repository should become ``inhibits_start`` in tasks this task is plugged
+            into.
+        :param required_for_output: Whether this repository should become ``required_for_start`` in tasks this task is
+            plugged into. If unspecified, defaults to ``is_output``.
+        :raises InvalidNameError: The name cannot be a link's name.
+        :raises DuplicateNameError: The task has a link of this name already.
+        :raises DefinitionError: ``repo`` is no repository.
+        """
+        check_name("link", name)
+        if name in self.links:
+            raise DuplicateNameError(f"task {self.name} has a link named {name!r} already; choose another name")
+        if isinstance(repo, Task):
+            raise DefinitionError(
+                f"task {self.name}: link {name!r} must be a repository, not the task {repo.name}; plug it to have its "
+                f"outputs as inputs: {self.name}.plug({repo.name})"
+            )
+        check_repository(f"task {self.name}: link {name!r}", repo)
+        self.links[name] = Link(
+            repo,
+            is_input=is_input,
+            is_output=is_output,
+            is_status=is_status,
+            inhibits_start=inhibits_start,
+            required_for_start=is_input if required_for_start is None else required_for_start,
+            inhibits_output=inhibits_output,
+            required_for_output=is_output if required_for_output is None else required_for_output,
+        )
+
+    def plug(
+        self,
+        output: Task,
+        output_links: Iterable[str] | None = None,
+        meta: bool = True,
+        translator: Repository | None = None,
+        translate_allow_deletes: bool = False,
+        translate_prefetch_lookup: bool = True,
+    ) -> None:
+        """Link the output repositories of ``output`` as inputs of this task.
+
+        An output link keeps its name if that is free, any other one is named ``<task>_<link>``. Plugging a task again
+        adds to the links that are there. If it fails, no link has been added.
+
+        :param output: The task to plug into this one.
+        :param output_links: Optional: names of the output links that become inputs, if not all.
+        :param meta: Whether to transfer the inhibit- and required-for- dispositions.
+        :param translator: Optional: a repository used to transform job identifiers. A job is then said to be present
+            in a linked repository if the source repository contains ``await translator.info(job)``.
+        :param translate_allow_deletes: Whether attempts to delete from a translated repository do anything.
+        :param translate_prefetch_lookup: Whether a translated repository loads and keeps the list of translations.
+        :raises DuplicateNameError: Neither name of a link is free.
+        :raises DefinitionError: ``output`` is this task, or none, or has no link of a name that ``output_links`` names,
+            or the translator is no repository.
+        """
+        if not isinstance(output, Task):
+            raise DefinitionError(
+                f"task {self.name} can only be plugged into a task, not into a {type(output).__name__}; link a "
+                f'repository instead: {self.name}.link("name", repository, is_input=True)'
+            )
+        if output is self:
+            raise DefinitionError(f"task {self.name} cannot be plugged into itself: its jobs would wait for themselves")
+        what = f"plugging {output.name} into {self.name}"
+        if translator is not None:
+            check_repository(f"{what}: translator", translator)
+        options = (translate_allow_deletes, translate_prefetch_lookup)
+        links = dict(self.links)
+        for name, link in plugged_links(output.links, output_links, meta, translator, options, what):
+            chosen = self._plug_name(links, output, name, link)
+            present = links.get(chosen)
+            links[chosen] = link if present is None else _merged(present, link)
+        self.links.update(links)
+
+    def _plug_name(self, links: Mapping[str, Link], output: Task, name: str, link: Link) -> str:
+        qualified = f"{output.name}_{name}"
+        for candidate in (name, qualified) if output.links[name].is_output else (qualified,):
+            present = links.get(candidate)
+            if present is None or same_repository(present.repo, link.repo):
+                return candidate
+        raise DuplicateNameError(
+            f"plugging {output.name} into {self.name}: link {name!r} finds no free name, as {self.name} has links of "
+            f"that name and of {qualified!r} to other repositories; link it yourself under another name"
+        )
+
+    def _marked(self, disposition: str) -> dict[str, Repository]:
+        return {name: link.repo for name, link in self.links.items() if getattr(link, disposition)}
+
+    @property
+    def input(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``is_input``."""
+        return self._marked("is_input")
+
+    @property
+    def output(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``is_output``."""
+        return self._marked("is_output")
+
+    @property
+    def status(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``is_status``."""
+        return self._marked("is_status")
+
+    @property
+    def inhibits_start(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``inhibits_start``."""
+        return self._marked("inhibits_start")
+
+    @property
+    def required_for_start(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``required_for_start``."""
+        return self._marked("required_for_start")
+
+    @property
+    def inhibits_output(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``inhibits_output``."""
+        return self._marked("inhibits_output")
+
+    @property
+    def required_for_output(self) -> dict[str, Repository]:
+        """A mapping from link name to repository for all links marked ``required_for_output``."""
+        return self._marked("required_for_output")
+
+    async def validate(self) -> None:
+        """Raise an exception if for any reason the task is misconfigured.
+
+        This is called exactly once per pipeline, at its first opening, so it is safe to use for setup and
+        initialization in an async context.
+        """
+
+    async def prepare(self) -> None:
+        """Get ready to launch: called at every opening of the pipeline, after :meth:`validate`; binds functions."""
+
+    async def finish(self) -> None:
+        """Let go of what :meth:`prepare` and launches have taken up: called at every closing of the pipeline.
+
+        That is before its session is closed, and for all tasks at the same time. What runs in this process and cannot
+        be stopped is waited for.
+        """
+
+    @abstractmethod
+    async def update(self) -> bool:
+        """Perform any maintenance operations on the set of live jobs; typically, reap finished ones.
+
+        :returns: Whether anything interesting happened, or there are any live jobs.
+        """
+
+    @abstractmethod
+    async def launch(self, job: str) -> None:
+        """Begin the execution of a job. Error handling is done by the caller.
+
+        :param job: The job to launch.
+        """
+
+    async def forget(self, link: str, job: str) -> None:
+        """Do what must be done before a job is deleted from a linked repository by hand: end what it stands for.
+
+        :param link: The name of the link.
+        :param job: The job about to be deleted.
+        """
+
+    async def notes(self) -> Mapping[str, str]:
+        """Say what people should know about live jobs: why one does not get on, say. It may ask the outside world.
+
+        :returns: For some of the jobs a remark of one line.
+        """
+        return {}
+
+    def changed(self, repo: Repository, job: str) -> None:
+        """Give the scheduler a hint that a job appeared in, or left, a repository. It may be lost or doubled.
+
+        :param repo: The repository.
+        :param job: The job.
+        """
+        if self.listener is not None:
+            self.listener.changed(self, repo, job)
+
+    def completed(self, job: str) -> None:
+        """Give the scheduler the hint :meth:`changed` for all output and status repositories at once: a job is done.
+
+        :param job: The job.
+        """
+        if self.listener is not None:
+            self.listener.completed(self, job)
+
+    def wants_update(self) -> None:
+        """Hint to the scheduler that :meth:`update` has something to do, say because a live job has ended."""
+        if self.listener is not None:
+            self.listener.wants_update(self)
+
+    def failed(self, job: str, error: BaseException) -> None:
+        """Report that a job has run, here or in an executor, and that its function raised.
+
+        Such a job is over; its launch did not fail, hence :meth:`launch` does not raise. Whoever has to know (the exit
+        status of ``launch --sync``, say) sets :attr:`failure_listener`.
+
+        :param job: The job.
+        :param error: What the function raised.
+        """
+        if self.failure_listener is not None:
+            self.failure_listener(job, error)
+
+
+def _same(some: Sequence[Repository], others: Sequence[Repository]) -> bool:
+    """Tell whether these are the same objects; they may compare as they like."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
+def _merged(present: Link, more: Link) -> Link:
+    """Add what plugging makes of a link to the link that is there."""
+    return replace(
+        present,
+        is_input=present.is_input or more.is_input,
+        inhibits_start=present.inhibits_start or more.inhibits_start,
+        required_for_start=present.required_for_start or more.required_for_start,
+    )

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from core_tasks import Idle
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError
+from pydatatask_core.scheduling.backlog import Backlog, Level
+from pydatatask_core.tasks.task import Task
+
+ONE, TWO = Idle("one"), Idle("two")
+TASKS = st.sampled_from([ONE, TWO])
+JOBS = st.frozensets(st.sampled_from([f"{letter}{digit}" for letter in "abcd" for digit in "012"]), max_size=6)
+
+
+def by_digit(task: str, job: str) -> int:
+    return int(job[-1])
+
+
+def drained(backlog: Backlog, *tasks: Task) -> list[str]:
+    """Take all there is, and offer each job at once."""
+    order = []
+    while (taken := next((found for task in tasks if (found := backlog.take(task)) is not None), None)) is not None:
+        job, level = taken
+        order.append(job)
+        backlog.offered(level)
+    return order
+
+
+@pytest.mark.requirement("priority.order")
+@given(one=JOBS, two=JOBS)
+def test_jobs_come_by_priority_and_then_by_id(one: frozenset[str], two: frozenset[str]) -> None:
+    backlog = Backlog(by_digit)
+    backlog.replace({ONE: one, TWO: two})
+    order = drained(backlog, ONE, TWO)
+    assert sorted(order) == sorted([*one, *two])
+    assert [job[-1] for job in order] == sorted((job[-1] for job in order), reverse=True)
+    backlog.replace({ONE: one})
+    assert drained(backlog, ONE) == sorted(one, key=lambda job: (-int(job[-1]), job))
+
+
+@given(jobs=JOBS, more=JOBS)
+def test_without_a_priority_all_are_equal_and_later_ones_come_later(jobs: frozenset[str], more: frozenset[str]) -> None:
+    backlog = Backlog(None)
+    backlog.replace({ONE: jobs})
+    backlog.add(ONE, more)
+    assert drained(backlog, ONE) == [*sorted(jobs), *sorted(more - jobs)]
+
+
+@pytest.mark.requirement("priority.own-task-no-overtaking")
+def test_what_was_refused_comes_first_once_there_is_room_then_what_was_behind_it() -> None:
+    backlog = Backlog(None)
+    backlog.replace({ONE: frozenset("abcde"), TWO: frozenset("x")})
+    taken = [backlog.take(ONE) for _ in range(2)]
+    for entry in taken:
+        assert entry is not None
+        backlog.hold(ONE, *entry)
+        backlog.offered(entry[1])
+    backlog.add(ONE, frozenset("f"))
+    assert drained(backlog, ONE, TWO) == ["x"]
+    assert backlog.held == {ONE}
+    assert backlog.release()
+    assert not backlog.release()
+    assert drained(backlog, ONE, TWO) == list("abcdef")
+
+
+def test_what_is_put_back_comes_first() -> None:
+    backlog = Backlog(None)
+    backlog.replace({ONE: frozenset("abc")})
+    entry = backlog.take(ONE)
+    assert entry is not None
+    backlog.put_back(ONE, *entry)
+    backlog.offered(entry[1])
+    assert drained(backlog, ONE) == list("abc")
+
+
+def test_a_lower_level_waits_for_what_was_taken_of_a_higher_one_even_if_the_plan_is_replaced() -> None:
+    backlog = Backlog(by_digit)
+    backlog.replace({ONE: frozenset(["a2"]), TWO: frozenset(["b1"])})
+    entry = backlog.take(ONE)
+    assert entry is not None
+    assert backlog.take(TWO) is None
+    backlog.replace({TWO: frozenset(["c1"]), ONE: frozenset(["d2"])})
+    assert backlog.take(TWO) is None
+    assert backlog.take_offered(ONE) == "d2"
+    assert backlog.take(TWO) is None
+    assert backlog.offered(entry[1])
+    assert drained(backlog, TWO) == ["c1"]
+
+
+@pytest.mark.parametrize("wrong", [None, "high", ZeroDivisionError()])
+def test_what_is_no_priority_is_an_error_that_names_task_and_job(wrong: Any) -> None:
+    def priority(task: str, job: str) -> int:
+        if isinstance(wrong, Exception):
+            raise wrong
+        value: int = wrong
+        return value
+
+    with pytest.raises(DefinitionError, match="priority of job a of task one"):
+        Backlog(priority).replace({ONE: frozenset("a")})
+
+
+def test_a_place_that_becomes_free_does_not_copy_what_waits() -> None:
+    backlog = Backlog(None)
+    backlog.replace({ONE: frozenset(f"j{i:04}" for i in range(1000))})
+    assert backlog.top is not None
+    queue = backlog.top.queues[ONE]
+    for _ in range(3):
+        entry = backlog.take(ONE)
+        assert entry is not None
+        backlog.hold(ONE, *entry)
+        backlog.offered(entry[1])
+        backlog.release()
+        assert backlog.top.queues[ONE] is queue
+
+
+class BacklogMachine(RuleBasedStateMachine):
+    """Does anything to a backlog, beside a plain account of what waits, is held, and is in the air."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backlog = Backlog(by_digit)
+        self.waiting: dict[Task, set[str]] = {ONE: set(), TWO: set()}
+        self.held: set[Task] = set()
+        self.in_the_air: list[tuple[Task, str, Level]] = []
+
+    def flying(self, task: Task) -> set[str]:
+        return {job for other, job, _ in self.in_the_air if other is task}
+
+    def highest(self) -> int:
+        offerable = [int(job[-1]) for task in self.waiting.keys() - self.held for job in self.waiting[task]]
+        return max([*offerable, *(level.priority for _, _, level in self.in_the_air)], default=-1)
+
+    def expected(self, task: Task) -> set[str]:
+        if task in self.held:
+            return set()
+        return {job for job in self.waiting[task] if int(job[-1]) == self.highest()}
+
+    @rule(one=JOBS, two=JOBS)
+    def replace(self, one: frozenset[str], two: frozenset[str]) -> None:
+        self.waiting = {ONE: set(one - self.flying(ONE)), TWO: set(two - self.flying(TWO))}
+        self.held.clear()
+        self.backlog.replace({task: frozenset(jobs) for task, jobs in self.waiting.items()})
+
+    @rule(task=TASKS, jobs=JOBS)
+    def add(self, task: Task, jobs: frozenset[str]) -> None:
+        new = jobs - self.flying(task)
+        self.waiting[task] |= new
+        self.backlog.add(task, new)
+
+    @rule(task=TASKS)
+    def take(self, task: Task) -> None:
+        expected, taken = self.expected(task), self.backlog.take(task)
+        assert (taken is None) == (not expected)
+        if taken is not None:
+            job, level = taken
+            assert job in expected
+            assert level.priority == int(job[-1])
+            self.waiting[task].remove(job)
+            self.in_the_air.append((task, job, level))
+
+    @rule(task=TASKS)
+    def take_offered(self, task: Task) -> None:
+        expected, job = self.expected(task), self.backlog.take_offered(task)
+        assert job in expected if expected else job is None
+        self.waiting[task].discard(job or "")
+
+    @precondition(lambda self: self.in_the_air)
+    @rule(number=st.integers(0, 20), outcome=st.sampled_from(["launched", "held", "put back"]))
+    def offered(self, number: int, outcome: str) -> None:
+        task, job, level = self.in_the_air.pop(number % len(self.in_the_air))
+        if outcome == "held":
+            self.backlog.hold(task, job, level)
+            self.held.add(task)
+        elif outcome == "put back":
+            self.backlog.put_back(task, job, level)
+        if outcome != "launched":
+            self.waiting[task].add(job)
+        self.backlog.offered(level)
+
+    @rule()
+    def release(self) -> None:
+        assert self.backlog.release() == bool(self.held)
+        self.held.clear()
+
+    @invariant()
+    def what_may_be_taken_is_told(self) -> None:
+        assert {task for task in (ONE, TWO) if self.expected(task)} == set(self.backlog.waiting())
+
+    @override
+    def teardown(self) -> None:
+        self.release()
+        for *_, level in self.in_the_air:
+            self.backlog.offered(level)
+        left = drained(self.backlog, ONE, TWO)
+        assert sorted(left) == sorted([*self.waiting[ONE], *self.waiting[TWO]])
+
+
+TestBacklogMachine = BacklogMachine.TestCase

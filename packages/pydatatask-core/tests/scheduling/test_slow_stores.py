@@ -1,0 +1,53 @@
+"""Runs over stores that take longer to answer than a look waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+from core_doubles import Records
+from core_tasks import Recording, chain
+from typing_extensions import override
+
+from pydatatask_core.errors import PipelineStuckError
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.sessions.session import Session
+
+LONGER_THAN_A_LOOK_WAITS = 0.4
+
+
+class Slow(Records):
+    """Records that take their time to be listed."""
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        await asyncio.sleep(LONGER_THAN_A_LOOK_WAITS)
+        async for job in super().unfiltered_iter():
+            yield job
+
+
+def pipeline(*tasks: Recording) -> Pipeline:
+    return Pipeline(tasks, Session(), poll_seconds=(0.001, 0.01), retry_seconds=0.001)
+
+
+@pytest.mark.requirement("run.until-quiet")
+async def test_a_run_ends_although_each_look_goes_on_without_a_slow_store() -> None:
+    first, second = Recording("first"), Recording("second")
+    first.link("slow", Slow(["a", "b"], name="slow"), is_input=True)
+    (_, results) = chain(first, second)
+    async with pipeline(first, second) as this:
+        await this.run(timeout=10)
+    assert sorted(results.data) == ["a", "b"]
+    assert sorted(first.launched) == sorted(second.launched) == ["a", "b"]
+
+
+@pytest.mark.requirement("run.gives-up-launches")
+async def test_a_run_gives_up_although_each_look_goes_on_without_a_slow_store() -> None:
+    task = Recording("task")
+    task.link("slow", Slow(["a"], name="slow"), is_input=True)
+    task.failing["launch"] = OSError("no")
+    async with pipeline(task) as this:
+        with pytest.raises(PipelineStuckError, match="launch of task, job a: no"):
+            await this.run(timeout=10)
+    assert task.calls["launch"] >= 5

@@ -1,0 +1,148 @@
+"""What is submitted to an executor: a callable that runs a task's function for a job, to its end.
+
+In a thread of this process it uses the pipeline's repositories, over a bridge. Pickled, it becomes one that has
+repositories of its own, so nobody needs to know beforehand what kind of executor it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from typing_extensions import override
+
+from pydatatask_core.tasks.links import Link
+from pydatatask_exec.executors.loop_bridge import bridged
+from pydatatask_exec.executors.pickling import pickled_function, unpickled_function
+from pydatatask_exec.functions.binding import BoundFunction, bind_function
+from pydatatask_exec.functions.records import function_record
+from pydatatask_exec.functions.types import TaskFunction
+
+__all__ = ["Ending", "FunctionCall", "SentCall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a function has ended."""
+
+    record: dict[str, object]
+    """The record of completion."""
+
+    error: str | None = None
+    """What it raised, as far as it can be sent."""
+
+
+def _ending(start: datetime, error: BaseException | None) -> Ending:
+    record = function_record(start, datetime.now(UTC), error)
+    return Ending(record, None if error is None else str(record["exception"]))
+
+
+def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: None) -> Ending:
+    """Run a function in this thread, in an event loop of its own where it needs one."""
+    start = datetime.now(UTC)
+
+    async def finish(result: Awaitable[object]) -> None:
+        began()
+        await result
+
+    try:
+        result = function(job)
+        if inspect.isawaitable(result):
+            asyncio.run(finish(result))
+    except BaseException as error:  # Ctrl-C is for the main thread to handle; here, it would launch the job again
+        return _ending(start, error)
+    return _ending(start, None)
+
+
+class FunctionCall:
+    """Runs the function of a task in this process, or once it has been pickled, in another.
+
+    :param func: The function.
+    :param task: The task's name.
+    :param links: The task's links.
+    :param loop: The event loop of the pipeline.
+    :param main_is_shared: Whether the main program of workers in other processes is that of this one.
+    """
+
+    def __init__(
+        self,
+        func: TaskFunction,
+        task: str,
+        links: Mapping[str, Link],
+        loop: asyncio.AbstractEventLoop,
+        main_is_shared: bool,
+    ) -> None:
+        views = {name: replace(link, repo=bridged(link.repo, loop)) for name, link in links.items()}
+        self._here = bind_function(func, task, views)
+        self._there = bind_function(func, task, links)
+        self._task = task
+        self._links = dict(links)
+        self._main_is_shared = main_is_shared
+        self._data: bytes | None = None
+        self._running: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, job: str, attempt: int) -> Ending:
+        """Run the function.
+
+        :param job: The job.
+        :param attempt: Tells this run from others of the same job.
+        """
+
+        def began() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            with self._lock:
+                self._running[job] = (asyncio.get_running_loop(), task)
+
+        try:
+            return _run(self._here, job, began)
+        finally:
+            with self._lock:
+                self._running.pop(job, None)
+
+    def cancel(self, job: str) -> None:
+        """Cancel the coroutine that runs for a job in a thread of this process; if there is none, nothing happens.
+
+        :param job: The job.
+        """
+        with self._lock:
+            if job in self._running:
+                loop, task = self._running[job]
+                with suppress(RuntimeError):  # its loop has just been closed, so there is nothing left to cancel
+                    loop.call_soon_threadsafe(task.cancel)
+
+    def data(self) -> bytes:
+        """Give what is sent to other processes.
+
+        :raises NotPicklableError: The function or a repository cannot be sent.
+        """
+        if self._data is None:
+            self._data = pickled_function(self._there, self._task, self._links, self._main_is_shared)
+        return self._data
+
+    @override
+    def __reduce__(self) -> tuple[type[SentCall], tuple[bytes]]:
+        return SentCall, (self.data(),)
+
+
+@dataclass(frozen=True)
+class SentCall:
+    """Runs the function of a task in a process to which it was sent."""
+
+    data: bytes
+    """The pickle."""
+
+    def __call__(self, job: str, attempt: int) -> Ending:
+        """Run the function.
+
+        :param job: The job.
+        :param attempt: Tells this run from others of the same job.
+        """
+        return _run(unpickled_function(self.data), job)

@@ -1,0 +1,122 @@
+"""Sending a function, with the repositories that it is given, to a worker in another process."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from typing import Any
+
+from pydatatask_core.errors import NotPicklableError
+from pydatatask_core.tasks.links import Link
+from pydatatask_exec.functions.binding import BoundFunction
+from pydatatask_exec.functions.types import TaskFunction, function_name
+
+__all__ = ["FunctionReference", "pickled_function", "unpickled_function"]
+
+_MAIN = ("__main__", "__mp_main__")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReference:
+    """A function that is found again in the worker by its module and name, or the task's that it decorates."""
+
+    module: str
+    """The module."""
+
+    qualname: str
+    """The name there, dots included."""
+
+    def find(self) -> TaskFunction:
+        """Import the module, and give the function."""
+        found = _lookup(self.module, self.qualname)
+        func: TaskFunction = getattr(found, "func", found)
+        return func
+
+
+def _lookup(module: str, qualname: str) -> Any:
+    return reduce(getattr, qualname.split("."), importlib.import_module(module))
+
+
+def _reference(func: TaskFunction) -> FunctionReference | None:
+    """Give a reference to a function, if it leads to this very one: directly or by way of its task."""
+    module, qualname = getattr(func, "__module__", None), getattr(func, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(qualname, str) or "<" in qualname:
+        return None
+    try:
+        found = _lookup(module, qualname)
+    except (ImportError, AttributeError):
+        return None
+    if found is not func and getattr(found, "func", None) is not func:
+        return None
+    return FunctionReference(module, qualname)
+
+
+def _pickled_body(func: TaskFunction, task: str, main_is_shared: bool) -> bytes:
+    reference = _reference(func)
+    if reference is not None and (main_is_shared or reference.module not in _MAIN):
+        return pickle.dumps(reference)
+    try:
+        return _by_value()(func)
+    except Exception as error:
+        raise NotPicklableError(
+            f"task {task}: function {function_name(func)} cannot be sent to another process ({error}); define it at "
+            "the top level of a module that the workers can import, or install cloudpickle, which sends it by value"
+        ) from error
+
+
+def _by_value() -> Callable[[object], bytes]:
+    """Give the function that pickles by value what lies in no module that can be imported, if there is one."""
+    try:
+        dumps: Callable[[object], bytes] = importlib.import_module("cloudpickle").dumps
+    except ImportError:
+        return pickle.dumps
+    return dumps
+
+
+def pickled_function(function: BoundFunction, task: str, links: Mapping[str, Link], main_is_shared: bool) -> bytes:
+    """Pickle a bound function.
+
+    :param function: The function with its repositories.
+    :param task: The task's name, for messages.
+    :param links: The task's links, for messages.
+    :param main_is_shared: Whether the main program of the workers is that of this process.
+    :raises NotPicklableError: Something cannot be pickled; it says what, and for a repository by which link it comes.
+    """
+    names = {id(link.repo): name for name, link in links.items()}
+    body = _pickled_body(function.func, task, main_is_shared)
+    repositories = {name: _pickled_value(task, names, name, value) for name, value in function.repositories.items()}
+    values = function.positional_values
+    positional = {name: _pickled_value(task, names, name, value) for name, value in (values or {}).items()}
+    return pickle.dumps(
+        (body, repositories, function.takes_job, tuple(function.positional), None if values is None else positional)
+    )
+
+
+def _pickled_value(task: str, links: Mapping[int, str], name: str, value: object) -> bytes:
+    try:
+        return _by_value()(value)
+    except Exception as error:
+        raise NotPicklableError(
+            f"task {task}: the repository of link {links.get(id(value), name)!r} cannot be sent to another process: "
+            f"{error}"
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def unpickled_function(data: bytes) -> BoundFunction:
+    """Take up what :func:`pickled_function` has sent; what has been taken up lately is used again.
+
+    :param data: The pickle.
+    """
+    body, repositories, takes_job, positional, values = pickle.loads(data)
+    func = pickle.loads(body)
+    return BoundFunction(
+        func.find() if isinstance(func, FunctionReference) else func,
+        {name: pickle.loads(value) for name, value in repositories.items()},
+        takes_job,
+        positional,
+        None if values is None else {name: pickle.loads(value) for name, value in values.items()},
+    )

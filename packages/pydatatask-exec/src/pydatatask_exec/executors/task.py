@@ -1,0 +1,204 @@
+"""The task that runs a Python function in an executor: threads, processes, or a distributed engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Set as AbstractSet
+from concurrent.futures import Executor
+
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError, MissingFunctionError
+from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.resources import ResourceType
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_exec.executors.calls import FunctionCall
+from pydatatask_exec.executors.capacity import hands_of
+from pydatatask_exec.executors.closing import to_its_end
+from pydatatask_exec.executors.jobs import ExecutorJobs
+from pydatatask_exec.executors.live import ExecutorLiveRepo
+from pydatatask_exec.executors.queue import ExecutorJob
+from pydatatask_exec.functions.task import FunctionTask
+from pydatatask_exec.functions.types import TaskFunction
+
+__all__ = ["ExecutorTask", "RemoteFunctionError"]
+
+log = logging.getLogger("pydatatask.task")
+
+_AT_A_TIME = 64
+_SYNCHRONOUS_POLL_SECONDS = 0.01
+
+
+class RemoteFunctionError(Exception):
+    """A function has raised in an executor; the text is the ``repr`` of what it raised."""
+
+
+class ExecutorTask(FunctionTask):
+    """A task which runs python functions in a :class:`concurrent.futures.Executor`.
+
+    See :class:`~pydatatask_exec.functions.in_process.InProcessSyncTask` for information on how to use instances of this
+    class as decorators for their bodies. The function runs to its end in the executor, if it is a coroutine function in
+    an event loop of the worker's. In a thread it can use what the pipeline's session has opened, by way of its
+    repositories; to another process, function and repositories are sent (see
+    :mod:`pydatatask_exec.executors.pickling`).
+
+    It is expected that the executor will perform all necessary resource quota management; jobs are handed over as it
+    gets room for them. It is linked as ``live`` to the repository of jobs that were handed over.
+
+    :param name: The name of this task.
+    :param executor: The executor to run jobs in. Whoever made it shuts it down.
+    :param done: A metadata repository to store some information about a job's runtime and termination on completion. It
+        is linked as ``done``.
+    :param ready: Optional: A repository from which to read task-ready status.
+    :param func: Optional: The function to run as the task body, if you don't want to use this task as a decorator.
+    :param at_a_time: Optional: How many jobs to hand over at a time. By default that is twice the number of workers of
+        a local pool, and 1,000 otherwise.
+    :raises DefinitionError: That is less than one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        executor: Executor,
+        done: MetadataRepository,
+        ready: Repository | None = None,
+        func: TaskFunction | None = None,
+        *,
+        at_a_time: int | None = None,
+    ) -> None:
+        super().__init__(name, ready)
+        if at_a_time is not None and at_a_time < 1:
+            raise DefinitionError(
+                f"task {name}: at_a_time is {at_a_time}, so no job would ever be run; make it 1 or more"
+            )
+        self.executor = executor
+        self.done = done
+        self.func = func
+        self._hands = hands_of(executor, at_a_time)
+        self._jobs: ExecutorJobs | None = None
+        self._earlier_changes = 0
+        self.live = ExecutorLiveRepo(self)
+        self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
+        self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
+
+    @property
+    def live_jobs(self) -> AbstractSet[str]:
+        """The jobs that were handed over, and whose end has not been recorded yet."""
+        return frozenset() if self._jobs is None else self._jobs.live
+
+    @property
+    def live_changes(self) -> int:
+        """How often that set has changed."""
+        return self._earlier_changes + (0 if self._jobs is None else self._jobs.changes)
+
+    def _make_call(self) -> FunctionCall:
+        self.bind()
+        if self.func is None:
+            raise MissingFunctionError(f"task {self.name} has no function to run")
+        call = FunctionCall(self.func, self.name, self.links, asyncio.get_running_loop(), self._hands.main_is_shared)
+        if self._hands.sends:
+            call.data()
+        return call
+
+    @override
+    async def prepare(self) -> None:
+        self._begin()
+
+    def _begin(self) -> ExecutorJobs:
+        self._earlier_changes = self.live_changes + 1
+        self._jobs = ExecutorJobs(self.name, self._make_call(), self._hands, self.wants_update)
+        return self._jobs
+
+    @override
+    async def launch(self, job: str) -> None:
+        """Hand a job to the executor, once that has room for it; the scheduler is told to offer it again then.
+
+        :param job: The job to launch.
+        """
+        jobs = self._jobs or self._begin()
+        offer = None if self.synchronous else offer_under_way()
+        if offer is not None and not jobs.has_room:
+            offer.refused = ResourceType.RATE
+            return
+        await jobs.hand_over(job)
+        while self.synchronous and job in jobs.live:
+            await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
+            await self.update()
+
+    @override
+    async def update(self) -> bool:
+        """Record how jobs have ended.
+
+        :returns: Whether there are live jobs, or there were.
+        """
+        jobs = self._jobs
+        if jobs is None:
+            return False
+        live = len(jobs.live)
+        due = jobs.due()
+        for begin in range(0, len(due), _AT_A_TIME):
+            await asyncio.gather(*(self._settle(jobs, entry) for entry in due[begin : begin + _AT_A_TIME]))
+        return live > 0
+
+    async def _settle(self, jobs: ExecutorJobs, entry: ExecutorJob) -> None:
+        try:
+            await self._record(entry)
+        except Exception:
+            entry.failed()
+            log.exception("task %s, job %s: it has ended, but that could not be recorded", self.name, entry.job)
+            return
+        if entry.job in jobs.live:
+            jobs.forget(entry)
+            self.changed(self.live, entry.job)
+            self.completed(entry.job)
+
+    async def _record(self, entry: ExecutorJob) -> None:
+        ending = entry.ending
+        if ending is None:
+            log.info("task %s, job %s: it was cancelled; nothing is recorded", self.name, entry.job)
+            return
+        if self.metadata:
+            await self.done.dump(entry.job, ending.record)
+        if ending.error is not None:
+            log.warning("task %s, job %s: the function raised %s", self.name, entry.job, ending.error)
+            self.failed(entry.job, RemoteFunctionError(ending.error))
+
+    async def cancel(self, job: str) -> None:
+        """Stop the current job from running, or do nothing if it is not running.
+
+        What has not begun yet is gone at once. A coroutine in a thread is cancelled; what cannot be stopped goes on to
+        its end, which is not recorded. In all cases the job can be launched again after that.
+
+        :param job: The job.
+        """
+        if self._jobs is not None and self._jobs.cancel(job):
+            self.changed(self.live, job)
+            self.wants_update()
+
+    @override
+    async def finish(self) -> None:
+        """Wait for the jobs of local workers, which end with this process, and record how they have ended.
+
+        Those that have not begun are given back. A cancellation, however often it comes, is raised after that.
+        """
+        if self._jobs is not None:
+            await to_its_end(self._close(self._jobs))
+
+    async def _close(self, jobs: ExecutorJobs) -> None:
+        given_back = jobs.take_back_all()
+        if given_back:
+            log.warning("task %s: %d jobs have not begun; they are ready for the next run", self.name, given_back)
+        if self._hands.is_local:
+            await self._wait(jobs)
+            await asyncio.to_thread(self._hands.close)
+        await self.update()
+        if jobs.live:
+            log.warning("task %s: %d jobs are given up; nothing is recorded of them", self.name, len(jobs.live))
+        self._earlier_changes, self._jobs = self.live_changes + 1, None
+
+    async def _wait(self, jobs: ExecutorJobs) -> None:
+        if jobs.live:
+            log.warning("task %s: waiting for %d jobs, which run in an executor here", self.name, len(jobs.live))
+        await jobs.wait()

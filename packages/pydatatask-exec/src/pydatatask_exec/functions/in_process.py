@@ -1,0 +1,95 @@
+"""The task that runs a Python function in this process."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from typing_extensions import override
+
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_exec.functions.records import describe_exception, function_record
+from pydatatask_exec.functions.runner import FunctionRunner, function_runner, raise_if_cancelled
+from pydatatask_exec.functions.task import FunctionTask
+from pydatatask_exec.functions.types import TaskFunction
+
+__all__ = ["InProcessSyncTask"]
+
+log = logging.getLogger("pydatatask.task")
+
+
+class InProcessSyncTask(FunctionTask):
+    """A task which runs in-process. Typical usage of this task might look like the following::
+
+        @pydatatask.InProcessSyncTask("my_task", done_repo)
+        async def my_task(job: str, inp: pydatatask.MetadataRepository, out: pydatatask.MetadataRepository):
+            await out.dump(job, await inp.info(job))
+
+        my_task.link("inp", repo_input, is_input=True)
+        my_task.link("out", repo_output, is_output=True)
+
+    Parameters are bound by name, as :mod:`pydatatask_exec.functions.binding` tells. A plain function (no ``async``) is
+    run in a thread. A function that raises is recorded as such, and counts as done.
+
+    :param name: The name of this task.
+    :param done: A metadata repository to store some information about a job's runtime and termination on completion.
+        It is linked as ``done``.
+    :param ready: Optional: A repository from which to read task-ready status.
+    :param func: Optional: The function to run as the task body, if you don't want to use this task as a decorator.
+    """
+
+    runs_in_process = True
+
+    def __init__(
+        self,
+        name: str,
+        done: MetadataRepository,
+        ready: Repository | None = None,
+        func: TaskFunction | None = None,
+    ) -> None:
+        super().__init__(name, ready)
+        self.done = done
+        self.func = func
+        self._runner: FunctionRunner | None = None
+        self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
+
+    @override
+    async def prepare(self) -> None:
+        self._prepare()
+
+    def _prepare(self) -> FunctionRunner:
+        """Find out, once per opening, what every launch needs."""
+        self._runner = function_runner(self.name, self.bind())
+        return self._runner
+
+    @override
+    async def update(self) -> bool:
+        """Do nothing: a launched job is over when its launch is."""
+        return False
+
+    @override
+    async def launch(self, job: str) -> None:
+        """Run the function for a job, to its end, and record how it ended.
+
+        What the function raises is not raised here but recorded, logged and reported by :meth:`Task.failed`.
+
+        :param job: The job to run.
+        """
+        runner = self._runner or self._prepare()
+        start = datetime.now(UTC)
+        error = await runner.run(job)
+        if self.metadata:
+            await self.done.dump(job, function_record(start, datetime.now(UTC), error))
+        self.completed(job)
+        if error is not None:
+            self._report(job, error)
+        if runner.outlives_cancellation:
+            raise_if_cancelled()
+
+    def _report(self, job: str, error: BaseException) -> None:
+        if self.metadata:
+            log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
+        else:
+            log.error("task %s, job %s: the function raised; nothing is recorded", self.name, job, exc_info=error)
+        self.failed(job, error)

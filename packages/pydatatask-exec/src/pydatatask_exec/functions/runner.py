@@ -1,0 +1,138 @@
+"""Running a task's function in this process: a coroutine function in the event loop, a plain one in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache
+from typing import Protocol
+
+from pydatatask_exec.functions.binding import BoundFunction
+from pydatatask_exec.functions.types import is_coroutine_function
+
+__all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled"]
+
+log = logging.getLogger("pydatatask.task")
+
+# The scheduler bounds how many jobs run at a time; this pool, which starts threads as they are needed, must merely not
+# be what keeps them waiting. It is not the loop's own pool: there, functions could use up the threads that stores need.
+_MANY_THREADS = 1024
+
+
+class FunctionRunner(Protocol):
+    """Runs a function, job by job."""
+
+    outlives_cancellation: bool
+    """Whether a function that is cancelled is waited for. Then record its end and call :func:`raise_if_cancelled`."""
+
+    async def run(self, job: str) -> BaseException | None:
+        """Run the function to its end.
+
+        Only Ctrl-C and the cancellation of the running asyncio task pass through: a coroutine is cancelled with it. A
+        function in a thread cannot be, so it is waited for, and its end told as usual.
+
+        :param job: The job.
+        :returns: What the function raised, if it did, ``SystemExit`` included.
+        """
+        ...
+
+
+def function_runner(task: str, function: BoundFunction) -> FunctionRunner:
+    """Make the runner for a function: in the event loop or in threads, as it is ``async`` or not.
+
+    :param task: The name of the task, for messages.
+    :param function: The function, which takes the job.
+    """
+    if is_coroutine_function(function.func):
+        return _CoroutineRunner(task, function.caller())
+    return _ThreadRunner(task, function)
+
+
+class _CoroutineRunner:
+    """Runs a coroutine function in the running event loop."""
+
+    outlives_cancellation = False
+
+    def __init__(self, task: str, function: Callable[[str], Awaitable[object]]) -> None:
+        self._task = task
+        self._function = function
+
+    async def run(self, job: str) -> BaseException | None:
+        try:
+            await self._function(job)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            if _is_being_cancelled():
+                raise self._cancellation(error, job) from None
+            return error  # that may be a CancelledError: of something that the function had waited for
+        return None
+
+    def _cancellation(self, error: BaseException, job: str) -> BaseException:
+        """Make sure that what a cancelled coroutine raised does not hide the cancellation."""
+        if isinstance(error, asyncio.CancelledError):
+            return error
+        log.error("task %s, job %s: the function was cancelled, and then raised", self._task, job, exc_info=error)
+        return asyncio.CancelledError()
+
+
+class _ThreadRunner:
+    """Runs a plain function in a thread."""
+
+    outlives_cancellation = True
+
+    def __init__(self, task: str, function: BoundFunction) -> None:
+        self._task = task
+        self._function = function
+
+    async def run(self, job: str) -> BaseException | None:
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(_threads(), copy_context().run, self._call, job)
+        await self._wait(future, job)
+        value, error = future.result()
+        if inspect.isawaitable(value):  # the function was a plain wrapper around a coroutine function
+            return await _CoroutineRunner(self._task, lambda _: value).run(job)
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        return error
+
+    def _call(self, job: str) -> tuple[object, BaseException | None]:
+        """Call the function; errors are returned, as not every exception survives the way through a future."""
+        try:
+            return self._function(job), None
+        except BaseException as error:
+            return None, error
+
+    async def _wait(self, future: asyncio.Future[tuple[object, BaseException | None]], job: str) -> None:
+        """Wait until the thread is done, even where this asyncio task is cancelled meanwhile."""
+        told = False
+        while not future.done():
+            try:
+                await asyncio.wait([future])
+            except asyncio.CancelledError:
+                if not told:
+                    log.warning("task %s, job %s: waiting for its function, which runs in a thread", self._task, job)
+                told = True
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MANY_THREADS, thread_name_prefix="pydatatask-function")
+
+
+def raise_if_cancelled() -> None:
+    """Take up a cancellation of the running asyncio task that a function in a thread has outlived.
+
+    :raises asyncio.CancelledError: The task is being cancelled.
+    """
+    if _is_being_cancelled():
+        raise asyncio.CancelledError
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

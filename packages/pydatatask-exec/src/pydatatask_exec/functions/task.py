@@ -1,0 +1,50 @@
+"""What tasks whose body is a Python function have in common."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Self
+
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError, MissingFunctionError
+from pydatatask_core.tasks.task import Task
+from pydatatask_exec.functions.binding import BoundFunction, bind_function
+from pydatatask_exec.functions.types import TaskFunction
+
+__all__ = ["FunctionTask"]
+
+
+class FunctionTask(Task, ABC):
+    """A task whose body is a function, given by decoration or as an argument."""
+
+    func: TaskFunction | None = None
+    """The function that is run for each job."""
+
+    def __call__(self, func: TaskFunction) -> Self:
+        """Make ``func`` the body of this task, so that the task can be used as a decorator.
+
+        :param func: The function; :mod:`pydatatask_exec.functions.binding` tells how its parameters are bound.
+        :returns: The task.
+        :raises DefinitionError: The task has a function already.
+        """
+        if self.func is not None:
+            raise DefinitionError(f"task {self.name} has a function already; make another task for the second one")
+        self.func = func
+        return self
+
+    def bind(self) -> BoundFunction:
+        """Bind the function's parameters to the links that there are now.
+
+        :raises MissingFunctionError: There is no function.
+        :raises FunctionBindingError: A parameter is neither ``job`` nor a link, and has no default.
+        """
+        if self.func is None:
+            raise MissingFunctionError(
+                f"task {self.name} has no function to run: decorate one with the task, or give it as func="
+            )
+        return bind_function(self.func, self.name, self.links)
+
+    @override
+    async def validate(self) -> None:
+        self.bind()

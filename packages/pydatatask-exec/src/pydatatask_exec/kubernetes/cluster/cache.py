@@ -1,0 +1,273 @@
+"""The pods of an app as the cluster last told of them, and what of that is news to whom."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pydatatask_exec.kubernetes.resource_requests import Manifest, section
+from pydatatask_exec.kubernetes.state import PodState, pod_state
+
+__all__ = ["KnownPod", "PodCache", "TaskPods", "known_pod"]
+
+_serials = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPod:
+    """A pod in the cache."""
+
+    state: PodState
+    """What is known of it."""
+
+    data: bytes
+    """All of it, as JSON; without what only servers read."""
+
+
+def known_pod(pod: Manifest) -> KnownPod | None:
+    """Make an entry of the cache.
+
+    :param pod: The pod as the API server describes it.
+    :returns: The entry, or None if it is no pod of ours.
+    """
+    state = pod_state(pod)
+    if state is None:
+        return None
+    import json
+
+    metadata = {key: value for key, value in section(pod, "metadata").items() if key != "managedFields"}
+    slim = {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}
+    return KnownPod(state, json.dumps(slim, separators=(",", ":")).encode())
+
+
+class TaskPods:
+    """The pods of one task, for one who follows them: what is there, and what has happened since last asked.
+
+    :param on_news: Is called when there is something to look after: a pod that is new, has finished or is gone.
+    """
+
+    def __init__(self, on_news: Callable[[], None]) -> None:
+        self._on_news = on_news
+        self._pods: dict[str, PodState] = {}
+        self._jobs: dict[str, set[str]] = {}
+        self._finished: dict[str, PodState] = {}
+        self._new: dict[str, PodState] = {}
+        self._gone: list[PodState] = []
+        self._remarked: dict[str, PodState] = {}
+        self._serial = next(_serials)
+        self._changes = 0
+        self.closed = False
+
+    @property
+    def revision(self) -> tuple[int, int]:
+        """A token that changes when the set of jobs does."""
+        return self._serial, self._changes
+
+    @property
+    def jobs(self) -> Mapping[str, set[str]]:
+        """The jobs that have pods, and these pods' uids."""
+        return self._jobs
+
+    @property
+    def finished(self) -> list[PodState]:
+        """The pods whose jobs are complete."""
+        return list(self._finished.values())
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    def __iter__(self) -> Iterator[PodState]:
+        return iter(tuple(self._pods.values()))
+
+    def get(self, uid: str) -> PodState | None:
+        """Give the state of a pod, if it is there.
+
+        :param uid: The pod's uid.
+        """
+        return self._pods.get(uid)
+
+    def put(self, state: PodState) -> None:
+        """Take note of a pod's state.
+
+        :param state: What it is now.
+        """
+        before = self._pods.get(state.uid)
+        self._pods[state.uid] = state
+        if state.finished:
+            self._finished[state.uid] = state
+        else:
+            self._finished.pop(state.uid, None)
+        if before is None:
+            self._new[state.uid] = state
+            jobs = self._jobs.setdefault(state.job, set())
+            self._changes += not jobs
+            jobs.add(state.uid)
+        remarked = state.remark is not None and (before is None or before.remark != state.remark)
+        if remarked:
+            self._remarked[state.uid] = state
+        if before is None or remarked or (state.finished and not before.finished):
+            self._on_news()
+
+    def drop(self, state: PodState) -> None:
+        """Take note that a pod is gone.
+
+        :param state: The last that was known of it.
+        """
+        if self._pods.pop(state.uid, None) is None:
+            return
+        self._finished.pop(state.uid, None)
+        self._gone.append(state)
+        uids = self._jobs[state.job]
+        uids.discard(state.uid)
+        if not uids:
+            del self._jobs[state.job]
+            self._changes += 1
+        self._on_news()
+
+    def take_new(self) -> list[PodState]:
+        """Give the pods that have appeared since this was last asked, and may be gone by now."""
+        new, self._new = self._new, {}
+        return list(new.values())
+
+    def take_remarked(self) -> list[PodState]:
+        """Give the pods about which there has been something new to say since this was last asked."""
+        remarked, self._remarked = self._remarked, {}
+        return list(remarked.values())
+
+    def take_gone(self) -> list[PodState]:
+        """Give the last states of the pods that have gone since this was last asked."""
+        gone, self._gone = self._gone, []
+        return gone
+
+
+class PodCache:
+    """The pods of an app, by name, and those who follow the pods of a task.
+
+    States come from a list, from the events of a watch, and from the answers to own requests, in any order; the greater
+    resource version wins, and nothing that is known to be gone comes back.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._pods: dict[str, KnownPod] = {}
+        self._followers: dict[str, list[TaskPods]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    def select(self, job: str | None = None, task: str | None = None) -> list[KnownPod]:
+        """Give the pods of a job, of a task, or all.
+
+        :param job: Optional: the job.
+        :param task: Optional: the task.
+        """
+        return [
+            pod
+            for pod in self._pods.values()
+            if (task is None or pod.state.identity.task == task) and (job is None or pod.state.identity.job == job)
+        ]
+
+    def of_name(self, name: str) -> KnownPod | None:
+        """Give the pod of a name.
+
+        :param name: The name.
+        """
+        return self._pods.get(name)
+
+    def find(self, uid: str, name: str) -> KnownPod | None:
+        """Give a pod.
+
+        :param uid: Its uid.
+        :param name: Its name.
+        """
+        pod = self._pods.get(name)
+        return pod if pod is not None and pod.state.uid == uid else None
+
+    def follow(self, task: str, on_news: Callable[[], None]) -> TaskPods:
+        """Follow the pods of a task from now on; those that are there count as new.
+
+        :param task: The task's name.
+        :param on_news: Is called when there is something to look after.
+        """
+        follower = TaskPods(on_news)
+        self._followers.setdefault(task, []).append(follower)
+        for pod in self.select(task=task):
+            follower.put(pod.state)
+        return follower
+
+    def close(self) -> None:
+        """Tell those who follow that nothing more will come."""
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.closed = True
+
+    def replace(self, pods: Iterable[KnownPod], version: int) -> None:
+        """Take over a list: what it lacks is gone, unless it came to be after it.
+
+        :param pods: All pods there are.
+        :param version: The list's resource version. If that is less than what is known, the cluster has been set back.
+        """
+        set_back = version < self.version
+        found = {pod.state.name: pod for pod in pods}
+        for name, pod in list(self._pods.items()):
+            if name not in found and (set_back or pod.state.version <= version):
+                self._drop(name)
+        for pod in found.values():
+            self._put(pod, newer_only=not set_back)
+        self.version = version
+
+    def seen(self, pod: KnownPod, version: int) -> None:
+        """Take over a state from an event of the watch.
+
+        :param pod: The pod.
+        :param version: The event's resource version.
+        """
+        self._put(pod)
+        self.version = max(self.version, version)
+
+    def lost(self, pod: KnownPod, version: int) -> None:
+        """Take over from an event of the watch that a pod is gone.
+
+        :param pod: The pod as it was.
+        :param version: The event's resource version.
+        """
+        known = self._pods.get(pod.state.name)
+        if known is not None and known.state.uid == pod.state.uid:
+            self._drop(pod.state.name)
+        self.version = max(self.version, version)
+
+    def told(self, pod: KnownPod) -> None:
+        """Take over a state from the answer to an own request: only what the list or watch cannot have told yet.
+
+        :param pod: The pod.
+        """
+        known = self._pods.get(pod.state.name)
+        if known is not None or pod.state.version > self.version or pod.state.version == 0:
+            self._put(pod)
+
+    def missing(self, uid: str, name: str) -> None:
+        """Take over from the answer to an own request that a pod is gone.
+
+        :param uid: The pod's uid.
+        :param name: The pod's name.
+        """
+        if self.find(uid, name) is not None:
+            self._drop(name)
+
+    def _put(self, pod: KnownPod, newer_only: bool = True) -> None:
+        state = pod.state
+        known = self._pods.get(state.name)
+        if known is not None:
+            if newer_only and state.version and state.version < known.state.version:
+                return
+            if known.state.uid != state.uid:
+                self._drop(state.name)
+        self._pods[state.name] = pod
+        for follower in self._followers.get(state.identity.task, ()):
+            follower.put(state)
+
+    def _drop(self, name: str) -> None:
+        state = self._pods.pop(name).state
+        for follower in self._followers.get(state.identity.task, ()):
+            follower.drop(state)

@@ -1,0 +1,216 @@
+"""Requests to an API server: bounded in number and rate, tried again where that may help."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydatatask_core.errors import ClusterAccessError, ClusterError
+from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unreachable
+from pydatatask_exec.kubernetes.cluster.rate_limit import Pace
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+    from kubernetes_asyncio.client import ApiClient
+
+__all__ = ["ClusterClient", "Request", "RequestLimits", "Stream"]
+
+log = logging.getLogger("pydatatask.pod")
+
+_AGAIN = frozenset({429, 500, 502, 503, 504})
+_LONGEST_DELAY = 15.0
+_LONGEST_ANSWER = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How hard a cluster may be asked."""
+
+    concurrency: int = 16
+    """How many requests are under way at a time, apart from the watch."""
+
+    per_second: float = 50.0
+    """How many requests are made in a second, in the long run."""
+
+    burst: float = 100.0
+    """How many requests may be made at once after a pause."""
+
+    attempts: int = 6
+    """How often a request is tried that the server fails (429, 5xx) or does not get."""
+
+    first_delay: float = 0.25
+    """Seconds before the second attempt, unless the server tells how long to wait; doubled for each further one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request."""
+
+    purpose: str
+    """What it is for, in messages: ``"create pod x"``."""
+
+    method: str
+    """The HTTP method."""
+
+    path: str
+    """The path of the resource."""
+
+    query: Mapping[str, str]
+    """The parameters of the query."""
+
+    body: Mapping[str, Any] | None = None
+    """What is sent as JSON."""
+
+    total_seconds: float | None = 30.0
+    """How long it may take as a whole, or None."""
+
+    silent_seconds: float | None = None
+    """For how long the server may say nothing, or None."""
+
+    attempts: int | None = None
+    """How often it is tried, if not as often as all others."""
+
+    accept: str = "application/json"
+    """What kind of answer is wanted."""
+
+
+class Stream:
+    """The answer to a request, read piece by piece.
+
+    :param response: The answer.
+    :param purpose: What the request is for.
+    """
+
+    def __init__(self, response: ClientResponse, purpose: str) -> None:
+        self.status = response.status
+        self._response = response
+        self._purpose = purpose
+
+    async def read(self, n: int = -1) -> bytes:
+        """Read up to ``n`` bytes, or all that are left.
+
+        :param n: The greatest number of bytes wanted.
+        :raises ClusterUnreachableError: The connection broke, or the server said nothing for too long.
+        """
+        import aiohttp
+
+        try:
+            return await self._response.content.read(n)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise unreachable(self._purpose, error) from error
+
+
+class ClusterClient:
+    """Makes requests of an API server.
+
+    :param api: Gives the current client.
+    :param renew: Makes the client's credentials good again once they are refused; returns whether it could.
+    :param limits: How hard the server may be asked.
+    """
+
+    def __init__(
+        self, api: Callable[[], Awaitable[ApiClient]], renew: Callable[[], Awaitable[bool]], limits: RequestLimits
+    ) -> None:
+        self._api = api
+        self._renew = renew
+        self._limits = limits
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._pace = Pace(limits.per_second, limits.burst)
+
+    async def json(self, request: Request) -> Any:
+        """Make a request and read its answer.
+
+        :param request: The request.
+        :returns: The parsed answer, an object in JSON.
+        :raises ClusterError: The server refused or failed it, or could not be reached.
+        """
+        import json
+
+        async with self._slots, self.stream(request) as stream:
+            data = await stream.read()
+        return await asyncio.to_thread(json.loads, data) if len(data) > _LONGEST_ANSWER else json.loads(data)
+
+    @asynccontextmanager
+    async def slot(self, request: Request) -> AsyncGenerator[Stream, None]:
+        """Do what :meth:`stream` does, as one of the bounded number of requests.
+
+        :param request: The request.
+        """
+        async with self._slots, self.stream(request) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
+        """Make a request, and give its answer for reading once the server has said that it is good.
+
+        :param request: The request.
+        :raises ClusterError: The server refused or failed it, or could not be reached.
+        """
+        response = await self._try(request)
+        try:
+            yield Stream(response, request.purpose)
+        finally:
+            response.close()
+
+    async def _try(self, request: Request) -> ClientResponse:
+        """Make a request until it succeeds, fails for good, or has been tried often enough."""
+        import aiohttp
+
+        renewed = False
+        delay = self._limits.first_delay
+        attempts = request.attempts or self._limits.attempts
+        for attempt in range(1, attempts + 1):
+            await self._pace.turn()
+            wait: float | None = None
+            error: ClusterError
+            try:
+                response = await self._send(request)
+                if response.status < 400:
+                    return response
+                body = await self._body(response)
+            except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+                error = unreachable(request.purpose, problem)
+                error.__cause__ = problem
+            else:
+                error = cluster_error(request.purpose, response.status, body)
+                if response.status == 401 and not renewed and await self._renew():
+                    renewed = True
+                    continue
+                if response.status not in _AGAIN:
+                    raise error
+                wait = retry_after(response.headers, body)
+            if attempt == attempts:
+                raise error
+            log.debug("%s; trying again", error)
+            await asyncio.sleep(min(wait if wait is not None else delay * random.uniform(0.8, 1.2), _LONGEST_DELAY))
+            delay *= 2
+        raise ClusterAccessError(f"the cluster does not accept the credentials to {request.purpose}", 401)
+
+    async def _send(self, request: Request) -> ClientResponse:
+        import aiohttp
+
+        api = await self._api()
+        timeout = aiohttp.ClientTimeout(total=request.total_seconds, sock_connect=10, sock_read=request.silent_seconds)
+        response: ClientResponse = await api.call_api(
+            request.path,
+            request.method,
+            query_params=list(request.query.items()),
+            header_params={"Accept": request.accept, "Content-Type": "application/json"},
+            body=request.body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=timeout,
+        )
+        return response
+
+    @staticmethod
+    async def _body(response: ClientResponse) -> bytes:
+        try:
+            return await response.read()
+        finally:
+            response.close()

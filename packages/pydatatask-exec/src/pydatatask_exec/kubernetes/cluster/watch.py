@@ -1,0 +1,235 @@
+"""Keeping the cache of pods true, by one list and one watch.
+
+The list tells what there is and a resource version, from which on the watch tells what changes. As long as the watch
+can go on where it was cut, there is no other list. It cannot when the server has forgotten that version, which it says
+as an HTTP status 410 or as an event; nor should it after a connection that broke, since behind it there may be a
+cluster that has been set back, whose watch would be silent.
+
+Where there is no right to watch, pods are listed again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
+from pydatatask_exec.kubernetes.cluster.api import PodApi
+from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, known_pod
+from pydatatask_exec.kubernetes.cluster.client import Stream
+from pydatatask_exec.kubernetes.cluster.errors import EXPIRED, cluster_error
+from pydatatask_exec.kubernetes.resource_requests import section
+from pydatatask_exec.kubernetes.state import version_number
+
+__all__ = ["PodWatch", "WatchTimes"]
+
+log = logging.getLogger("pydatatask.pod")
+
+_BLOCK = 65536
+_SOON = 1.0
+
+
+class WatchTimes:
+    """How long a watch waits for what.
+
+    :param poll: Seconds between two lists, where there is no right to watch. Listing takes no more than a twentieth of
+        the time.
+    :param stream: Seconds after which the server is to end a stream, at least; up to twice that.
+    :param silence: Seconds of silence after which a stream is taken for dead; servers say something each minute.
+    :param first_delay: Seconds before what failed is tried again; doubled for each further failure.
+    :param longest_delay: The longest of these delays.
+    """
+
+    def __init__(
+        self,
+        poll: float = 1.0,
+        stream: float = 300.0,
+        silence: float = 150.0,
+        first_delay: float = 0.25,
+        longest_delay: float = 30.0,
+    ) -> None:
+        self.poll = poll
+        self.stream = stream
+        self.silence = silence
+        self.first_delay = first_delay
+        self.longest_delay = longest_delay
+
+
+class PodWatch:
+    """Keeps a cache true from :meth:`run` on.
+
+    :param api: Makes the requests.
+    :param cache: What is kept.
+    :param selector: Which pods, by their labels.
+    :param times: How long to wait for what.
+    """
+
+    def __init__(self, api: PodApi, cache: PodCache, selector: str, times: WatchTimes) -> None:
+        self._api = api
+        self._cache = cache
+        self._selector = selector
+        self._times = times
+        self._version = ""
+        self._listed = asyncio.Event()
+        self._failure: Exception | None = None
+        self._failures = 0
+        self._may_watch = True
+        self._took = 0.0
+
+    async def ready(self) -> None:
+        """Wait until the cache has been filled for the first time.
+
+        :raises ClusterError: That has failed just now; it is being tried again.
+        """
+        if not self._listed.is_set() or self._failure is not None:
+            await self._listed.wait()
+            if self._failure is not None:
+                raise self._failure
+
+    async def run(self) -> None:
+        """Keep the cache true, until cancelled."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                if self._may_watch:
+                    await self._follow()
+                else:
+                    await self._rest()
+            except ClusterError as error:
+                await self._failed(error)
+            except asyncio.CancelledError:
+                self._failure = ClusterError("the pod manager has been closed")
+                self._listed.set()  # so that nobody waits for ever
+                raise
+            except Exception as error:
+                self._note(error)
+                raise
+
+    # Listing
+
+    async def _list(self) -> None:
+        begin = time.monotonic()
+        pods, version = await self._pages()
+        self._cache.replace(pods, version_number(version))
+        self._version = version
+        if self._listed.is_set():  # the first one makes the connection, and imports the client
+            self._took = time.monotonic() - begin
+        self._failure = None
+        self._listed.set()
+
+    async def _pages(self) -> tuple[list[KnownPod], str]:
+        """List all pods, page by page; if the first page is forgotten meanwhile, once more."""
+        attempts = 3
+        while True:
+            pods: list[KnownPod] = []
+            token = ""
+            try:
+                while True:
+                    page = await self._api.page(self._selector, token)
+                    pods += await asyncio.to_thread(_known_pods, page)
+                    metadata = section(page, "metadata")
+                    token = str(metadata.get("continue") or "")
+                    if not token:
+                        return pods, str(metadata.get("resourceVersion"))
+            except ClusterError as error:
+                attempts -= 1
+                if error.status != 410 or not attempts:
+                    raise
+
+    async def _rest(self) -> None:
+        self._version = ""
+        await asyncio.sleep(max(self._times.poll, 20 * self._took))
+
+    # Watching
+
+    async def _follow(self) -> None:
+        """Follow one stream to its end. The next one goes on from there, unless the version is unset by then."""
+        import json
+
+        begin = time.monotonic()
+        seconds = round(self._times.stream * random.uniform(1, 2))
+        events = 0
+        try:
+            async with self._api.watch(self._selector, self._version, seconds, self._times.silence) as stream:
+                async for line in _lines(stream):
+                    self._take(json.loads(line))
+                    events += 1
+                    self._failures = 0
+        except ClusterAccessError as error:
+            if error.status != 403:
+                raise
+            log.warning("%s; from now on pods are listed every %g seconds instead", error, self._times.poll)
+            self._may_watch = False
+        if not events and time.monotonic() - begin < _SOON:
+            await self._pause()  # a server that ends streams at once is not to be asked again at once
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        kind, pod = event.get("type"), section(event, "object")
+        if kind == "ERROR":
+            import json
+
+            status = pod.get("code")
+            raise cluster_error(
+                "go on watching pods", status if isinstance(status, int) else 0, json.dumps(pod).encode()
+            )
+        version = section(pod, "metadata").get("resourceVersion")
+        if not isinstance(version, str):
+            raise ClusterError(f"the cluster sent an event without a version: {kind}")
+        known = None if kind == "BOOKMARK" else known_pod(pod)
+        if known is not None and kind == "DELETED":
+            self._cache.lost(known, version_number(version))
+        elif known is not None:
+            self._cache.seen(known, version_number(version))
+        self._version = version
+
+    # Failing
+
+    async def _failed(self, error: ClusterError) -> None:
+        if error.status == 410 or error.reason == EXPIRED:
+            log.debug("%s; listing pods anew", error)
+            self._version = ""
+            self._failures += 1
+            if self._failures == 1:
+                return
+        else:
+            self._note(error)
+        # Behind a connection that broke may be a server that has been set back: what is there has to be found out.
+        if isinstance(error, ClusterUnreachableError) or error.status is None or error.status >= 500:
+            self._version = ""
+        await self._pause()
+
+    def _note(self, error: Exception) -> None:
+        if not self._listed.is_set() or self._failure is not None:
+            self._failure = error
+            self._listed.set()
+        level = logging.WARNING if self._failures == 0 else logging.DEBUG
+        log.log(level, "what becomes of pods is not known for now, it is tried again: %s", error)
+
+    async def _pause(self) -> None:
+        delay = min(self._times.first_delay * 2 ** min(self._failures, 20), self._times.longest_delay)
+        self._failures += 1
+        await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+
+
+def _known_pods(page: Mapping[str, Any]) -> list[KnownPod]:
+    items = page.get("items") or []
+    return [known for item in items if (known := known_pod(item)) is not None]
+
+
+async def _lines(stream: Stream) -> AsyncGenerator[bytes, None]:
+    """Cut a stream into lines, however long these are."""
+    parts: list[bytes] = []
+    while block := await stream.read(_BLOCK):
+        *lines, rest = block.split(b"\n")
+        if lines:
+            yield b"".join((*parts, lines[0]))
+            for line in lines[1:]:
+                yield line
+            parts = []
+        if rest:
+            parts.append(rest)

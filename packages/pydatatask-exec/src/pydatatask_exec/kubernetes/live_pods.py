@@ -1,0 +1,124 @@
+"""The repository of jobs that have a pod."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Hashable, Iterable
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Protocol
+
+from typing_extensions import override
+
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_exec.kubernetes.cluster.cache import TaskPods
+from pydatatask_exec.kubernetes.manager import PodManager
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import V1Pod
+
+__all__ = ["LiveKubeRepository", "PodTask"]
+
+_AT_A_TIME = 50
+
+
+class PodTask(Protocol):
+    """A task that runs its jobs in pods."""
+
+    name: str
+    """The task's name."""
+
+    @property
+    def podman(self) -> PodManager:
+        """The pod manager."""
+        ...
+
+    async def followed(self) -> TaskPods:
+        """Give the task's pods, as they are told of."""
+        ...
+
+    async def delete(self, pod: V1Pod) -> None:
+        """Kill a pod without marking its job as complete.
+
+        :param pod: The pod.
+        """
+        ...
+
+
+class LiveKubeRepository(Repository):
+    """A repository where keys translate to running kube pods: to the exact job ids in their annotations.
+
+    This repository is constructed automatically by a KubeTask or subclass and is linked as the ``live`` repository. Do
+    not construct this class manually. A job is in it from the moment its pod was created until the pod is gone.
+
+    :param task: The task whose pods these are.
+    """
+
+    def __init__(self, task: PodTask) -> None:
+        self.task = task
+
+    @override
+    def describe(self) -> str:
+        return f"{type(self).__name__} of task {self.task.name}"
+
+    @override
+    def admits(self, job: str) -> bool:
+        """Take every id: whatever has been launched is live."""
+        return bool(job)
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        for job in list((await self.task.followed()).jobs):
+            yield job
+
+    @override
+    async def contains(self, item: str) -> bool:
+        return item in (await self.task.followed()).jobs
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, LiveKubeRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        return jobs & (await self.task.followed()).jobs.keys()
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        if overrides(self, LiveKubeRepository, LISTING):
+            return await super().keys()
+        return set((await self.task.followed()).jobs)
+
+    @override
+    async def revision(self) -> Hashable | None:
+        if overrides(self, LiveKubeRepository, LISTING):
+            return None
+        return (await self.task.followed()).revision
+
+    @override
+    async def info(self, job: str) -> Any:
+        """Return None: cannot template with live kube info. Override this if you have something in mind."""
+        return None
+
+    async def pods(self) -> list[V1Pod]:
+        """A list of live pod objects corresponding to this repository."""
+        return await self.task.podman.query(task=self.task.name)
+
+    @override
+    async def delete(self, job: str) -> None:
+        """Delete the pods of a job; no completion is recorded.
+
+        :param job: The job.
+        """
+        for pod in await self.task.podman.query(job, self.task.name):
+            await self.task.delete(pod)
+
+    @override
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if overrides(self, LiveKubeRepository, ("delete",)):
+            await super().delete_many(jobs)
+            return
+        waiting = list(jobs)
+        while waiting:
+            now, waiting = waiting[:_AT_A_TIME], waiting[_AT_A_TIME:]
+            async with asyncio.TaskGroup() as group:
+                for job in now:
+                    group.create_task(self.delete(job))

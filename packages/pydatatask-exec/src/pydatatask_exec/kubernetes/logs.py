@@ -1,0 +1,106 @@
+"""Reading the logs of pods: raw bytes, piece by piece, of all containers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+
+from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError, PydatataskError
+from pydatatask_exec.kubernetes.cluster.api import PodApi
+from pydatatask_exec.kubernetes.containers import Container
+from pydatatask_exec.kubernetes.state import PodState, pod_state
+
+__all__ = ["PodGoneError", "is_temporary", "pod_log", "pod_log_with_notes"]
+
+log = logging.getLogger("pydatatask.pod")
+
+_BLOCK = 65536
+_LATER = frozenset({401, 408, 429, 502, 503, 504})
+
+
+class PodGoneError(PydatataskError):
+    """A pod was deleted by somebody else before its log had been read."""
+
+
+def is_temporary(error: ClusterError) -> bool:
+    """Tell whether an error says nothing about a log: the same request may succeed once the API server is well again.
+
+    :param error: What came of reading the log.
+    """
+    return isinstance(error, ClusterUnreachableError) or error.status in _LATER
+
+
+async def pod_log(api: PodApi, pod: PodState) -> AsyncGenerator[bytes, None]:
+    """Give the log of a pod: that of its container, or those of several, each under a header line.
+
+    :param api: Makes the requests.
+    :param pod: The pod.
+    :raises ClusterError: It cannot be had.
+    """
+    async for _, block in _blocks(api, pod):
+        if isinstance(block, ClusterError):
+            raise block
+        yield block
+
+
+async def pod_log_with_notes(api: PodApi, pod: PodState, patient: bool = True) -> AsyncGenerator[bytes, None]:
+    """Give the log of a pod, with a line in place of what cannot be had.
+
+    :param api: Makes the requests.
+    :param pod: The pod.
+    :param patient: Whether to raise an error that may be gone a while later, rather than note it.
+    :raises ClusterError: The cluster failed, or cannot be reached, for the time being.
+    :raises PodGoneError: There is no such pod any more.
+    """
+    async for container, block in _blocks(api, pod):
+        if isinstance(block, bytes):
+            yield block
+        elif patient and is_temporary(block):
+            raise block
+        elif block.status == 404 and await _is_gone(api, pod):
+            raise PodGoneError(f"pod {pod.name} is gone, and its log with it") from block
+        else:
+            level = logging.ERROR if isinstance(block, ClusterAccessError) else logging.WARNING
+            log.log(level, "task %s, job %s: its log is not kept whole: %s", pod.identity.task, pod.job, block)
+            yield _note(f"the log of container {container.name} could not be fetched: {block}")
+    for container in pod.containers:
+        if not _may_have_log(pod, container):
+            yield _note(f"container {container.name} never ran{f': {pod.remark}' if pod.remark else ''}")
+
+
+async def _is_gone(api: PodApi, pod: PodState) -> bool:
+    """Tell whether a log was not found as its pod was not; there are nodes that know of no logs."""
+    there = await api.get(pod.name)
+    found = None if there is None else pod_state(there)
+    return found is None or found.uid != pod.uid
+
+
+def _note(text: str) -> bytes:
+    return f"[pydatatask: {text}]\n".encode()
+
+
+def _may_have_log(pod: PodState, container: Container) -> bool:
+    """Tell whether there may be a log; of a container that has never run, asking for it would be an error."""
+    return pod.node is not None and container.ran is not False
+
+
+async def _blocks(api: PodApi, pod: PodState) -> AsyncGenerator[tuple[Container, bytes | ClusterError], None]:
+    """Give what can be read of each container, and as the last of it perhaps an error."""
+    several = len(pod.containers) > 1
+    line_begins = True
+    for container in pod.containers:
+        if not _may_have_log(pod, container):
+            continue
+        if several:
+            yield container, f"{'' if line_begins else chr(10)}==> {container.name} <==\n".encode()
+        line_begins = True
+        try:
+            async with api.log(pod.name, container.name) as stream:
+                while block := await stream.read(_BLOCK):
+                    line_begins = block.endswith(b"\n")
+                    yield container, block
+        except ClusterError as error:
+            if not line_begins:
+                yield container, b"\n"
+            yield container, error
+            line_begins = True

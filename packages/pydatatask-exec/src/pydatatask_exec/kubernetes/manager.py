@@ -1,0 +1,261 @@
+"""The connection to a Kubernetes cluster that tasks share, and the pods there that are theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydatatask_core.errors import ClusterError
+from pydatatask_exec.kubernetes.cluster.api import PodApi
+from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, TaskPods, known_pod
+from pydatatask_exec.kubernetes.cluster.client import ClusterClient, RequestLimits
+from pydatatask_exec.kubernetes.cluster.config import ClusterConfig
+from pydatatask_exec.kubernetes.cluster.errors import ALREADY_EXISTS
+from pydatatask_exec.kubernetes.cluster.models import V1Pods
+from pydatatask_exec.kubernetes.cluster.watch import PodWatch, WatchTimes
+from pydatatask_exec.kubernetes.logs import pod_log
+from pydatatask_exec.kubernetes.manifest import job_manifest
+from pydatatask_exec.kubernetes.names import PodIdentity, label_selector, pod_name
+from pydatatask_exec.kubernetes.state import PodState, pod_state
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api, V1Pod
+    from kubernetes_asyncio.stream import WsApiClient
+
+__all__ = ["PodManager"]
+
+log = logging.getLogger("pydatatask.pod")
+
+
+class PodManager:
+    """A pod manager allows multiple tasks to share a connection to a kubernetes cluster and manage pods on it.
+
+    It makes few requests: from the first query on, one list and one watch tell it of all its pods, and queries are
+    answered from what it knows. A pipeline's session would hold it like this::
+
+        @session.resource
+        async def podman():
+            manager = pydatatask.PodManager("books", "default")
+            try:
+                yield manager
+            finally:
+                await manager.close()
+
+    :param app: The app name string with which to label all created pods. No two pipelines that run at the same time in
+        one namespace should have the same.
+    :param namespace: The namespace in which to create and query pods.
+    :param config: Optional: A callable returning a kubernetes configuration object. If not provided, the "default"
+        configuration is used, i.e. what is available after calling
+        ``await kubernetes_asyncio.config.load_kube_config()``; and if there is none, the kubeconfig, or inside a pod
+        its service account.
+    :param limits: How hard the cluster may be asked.
+    :param times: How long the watch waits for what; ``WatchTimes.poll`` is the interval of listing where there is no
+        right to watch.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        namespace: str,
+        config: Callable[[], Configuration] | None = None,
+        *,
+        limits: RequestLimits | None = None,
+        times: WatchTimes | None = None,
+    ) -> None:
+        self.app = app
+        self.namespace = namespace
+        self._config = ClusterConfig(config)
+        self._limits = limits or RequestLimits()
+        self._times = times or WatchTimes()
+        self._api: ApiClient | None = None
+        self._api_ws: WsApiClient | None = None
+        self._pods: PodApi | None = None
+        self._cache = PodCache()
+        self._watch: PodWatch | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    # Clients
+
+    @property
+    def api(self) -> ApiClient:
+        """The current API client."""
+        if self._api is None:
+            self._api = self._make_api(self._config.get_now())
+        return self._api
+
+    @property
+    def api_ws(self) -> WsApiClient:
+        """The current websocket-aware API client."""
+        if self._api_ws is None:
+            from kubernetes_asyncio.stream import WsApiClient
+
+            self._api_ws = WsApiClient(self.api.configuration)
+        return self._api_ws
+
+    @property
+    def v1(self) -> CoreV1Api:
+        """A CoreV1Api instance associated with the current API client."""
+        from kubernetes_asyncio.client import CoreV1Api
+
+        return CoreV1Api(self.api)
+
+    @property
+    def v1_ws(self) -> CoreV1Api:
+        """A CoreV1Api instance associated with the current websocket-aware API client."""
+        from kubernetes_asyncio.client import CoreV1Api
+
+        return CoreV1Api(self.api_ws)
+
+    @staticmethod
+    def _make_api(configuration: Configuration) -> ApiClient:
+        from kubernetes_asyncio.client import ApiClient
+
+        return ApiClient(configuration)
+
+    async def _get_api(self) -> ApiClient:
+        if self._api is None:
+            configuration = await self._config.get()
+            if self._api is None:  # another caller may have been faster
+                self._api = self._make_api(configuration)
+        return self._api
+
+    async def _renew(self) -> bool:
+        """Make the credentials good again, where they were found by ourselves."""
+        if not self._config.self_found or self._api is None:
+            return False
+        log.info("the cluster does not accept the credentials any more; looking for new ones")
+        self._api.configuration.api_key = (await self._config.renew()).api_key
+        return True
+
+    @property
+    def requests(self) -> PodApi:
+        """Makes the requests about pods."""
+        if self._pods is None:
+            self._pods = PodApi(ClusterClient(self._get_api, self._renew, self._limits), self.namespace)
+        return self._pods
+
+    async def close(self) -> None:
+        """Close the network connections associated with this podman. It can be used again afterwards."""
+        watching, self._watching, self._watch, self._pods = self._watching, None, None, None
+        self._cache.close()
+        self._cache = PodCache()
+        clients = [client for client in (self._api, self._api_ws) if client is not None]
+        self._api = self._api_ws = None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        for client in clients:
+            await client.close()
+
+    # Pods
+
+    async def _synced(self) -> PodCache:
+        """Give the cache once it has been filled."""
+        if self._watching is not None and self._watching.done():
+            ended, self._watching, self._watch = self._watching, None, None
+            await ended  # raises what ended it; the next query begins anew
+        if self._watch is None:
+            self._watch = PodWatch(self.requests, self._cache, label_selector(self.app), self._times)
+            self._watching = asyncio.create_task(self._watch.run(), name=f"pydatatask: watching pods of {self.app}")
+        await self._watch.ready()
+        return self._cache
+
+    async def follow(self, task: str, on_news: Callable[[], None]) -> TaskPods:
+        """Follow the pods of a task from now on.
+
+        :param task: The task's name.
+        :param on_news: Is called when there is something to look after.
+        """
+        return (await self._synced()).follow(task, on_news)
+
+    async def launch(self, job: str, task: str, manifest: Mapping[str, Any]) -> None:
+        """Create a pod with the given manifest, named and labeled for this podman's app and the given job and task.
+
+        If the job's pod exists already, that is no error, and no second one is started.
+
+        :param job: The job.
+        :param task: The name of the task.
+        :param manifest: The manifest of a pod, which is not changed.
+        :raises ManifestError: The manifest is for another namespace.
+        :raises ClusterError: The pod was not created.
+        """
+        complete = job_manifest(manifest, PodIdentity(self.app, task, job), self.namespace)
+        try:
+            pod = await self.requests.create(complete)
+        except ClusterError as error:
+            if error.reason != ALREADY_EXISTS:
+                raise
+            await self._recognise(str(complete["metadata"]["name"]), PodIdentity(self.app, task, job), error)
+        else:
+            self._told(known_pod(pod))
+
+    async def _recognise(self, name: str, identity: PodIdentity, error: ClusterError) -> None:
+        """See whether the pod of a name is the job's; if so, all is well."""
+        pod = await self.requests.get(name)
+        known = known_pod(pod) if pod is not None else None
+        if known is None or known.state.identity != identity or known.state.terminating:
+            raise error
+        self._told(known)
+
+    def _told(self, pod: KnownPod | None) -> None:
+        if pod is not None:
+            self._cache.told(pod)
+
+    async def query(self, job: str | None = None, task: str | None = None) -> list[V1Pod]:
+        """Return a list of pods labeled for this podman's app and (optional) the given job and task.
+
+        They are as the cluster last told of them; no request is made.
+
+        :param job: Optional: the job.
+        :param task: Optional: the name of the task.
+        :raises ClusterError: The first list of pods could not be had.
+        """
+        cache = await self._synced()
+        models = V1Pods(self.api)
+        named = cache.of_name(pod_name(PodIdentity(self.app, task, job))) if job and task else None
+        return [await models.make(pod.data) for pod in ([named] if named else cache.select(job, task))]
+
+    async def model(self, pod: PodState) -> V1Pod | None:
+        """Give a pod as the client library describes it, or None if it is gone.
+
+        :param pod: The pod.
+        """
+        known = self._cache.find(pod.uid, pod.name)
+        return None if known is None else await V1Pods(self.api).make(known.data)
+
+    async def delete(self, pod: V1Pod) -> None:
+        """Destroy the given pod, and no other that may have its name by now.
+
+        :param pod: The pod.
+        """
+        await self.delete_by_uid(str(pod.metadata.name), str(pod.metadata.uid))
+
+    async def delete_by_uid(self, name: str, uid: str) -> None:
+        """Destroy a pod; nothing happens if it is gone.
+
+        :param name: Its name.
+        :param uid: Its uid.
+        """
+        remaining = await self.requests.delete(name, uid)
+        if remaining is None:
+            self._cache.missing(uid, name)
+        else:
+            self._told(known_pod(remaining))
+
+    async def logs(self, pod: V1Pod, timeout: float = 10) -> str:
+        """Retrieve the logs for the given pod; those of several containers each under a header line.
+
+        :param pod: The pod.
+        :param timeout: How many seconds that may take.
+        :returns: The text; what is no UTF-8 is replaced.
+        :raises ClusterError: The logs cannot be had.
+        :raises TimeoutError: It took too long.
+        """
+        state = pod_state(self.api.sanitize_for_serialization(pod))
+        if state is None:
+            raise ClusterError(f"pod {pod.metadata.name} is none of this manager's: it lacks its labels")
+        async with asyncio.timeout(timeout):
+            data = b"".join([block async for block in pod_log(self.requests, state)])
+        return data.decode("utf-8", "replace")

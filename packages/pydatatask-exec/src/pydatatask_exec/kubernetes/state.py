@@ -1,0 +1,169 @@
+"""What a pod's status means: from the JSON of a pod to the little that tasks need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from pydatatask_core.quotas.resources import Resources
+from pydatatask_exec.kubernetes.conditions import Remark, is_orphan, remark_on
+from pydatatask_exec.kubernetes.containers import Container, container_states, ends_of, moment
+from pydatatask_exec.kubernetes.names import PodIdentity, identity_of
+from pydatatask_exec.kubernetes.resource_requests import Manifest, pod_request, section
+
+__all__ = ["Phase", "PodState", "pod_state", "version_number"]
+
+
+class Phase(Enum):
+    """The phase of a pod."""
+
+    PENDING = "Pending"
+    """Not all of its containers have been started once."""
+
+    RUNNING = "Running"
+    """Some of its containers run, are about to run again, or have ended a moment ago."""
+
+    SUCCEEDED = "Succeeded"
+    """All containers have ended well."""
+
+    FAILED = "Failed"
+    """All containers have ended, not all of them well; or the pod was stopped as a whole."""
+
+    UNKNOWN = "Unknown"
+    """Anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    """What is known of a pod."""
+
+    identity: PodIdentity
+    """Whose pod it is."""
+
+    name: str
+    """Its name."""
+
+    uid: str
+    """Its uid, which tells it from earlier and later pods of the same name."""
+
+    version: int
+    """Its resource version, as far as that is a number, else 0: of two states of a pod the greater one is newer."""
+
+    phase: Phase
+    """Its phase."""
+
+    created: datetime
+    """When it was created."""
+
+    terminating: bool
+    """Whether it is being deleted. Such a pod is still live, and whatever its phase, no completed job."""
+
+    deadline: datetime | None
+    """If it is being deleted, when its containers are killed at the latest."""
+
+    node: str | None
+    """The name of its node."""
+
+    image: str | None
+    """The image of its first container."""
+
+    request: Resources
+    """What it asks for."""
+
+    containers: tuple[Container, ...]
+    """Its containers, in the order in which they start."""
+
+    ended: datetime | None
+    """When the last of its containers ended."""
+
+    exit_code: int | None
+    """With what it ended: of several containers the first code that is not 0."""
+
+    remark: Remark | None
+    """What an operator should know: why it waits, or why it ended."""
+
+    @property
+    def job(self) -> str:
+        """The id of its job."""
+        return self.identity.job
+
+    @property
+    def finished(self) -> bool:
+        """Whether its job is complete: it ran to an end by itself."""
+        return self.phase in (Phase.SUCCEEDED, Phase.FAILED) and not self.terminating
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether its containers have ended: its phase says so only a moment later."""
+        main = [container for container in self.containers if not container.init]
+        return bool(main) and all(container.exit_code is not None for container in main)
+
+
+def pod_state(pod: Manifest) -> PodState | None:
+    """Tell the state of a pod.
+
+    :param pod: The pod as the API server describes it.
+    :returns: The state, or None if it is no pod of ours.
+    """
+    metadata, spec, status = section(pod, "metadata"), section(pod, "spec"), section(pod, "status")
+    identity = identity_of(_texts(section(metadata, "labels")), _texts(section(metadata, "annotations")))
+    if identity is None:
+        return None
+    phase = _phase(status.get("phase"))
+    terminating = metadata.get("deletionTimestamp") is not None or is_orphan(status)
+    containers = tuple(container_states(spec, status))
+    return PodState(
+        identity=identity,
+        name=str(metadata.get("name")),
+        uid=str(metadata.get("uid")),
+        version=version_number(metadata.get("resourceVersion")),
+        phase=phase,
+        created=moment(metadata.get("creationTimestamp")) or datetime.now(UTC),
+        terminating=terminating,
+        deadline=moment(metadata.get("deletionTimestamp")),
+        node=_text_or_none(spec.get("nodeName")),
+        image=next((container.image for container in containers if not container.init), None),
+        request=_request(spec),
+        containers=containers,
+        ended=max(_ends(containers, status, phase), default=None),
+        exit_code=ends_of(containers),
+        remark=remark_on(status, containers, terminating),
+    )
+
+
+def _ends(containers: tuple[Container, ...], status: Manifest, phase: Phase) -> Iterator[datetime]:
+    yield from (container.ended for container in containers if container.ended is not None)
+    if phase in (Phase.SUCCEEDED, Phase.FAILED) and not any(container.ended for container in containers):
+        conditions = status.get("conditions")
+        for condition in conditions if isinstance(conditions, list) else ():
+            if (changed := moment(condition.get("lastTransitionTime"))) is not None:
+                yield changed
+
+
+def _request(spec: Manifest) -> Resources:
+    try:
+        return pod_request(spec)
+    except ValueError:  # not from a manifest that this program has checked
+        return Resources(launches=1)
+
+
+def _phase(value: object) -> Phase:
+    return Phase(value) if value in {phase.value for phase in Phase} else Phase.UNKNOWN
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if isinstance(value, str)}
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def version_number(value: object) -> int:
+    """Give a resource version as a number, or 0 where it is none.
+
+    :param value: The resource version.
+    """
+    return int(value) if isinstance(value, str) and value.isdecimal() and value.isascii() else 0

@@ -1,0 +1,295 @@
+"""The task that runs each job in a pod of a Kubernetes cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from pydatatask_core.errors import ClusterError, DefinitionError, ManifestError
+from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.resource_manager import ResourceManager
+from pydatatask_core.quotas.resources import Resources, ResourceType
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.tasks.task import Task
+from pydatatask_exec.kubernetes.cluster.cache import TaskPods
+from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA
+from pydatatask_exec.kubernetes.live_pods import LiveKubeRepository
+from pydatatask_exec.kubernetes.manager import PodManager
+from pydatatask_exec.kubernetes.manifest import check_manifest, parse_manifest
+from pydatatask_exec.kubernetes.reconcile import PodUpkeep
+from pydatatask_exec.kubernetes.resource_requests import Manifest
+from pydatatask_exec.launching.quota import LaunchQuota
+from pydatatask_exec.templates.template import Template
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import V1Pod
+
+__all__ = ["KubeTask"]
+
+log = logging.getLogger("pydatatask.task")
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+
+
+class KubeTask(Task):
+    """A task which runs a kubernetes pod.
+
+    Will automatically link a :class:`~pydatatask_exec.kubernetes.live_pods.LiveKubeRepository` as "live" with
+    ``inhibits_start``, ``inhibits_output``, ``is_status``.
+
+    It is highly recommended to provide one or more of ``done`` or ``logs`` so that at least one link is present with
+    ``inhibits_start``.
+
+    :param name: The name of the task.
+    :param podman: A callable returning a PodManager to use to connect to the cluster.
+    :param resources: A ResourceManager instance. Tasks launched will contribute to its quota and be denied if they
+        would break the quota.
+    :param template: YAML markup for a pod manifest template, either as a string or a path to a file. Each container
+        requests cpu and memory.
+    :param logs: Optional: A BlobRepository to dump pod logs to on completion. Linked as "logs" with
+        ``inhibits_start``, ``required_for_output``, ``is_status``.
+    :param done: Optional: A MetadataRepository in which to dump some information about the pod's lifetime and
+        termination on completion. Linked as "done" with ``inhibits_start``, ``required_for_output``, ``is_status``.
+    :param window: Optional: How far back into the past to look in order to determine whether we have recently launched
+        too many pods too quickly.
+    :param timeout: Optional: When a pod is found to exist for this amount of time, it will be timed out and stopped.
+        The method :meth:`handle_timeout` will be called in-process.
+    :param env: Optional: Additional keys to add to the template environment; a repository stands for its
+        ``info(job)``.
+    :param ready: Optional: A repository from which to read task-ready status.
+    :raises DefinitionError: ``podman`` cannot be called.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        podman: Callable[[], PodManager],
+        resources: ResourceManager,
+        template: str | Path,
+        logs: BlobRepository | None,
+        done: MetadataRepository | None,
+        window: timedelta = timedelta(seconds=60),
+        timeout: timedelta | None = None,
+        env: dict[str, Any] | None = None,
+        ready: Repository | None = None,
+    ) -> None:
+        super().__init__(name, ready)
+        if not callable(podman):
+            raise DefinitionError(
+                f"task {name}: podman must be a callable that gives the PodManager once the session is open, such as a "
+                f"resource of the session, not an object of type {type(podman).__name__}"
+            )
+        self.resources = resources
+        self.template = template
+        self.logs = logs
+        self.done = done
+        self.window = window
+        self.timeout = timeout
+        self.env = dict(env or {})
+        self.live = LiveKubeRepository(self)
+        self._podman = podman
+        self._compiled: Template | None = None
+        self._quota = LaunchQuota(name, resources, window)
+        self._upkeep = PodUpkeep(self, self._quota)
+        self._pods: TaskPods | None = None
+        self._following: PodManager | None = None
+        self._follow_turn = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._pause_until = 0.0
+        self._pause = _FIRST_PAUSE
+        resources.register(self._usage)
+        self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
+        if logs is not None:
+            self.link("logs", logs, is_status=True, inhibits_start=True, required_for_output=True)
+        if done is not None:
+            self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
+
+    @property
+    def podman(self) -> PodManager:
+        """The pod manager instance for this task.
+
+        :raises ClosedSessionError: The manager is provided by a session that is not open.
+        :raises DefinitionError: What the task was given for it gives no manager.
+        """
+        podman = self._podman()
+        if not isinstance(podman, PodManager):
+            raise DefinitionError(
+                f"task {self.name}: podman() gave an object of type {type(podman).__name__}, not a PodManager; make it "
+                "a resource of the pipeline's session, with @session.resource above an async function that yields one"
+            )
+        return podman
+
+    @property
+    def warned(self) -> bool:
+        """Whether a refusal by a quota has been logged in this round; set it to False to have the next one logged."""
+        return self._quota.warned
+
+    @warned.setter
+    def warned(self, value: bool) -> None:
+        self._quota.warned = value
+
+    # The pods
+
+    async def followed(self) -> TaskPods:
+        """Give the task's pods, as the cluster tells of them; the first call begins to follow them."""
+        podman = self.podman
+        if self._pods is None or self._pods.closed or self._following is not podman:
+            async with self._follow_turn:
+                if self._pods is None or self._pods.closed or self._following is not podman:
+                    self._pods = await podman.follow(self.name, self._has_news)
+                    self._following = podman
+                    self._quota.forget()
+        return self._pods
+
+    def _has_news(self) -> None:
+        self._news.set()
+        self.wants_update()
+
+    async def _usage(self) -> Resources:
+        await self._upkeep.absorb(await self.followed())
+        return self._quota.usage()
+
+    # Launching
+
+    @override
+    async def prepare(self) -> None:
+        self._compiled = None
+        await self.prepare_template()
+
+    async def prepare_template(self) -> None:
+        """Read the template at the opening, so that what is wrong with it is told then; a subclass may do so later."""
+        await self._template()
+
+    async def _template(self) -> Template:
+        if self._compiled is None:
+            self._compiled = await Template.load(self.template, self.name)
+        return self._compiled
+
+    async def manifest(self, job: str) -> tuple[Manifest, Resources]:
+        """Render and check the manifest of a job.
+
+        :param job: The job.
+        :returns: The manifest, without the names and labels of the job's pod, and what it requests.
+        :raises TemplateError: The template cannot be rendered.
+        :raises ManifestError: What it has been rendered to is no manifest of a pod that can be launched.
+        """
+        names = {"argv0": os.path.basename(sys.argv[0]), **self.env}
+        text = await (await self._template()).render(job, self.links, names)
+        try:
+            manifest = parse_manifest(text)
+            return manifest, check_manifest(manifest)
+        except ManifestError as error:
+            raise ManifestError(f"task {self.name}, job {job}: {error}") from error
+
+    @override
+    async def launch(self, job: str) -> None:
+        """Create the pod of a job, if its quota has room.
+
+        :param job: The job.
+        :raises TemplateError: The template cannot be rendered.
+        :raises ManifestError: What it has been rendered to is no manifest of a pod that can be launched.
+        :raises ClusterError: The pod was not created.
+        """
+        if await self._is_stale(job):
+            return
+        manifest, request = await self.manifest(job)
+        if time.monotonic() < self._pause_until:
+            self._refuse(job, "the namespace had no room a moment ago")
+            return
+        try:
+            async with self._quota.launching(job, request) as admitted:
+                if not admitted:
+                    return
+                await self.podman.launch(job, self.name, manifest)
+        except ClusterError as error:
+            if not await self._is_wait_for_room(error):
+                raise
+            self._refuse(job, str(error))
+            return
+        self._pause, self._pause_until = _FIRST_PAUSE, 0.0
+        if self.synchronous:
+            await self._until_gone(job)
+
+    async def _is_stale(self, job: str) -> bool:
+        """Tell whether a job that a run found ready is not, as its pod was brought to its end while the run looked."""
+        return (
+            self.listener is not None
+            and offer_under_way() is not None
+            and self._upkeep.was_here(job)
+            and not await self.ready.contains(job)
+        )
+
+    async def _is_wait_for_room(self, error: ClusterError) -> bool:
+        """Tell whether to wait until pods of ours leave room in the namespace, rather than to fail."""
+        return error.reason == EXCEEDED_QUOTA and len(await self.followed()) > 0
+
+    def _refuse(self, job: str, reason: str) -> None:
+        """Treat a refusal by a quota of the namespace as one by a quota of ours: the task waits, and nothing fails."""
+        if time.monotonic() >= self._pause_until:
+            self._pause_until = time.monotonic() + self._pause
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._quota.refuse(job, reason)
+        offer = offer_under_way()
+        if offer is not None:
+            offer.refused = ResourceType.RATE
+
+    def has_room(self) -> None:
+        """Take note that a pod is gone: where a quota of the namespace had no room, there may be some now."""
+        self._pause_until = 0.0
+
+    async def _until_gone(self, job: str) -> None:
+        """Wait until a job is complete and its pod is gone."""
+        while job in (await self.followed()).jobs:
+            self._news.clear()
+            await self.update()
+            try:
+                async with asyncio.timeout(1):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    # Upkeep
+
+    @override
+    async def update(self) -> bool:
+        """Keep the logs and record the completion of jobs whose pods have finished, and delete these pods.
+
+        :returns: Whether there are live pods, or something was done.
+        """
+        self._quota.begin_round(in_a_run=self.listener is not None)
+        return await self._upkeep.update(await self.followed())
+
+    async def delete(self, pod: V1Pod) -> None:
+        """Kill a pod and relinquish its resources without marking the task as complete.
+
+        The pod is live, and counts, until it is gone.
+
+        :param pod: The pod.
+        """
+        self._upkeep.reaper.drop(str(pod.metadata.uid))
+        await self.podman.delete(pod)
+
+    async def handle_timeout(self, pod: V1Pod) -> None:
+        """Do what is to be done for a pod that has timed out, before it is stopped. This does nothing.
+
+        You may override this method in a subclass, and it will be called whenever a pod times out. You can use this
+        method to e.g. scrape in-progress data out of the pod via an exec.
+
+        :param pod: The pod.
+        """
+
+    @override
+    async def notes(self) -> Mapping[str, str]:
+        return await self._upkeep.notes(await self.followed())

@@ -1,0 +1,182 @@
+"""What the jobs of one task take from a quota: reserved before a launch, counted while they live, given back once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pydatatask_core.errors import DefinitionError
+from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.resource_manager import ResourceManager
+from pydatatask_core.quotas.resources import Resources, ResourceType
+from pydatatask_exec.launching.window import LaunchWindow
+
+__all__ = ["Holding", "LaunchQuota"]
+
+log = logging.getLogger("pydatatask.resources")
+
+_SHORTEST_ROUND_SECONDS = 1.0
+
+_NOTHING = Resources(Decimal(0), Decimal(0), 0)
+
+_WORDS = {ResourceType.CPU: "cpu", ResourceType.MEM: "mem", ResourceType.RATE: "launch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a live job holds."""
+
+    job: str
+    """The job."""
+
+    request: Resources
+    """The processors and memory that count against the quota."""
+
+    since: datetime
+    """When it was launched, in UTC."""
+
+
+class LaunchQuota:
+    """The account of one task at a :class:`~pydatatask_core.quotas.resource_manager.ResourceManager`.
+
+    While a job is being launched, what it needs is reserved (:meth:`launching`); once it is live, whoever sees it
+    enters it under an identity of its own, a pod's uid say (:meth:`enter`), and when it is gone, :meth:`leave` gives
+    back processors and memory, once. :meth:`usage` is what the manager is to be told.
+
+    :param task: The task's name, for messages.
+    :param manager: Where the resources come from.
+    :param window: How far back a launch counts towards the limit of launches.
+    :raises DefinitionError: ``manager`` is something else, a quota that no manager holds say.
+    """
+
+    def __init__(self, task: str, manager: ResourceManager, window: timedelta) -> None:
+        if not isinstance(manager, ResourceManager):
+            raise DefinitionError(
+                f"task {task} needs a ResourceManager, not an object of type {type(manager).__name__}; write "
+                "ResourceManager(Resources.parse(cpu=…, mem=…)), and give the same one to all tasks that share it"
+            )
+        self.manager = manager
+        self.window = LaunchWindow(window)
+        self.warned = False
+        self._warn_again_at = 0.0
+        self._task = task
+        self._live: dict[str, Holding] = {}
+        self._total = _NOTHING
+        self._adopted: dict[str, datetime] = {}
+        self._launching: dict[str, Resources | None] = {}
+
+    @asynccontextmanager
+    async def launching(self, job: str, request: Resources) -> AsyncIterator[bool]:
+        """Reserve what a job needs, for its launch in the block; if that fails, the reservation is given back.
+
+        :param job: The job.
+        :param request: What it needs; it counts as one launch, whatever it says.
+        :returns: A context that gives whether the job may be launched.
+        """
+        request = Resources(request.cpu, request.mem, launches=1)
+        refused = await self.manager.reserve(request)
+        if refused is not None:
+            self._tell_of_refusal(job, refused, request)
+            yield False
+            return
+        # What the scheduler offers, the manager keeps account of by itself as long as the launch is under way.
+        self._launching[job] = None if offer_under_way() is not None else request
+        try:
+            yield True
+        except BaseException:
+            await self.manager.relinquish(request)
+            raise
+        else:
+            self.window.note()
+        finally:
+            del self._launching[job]
+
+    def _tell_of_refusal(self, job: str, refused: ResourceType, request: Resources) -> None:
+        if self.warned:
+            return  # it takes time to put it in words
+        offer = offer_under_way()
+        if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
+            what = f"its {_WORDS[refused]} ({request})"
+            self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
+
+    def begin_round(self, in_a_run: bool) -> None:
+        """Have the next refusal logged; in a run, where updates follow each other much faster, at most one a second.
+
+        :param in_a_run: Whether this is part of a run.
+        """
+        now = time.monotonic()
+        if not in_a_run or now >= self._warn_again_at:
+            self.warned, self._warn_again_at = False, now + _SHORTEST_ROUND_SECONDS
+
+    def refuse(self, job: str, reason: str) -> None:
+        """Log that a job is not launched for want of room, once until :attr:`warned` is set to False again.
+
+        :param job: The job.
+        :param reason: What leaves no room.
+        """
+        if not self.warned:
+            log.warning("task %s: job %s, and maybe others, has to wait: %s", self._task, job, reason)
+            self.warned = True
+
+    def enter(self, identity: str, holding: Holding) -> bool:
+        """Count a live job; one that is counted already changes nothing.
+
+        :param identity: Tells this run of the job from every other.
+        :param holding: What it holds.
+        :returns: Whether nobody here is launching it, so that the manager does not know of it yet.
+        """
+        if identity in self._live:
+            return False
+        self._live[identity] = holding
+        self._total += Resources(holding.request.cpu, holding.request.mem, 0)
+        if holding.job in self._launching:
+            return False
+        self._adopted[identity] = holding.since
+        return True
+
+    async def leave(self, identity: str) -> None:
+        """Give back what a job held, but for its launch; nothing happens if that has been done.
+
+        :param identity: As given to :meth:`enter`.
+        """
+        self.leave_at_once(identity)
+
+    def leave_at_once(self, identity: str) -> None:
+        """Do what :meth:`leave` does, for callers that cannot await, say because they are told of an event.
+
+        :param identity: As given to :meth:`enter`.
+        """
+        holding = self._live.pop(identity, None)
+        if holding is None:
+            return
+        self._adopted.pop(identity, None)
+        given_back = Resources(holding.request.cpu, holding.request.mem, launches=0)
+        self._total -= given_back
+        self.manager.give_back(given_back)
+
+    def forget(self) -> None:
+        """Forget all live jobs, which are to be entered anew; launches stay counted."""
+        self._live.clear()
+        self._adopted.clear()
+        self._total = _NOTHING
+
+    def usage(self) -> Resources:
+        """Give what is in use: by live jobs, and as launches how many there were in the window.
+
+        Left out is what the manager counts by itself: launches that the scheduler has under way.
+        """
+        usage = Resources(self._total.cpu, self._total.mem, self.window.count(self._adopted.values()))
+        if not self._launching:
+            return usage
+        entered = [holding for holding in self._live.values() if holding.job in self._launching]
+        for holding in entered:
+            usage -= Resources(holding.request.cpu, holding.request.mem, 0)
+        for reserved in self._launching.values():
+            if reserved is not None:
+                usage += reserved
+        return usage

@@ -1,0 +1,117 @@
+"""What there is to be found out about a job on a target, and what follows from it: the one way to read an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from pydatatask_exec.processes.identity_file import parse_marks
+
+__all__ = ["Evidence", "Finding", "JobState", "judge", "parse_return_code"]
+
+_PATIENCE_SECONDS = 5.0
+"""How long the file for the identity may be empty before it is clear that nobody will fill it."""
+
+
+class JobState(Enum):
+    """How it stands with a job on its target."""
+
+    MISSING = "missing"
+    """It has no directory."""
+
+    UNSTARTED = "unstarted"
+    """It is claimed, but nothing says that its launcher has begun."""
+
+    STARTING = "starting"
+    """Its launcher is about to record its identity, or its supervisor that of its process."""
+
+    ABANDONED = "abandoned"
+    """Its claim was taken back, or its launcher could not record its identity: it has not run, and will not."""
+
+    RUNNING = "running"
+    """Its process is alive."""
+
+    FINISHED = "finished"
+    """Its exit status is recorded."""
+
+    VANISHED = "vanished"
+    """Its process is gone and has recorded no exit status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the files of a job's directory say. Texts are None where there is no such file."""
+
+    exists: bool
+    """Whether there is a directory at all."""
+
+    identity: str | None = None
+    """What the file for the identity says."""
+
+    identity_age: float = 0.0
+    """For how many seconds that file has not changed."""
+
+    alive: bool = False
+    """Whether whoever is to record the exit status is alive, or the one that is about to record its identity."""
+
+    return_code: str | None = None
+    """The exit status, read after looking for the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How it stands with a job, and what is known about its run."""
+
+    state: JobState
+    """The state."""
+
+    pid: str | None = None
+    """The process identifier, where one is recorded."""
+
+    return_code: int | None = None
+    """The exit status of a finished job."""
+
+    start_time: datetime | None = None
+    """When it began, by the clock of the target, where that is known."""
+
+    end_time: datetime | None = None
+    """When it ended, by the clock of the target, where that is known."""
+
+    forgotten: bool = False
+    """Whether somebody has asked for it to be killed and not to be recorded."""
+
+    outputs: Mapping[str, bytes] = field(default_factory=dict)
+    """The content of those outputs that are small."""
+
+
+def parse_return_code(text: str | None) -> int | None:
+    """Read an exit status; None if it is not complete, which a newline tells.
+
+    :param text: The content of the file, or None.
+    """
+    line, newline, _ = (text or "").partition("\n")
+    digits = line.strip()
+    return int(digits) if newline and digits.removeprefix("-").isdecimal() else None
+
+
+def judge(evidence: Evidence) -> JobState:
+    """Tell how it stands with a job.
+
+    :param evidence: What its directory says.
+    """
+    if not evidence.exists:
+        return JobState.MISSING
+    if parse_return_code(evidence.return_code) is not None:
+        return JobState.FINISHED
+    if evidence.identity is None:
+        return JobState.STARTING if evidence.alive else JobState.UNSTARTED
+    marks = parse_marks(evidence.identity)
+    if marks is not None and evidence.alive:
+        return JobState.STARTING if marks.process is None else JobState.RUNNING
+    if marks is not None:
+        return JobState.VANISHED
+    if evidence.identity == "" and evidence.identity_age < _PATIENCE_SECONDS:
+        return JobState.STARTING
+    return JobState.ABANDONED

@@ -1,0 +1,287 @@
+"""The jobs of one process task on its target: launched, taken over, reaped, forgotten.
+
+A pipeline that ends, however it ends, leaves its jobs running; the next one takes them up. What makes that safe is the
+order of the steps, each of which can be repeated. D is the directory of the job on the target.
+
+=====  ==========================================  ==========================================================
+step   what it does                                 what the next pipeline does if this was the last step
+=====  ==========================================  ==========================================================
+L1     an input that is large is staged             removes it, as whoever staged it is no more
+L2     D is made (atomically: the claim)            takes the claim back by creating D/pid, retires D; the job is
+                                                    launched anew
+L3     D is filled, the launcher is started         the same, and the launcher that comes late does not run the job
+L4     the launcher creates D/pid (exclusively)     finds the process alive, or gone; records the claim, watches it
+L5     the claim is recorded in ``pids``            the same
+L6     the process ends, D/return_code is complete  reaps the job
+R1     ``stdout`` and ``stderr`` are stored         stores them again: the same bytes replace each other as a whole
+R2     ``done`` is recorded                         the same
+R3     D is moved to the retired ones               removes the record from ``pids`` without recording anything else
+R4     the record is removed from ``pids``          removes the retired directory
+R5     the retired directory is removed             nothing
+K1     D/forgotten is made (``rm task.pids JOB``)   kills the process, and goes on with R3
+=====  ==========================================  ==========================================================
+
+A process that is gone before L6 without an exit code is reaped with none. The launcher works in the directory that was
+made at L2, whatever is at its path by the time it begins, so a launcher that comes too late finds either D/pid or no
+directory to create it in.
+
+On this machine L2 to L4 are one step: a supervisor fills D elsewhere, names itself in D/pid, and moves D to its place.
+One that comes too late finds D there already; or it finds that the place where it fills is gone, since the next
+pipeline removes that before it looks for jobs. The same supervisor completes D/return_code. Where another pipeline may
+be at work, D is made first, empty, and whether the job is still to be done is asked once more; then D is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import PurePath
+from typing import Protocol
+
+from pydatatask_core.concurrency.single_flight import SingleFlight
+from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachableError
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.tasks.task import HintListener
+from pydatatask_exec.launching.update_interval import GROUP_SECONDS, UpdatePace
+from pydatatask_exec.processes.adoption import ProcessAdoption
+from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
+from pydatatask_exec.processes.findings import Finding, JobState
+from pydatatask_exec.processes.reaper import ProcessReaper, Results
+from pydatatask_exec.processes.records import claim_recorded_in
+from pydatatask_exec.processes.usage import Account
+from pydatatask_exec.processes.workspace import Order, Workspace
+
+__all__ = ["ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_SYNCHRONOUS_POLL_SECONDS = 0.05
+_RECORDS_AT_A_TIME = 64
+_NAMING_SECONDS = 2.0
+
+
+class JobOwner(Protocol):
+    """The task whose jobs they are."""
+
+    name: str
+    metadata: bool
+    listener: HintListener | None
+
+    @property
+    def ready(self) -> Repository:
+        """The repository whose jobs are to be launched."""
+        ...
+
+    def wants_update(self) -> None:
+        """Hint that there is something to reap."""
+        ...
+
+    def changed(self, repo: Repository, job: str) -> None:
+        """Hint that a job appeared in, or left, a repository."""
+        ...
+
+
+class ClaimedElsewhereError(PydatataskError):
+    """Another pipeline has claimed the job first; what becomes of it is seen later."""
+
+
+class ProcessJobs:
+    """The jobs of one process task, from one opening of the pipeline to the next.
+
+    :param task: The task.
+    :param workspace: Where the jobs live.
+    :param results: Where results go.
+    :param account: Counts what they use.
+    """
+
+    def __init__(self, task: JobOwner, workspace: Workspace, results: Results, account: Account) -> None:
+        self.workspace = workspace
+        self._task = task
+        self._results = results
+        self._account = account
+        self._claims = ProcessClaims(self._ended)
+        self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
+        self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, self._count, account.leave)
+        self._pace = UpdatePace(task.wants_update)
+        self._in_doubt = False
+        self._comparing: SingleFlight[None] = SingleFlight()
+        self._is_taken_over = False
+        self._is_to_recount = False
+
+    def _count(self, claim: ProcessClaim) -> None:
+        self._is_to_recount = self._account.enter(claim) or self._is_to_recount
+
+    def _ended(self, claim: ProcessClaim) -> None:
+        self._account.leave(claim)  # at once: what has to be recorded now keeps no other job waiting
+        self._pace.soon()
+
+    async def take_over(self) -> None:
+        """Take up the jobs that another pipeline has left, unless that has been done.
+
+        Before the quota is asked for anything, this has to come to its end: it counts what they use.
+        """
+        if not self._is_taken_over:
+            await self._comparing.share("compare", self._compare)
+
+    async def _compare_if_due(self) -> None:
+        if self._adoption.is_due:
+            await self._comparing.share("compare", self._compare)
+
+    async def _compare(self) -> None:
+        await self._adoption.compare()
+        if self._is_to_recount:
+            self._is_to_recount = False
+            await self._account.recount()
+        self._is_taken_over = True
+
+    async def is_live(self, job: str) -> bool:
+        """Tell whether a job is live or being launched; if its record is missing, write it.
+
+        :param job: The job.
+        """
+        claim = self._claims.get(job)
+        if claim is None:
+            return False
+        if not claim.launching:
+            await self._adoption.record(claim, True)
+        return True
+
+    def was_live(self, job: str) -> bool:
+        """Tell whether a job was live until a while ago.
+
+        :param job: The job.
+        """
+        return self._claims.had(job)
+
+    async def launch(self, job: str, order: Callable[[Workspace, str], Awaitable[Order]]) -> Exception | None:
+        """Claim a job, start its process, and record that.
+
+        In a run, records are written a little later, many together, and not at all for jobs that have been reaped by
+        then: the claims themselves are on the target.
+
+        :param job: The job.
+        :param order: Says what to run.
+        :returns: Why the process, which runs, could not be recorded; it will be tried again. None if all is well.
+        :raises ClaimedElsewhereError: It was not started, as it is live already.
+        """
+        await self._resolve_doubts()
+        if self._claims.get(job) is not None:
+            raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: it is live already, and not started again")
+        claim = ProcessClaim(job, datetime.now(UTC), launching=True)
+        self._claims.add(claim)
+        try:
+            claim.pid = await self._start(job, await order(self.workspace, job))
+        except TargetUnreachableError:
+            self._in_doubt = True
+            raise
+        finally:
+            if claim.pid is None:
+                self._claims.drop(claim)
+        return await self._record(claim, claim.pid)
+
+    async def _resolve_doubts(self) -> None:
+        """Before anything is launched, find out what became of launches during which the target was lost."""
+        if self._in_doubt:
+            self._adoption.hurry()
+            await self._compare_if_due()
+            self._in_doubt = False
+            raise LaunchError("the target was lost, and what runs there has been found out just now; launch again")
+
+    async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:
+        watched = self.workspace.watch(pid, lambda: self._claims.end(claim), lambda: self._claims.unwatch(claim))
+        self._account.enter(claim)
+        try:
+            if self.workspace.holds_claims and self._task.listener is not None:
+                self._pace.later()
+            else:
+                await self._adoption.record(claim, True)
+        except Exception as error:
+            return error
+        finally:
+            self._claims.settle(claim, watched)
+        return None
+
+    async def _start(self, job: str, order: Order) -> str:
+        pid: str | None = None
+        try:
+            reason = self._reaper.start_failures.pop(job, None)
+            if reason is not None:
+                raise LaunchError(f"job {job} of task {self._task.name} was launched but has not begun: {reason}")
+            pid = await self.workspace.start(order, partial(self._task.ready.contains, job))
+            if pid is None:
+                self._adoption.hurry()
+                raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another pipeline has claimed it")
+        finally:
+            if pid is None and isinstance(order.stdin, PurePath):
+                await self.workspace.unstage(order.stdin)
+        return pid
+
+    async def run_to_end(self, job: str) -> None:
+        """Wait until a job has been reaped, which nobody else does meanwhile.
+
+        :param job: The job.
+        """
+        while self._claims.get(job) is not None:
+            await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
+            await self.update()
+
+    async def update(self) -> bool:
+        """Reap the jobs that have ended, and take up those that others have left.
+
+        :returns: Whether there are live jobs, or there were.
+        """
+        live = len(self._claims)
+        await self._compare_if_due()
+        await self._record_all(GROUP_SECONDS)
+        due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
+        reaped = await self._reaper.reap(due, self._task.metadata)
+        return reaped or live > 0 or len(self._claims) > 0
+
+    async def _record_all(self, min_age: float) -> None:
+        """Write the records of live jobs that have none yet, apart from those that were launched just now."""
+        unrecorded = self._claims.unrecorded()
+        latest = time.monotonic() - min_age
+        due = [claim for claim in unrecorded if claim.launched_at <= latest]
+        await asyncio.gather(*(self._adoption.record(claim, True) for claim in due[:_RECORDS_AT_A_TIME]))
+        if len(unrecorded) > min(len(due), _RECORDS_AT_A_TIME):
+            self._pace.later()
+
+    async def finish(self) -> None:
+        """Write what has not been written yet, as the pipeline is being closed."""
+        self._pace.stop()
+        try:
+            for claim in self._claims.unrecorded():
+                await self._adoption.record(claim, True)
+        finally:
+            await self.workspace.close()
+
+    async def _look_at(self, job: str, pid: str | None) -> Finding:
+        """Look at a job; one whose process is not named yet, as it is just being started, is waited for a while."""
+        deadline = time.monotonic() + _NAMING_SECONDS
+        while True:
+            finding = (await self.workspace.look({job: pid}, ()))[job]
+            if finding.state is not JobState.STARTING or time.monotonic() > deadline:
+                return finding
+            await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
+
+    async def forget(self, job: str) -> None:
+        """Kill the process of a job, and give up its claim without recording a completion.
+
+        :param job: The job; nothing happens if it is not live.
+        """
+        claim = self._claims.get(job)
+        pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job))[0]
+        pid = (await self._look_at(job, pid)).pid or pid
+        if pid is not None:
+            await self.workspace.kill(job, pid)
+        else:
+            await self.workspace.end_orphans(job, None)
+        await self.workspace.retire([job])
+        await self.workspace.discard([job])
+        if claim is not None:
+            self._claims.drop(claim)
+            self._account.leave(claim)

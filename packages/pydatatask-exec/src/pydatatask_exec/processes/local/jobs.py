@@ -1,0 +1,255 @@
+"""What a local workspace does with the directory of a job. All of it blocks, and is run on a thread."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+
+from pydatatask_exec.processes.findings import Evidence, Finding, JobState, judge, parse_return_code
+from pydatatask_exec.processes.identity_file import parse_marks
+from pydatatask_exec.processes.launch_script import IDENTITY
+from pydatatask_exec.processes.local.process_sessions import is_alive
+from pydatatask_exec.processes.local.supervisor.protocol import Claim
+from pydatatask_exec.processes.workspace import FORGOTTEN, RETURN_CODE, TAKEN_BACK, Order
+
+__all__ = ["claim_of", "find_out", "forget", "is_file", "jobs", "release", "remove", "reserve", "retire", "take_back"]
+
+_IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
+"""Why a file cannot be opened that is not there, or is something else."""
+
+_SMALL = 1 << 16
+"""Outputs up to this size, in bytes, are brought along with what is found out about a job."""
+
+
+def jobs(root: Path) -> set[str]:
+    """Give the jobs that have a directory; links to directories elsewhere are none of ours.
+
+    :param root: Where the directories of the jobs are.
+    """
+    with os.scandir(root) as entries:
+        return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+
+
+def claim_of(order: Order, directory: str, workshop: str, quiet: int | None = None) -> Claim:
+    """Say what is to be in the directory of a job.
+
+    :param order: What to run.
+    :param directory: The directory.
+    :param workshop: Where it is to be filled.
+    :param quiet: Optional: when the directory of the workshops was changed last, if nobody else may come there.
+    """
+    return Claim(
+        path=os.fsencode(directory),
+        workshop=os.fsencode(workshop),
+        script=order.script.encode(),
+        stdin=order.stdin if isinstance(order.stdin, bytes) else None,
+        staged=os.fsencode(order.stdin) if isinstance(order.stdin, PurePath) else b"",
+        quiet=b"" if quiet is None else b"%d" % quiet,
+    )
+
+
+def reserve(directory: str) -> bool:
+    """Claim a job by an empty directory.
+
+    :param directory: The directory.
+    :returns: Whether there was none.
+    """
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        return False
+    return True
+
+
+def release(directory: str) -> None:
+    """Give up such a claim, unless the directory is not empty any more, since the job has been started.
+
+    :param directory: The directory.
+    """
+    try:
+        os.rmdir(directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
+
+
+def is_file(path: str) -> bool:
+    """Tell whether a path is one of a file, and not of a directory, a link or a pipe.
+
+    :param path: The path.
+    """
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _open(path: str) -> int | None:
+    """Open a file, or give None: jobs can put what they like in its place, which must not hold up the other jobs."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _IS_NO_FILE:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _read(path: str, limit: int = 4096) -> tuple[str, float] | None:
+    """Give the text of a small file and the time at which it was changed, or None if it is not there."""
+    descriptor = _open(path)
+    if descriptor is None:
+        return None
+    try:
+        return os.read(descriptor, limit).decode("utf-8", "replace"), os.fstat(descriptor).st_mtime
+    finally:
+        os.close(descriptor)
+
+
+def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) -> Finding:
+    """Find out how it stands with a job.
+
+    :param root: Where the directories of the jobs are.
+    :param job: The job.
+    :param pid: The identifier of its process, if that is known from elsewhere.
+    :param outputs: Names of output files to bring along, where the job is over and they are small.
+    """
+    path = str(root / job)
+    identity = _read(f"{path}/{IDENTITY}")
+    marks = parse_marks(identity[0]) if identity else None
+    recorder = marks.recorder if marks is not None else None if identity else pid
+    return_code, alive = _look_for_end(path, recorder)
+    evidence = Evidence(
+        exists=identity is not None or os.path.isdir(path),
+        identity=identity[0] if identity else None,
+        identity_age=time.time() - identity[1] if identity else 0.0,
+        alive=alive,
+        return_code=return_code[0] if return_code else None,
+    )
+    state = judge(evidence)
+    over = state in (JobState.FINISHED, JobState.VANISHED)
+    return Finding(
+        state,
+        pid=marks.process if marks is not None else None,
+        return_code=parse_return_code(evidence.return_code),
+        start_time=_utc(identity[1]) if identity else None,
+        end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
+        forgotten=os.path.exists(f"{path}/{FORGOTTEN}"),
+        outputs=_small_files(path, outputs) if over else {},
+    )
+
+
+def _look_for_end(path: str, recorder: str | None) -> tuple[tuple[str, float] | None, bool]:
+    """Give the exit status and when it was recorded, or tell whether whoever is to record it is alive."""
+    return_code = _read(f"{path}/{RETURN_CODE}")
+    if return_code is not None and parse_return_code(return_code[0]) is not None:
+        return return_code, False
+    if recorder is not None and is_alive(recorder):
+        return None, True
+    return _read(f"{path}/{RETURN_CODE}"), False  # it may have ended in between
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _small_files(path: str, names: Collection[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name in names:
+        descriptor = _open(f"{path}/{name}")
+        if descriptor is None:
+            continue
+        try:
+            content = os.read(descriptor, _SMALL + 1)
+        finally:
+            os.close(descriptor)
+        if len(content) <= _SMALL:
+            found[name] = content
+    return found
+
+
+def take_back(root: Path, job: str) -> bool:
+    """Create the file that whoever has claimed a job would have to have created, so that it is clear that it has not.
+
+    :param root: Where the directories of the jobs are.
+    :param job: The job.
+    :returns: Whether it was not there.
+    """
+    try:
+        with open(root / job / IDENTITY, "x") as file:
+            file.write(TAKEN_BACK)
+    except FileExistsError:
+        return False
+    return True
+
+
+def forget(root: Path, job: str) -> None:
+    """Mark a job as one whose end is not to be recorded.
+
+    :param root: Where the directories of the jobs are.
+    :param job: The job; nothing happens if it has no directory.
+    """
+    try:
+        (root / job / FORGOTTEN).touch()
+    except FileNotFoundError:
+        return
+
+
+def retire(root: Path, retired: Path, jobs: Collection[str]) -> list[str]:
+    """Move the directories of jobs out of the way.
+
+    :param root: Where the directories of the jobs are.
+    :param retired: Where those are that are to be removed.
+    :param jobs: The jobs; nothing happens to those that have no directory.
+    :returns: The names of the retired directories.
+    """
+    names: list[str] = []
+    for job in jobs:
+        name = f"{job}.{os.urandom(4).hex()}"
+        try:
+            os.rename(f"{root}/{job}", f"{retired}/{name}")
+        except FileNotFoundError:
+            if not retired.is_dir():
+                raise
+        else:
+            names.append(name)
+    return names
+
+
+def remove(directory: Path, names: Collection[str]) -> None:
+    """Remove directories of jobs; what cannot be removed stays, and is tried again when a pipeline is opened.
+
+    :param directory: Where they are.
+    :param names: What they are called.
+    """
+    for name in names:
+        path = f"{directory}/{name}"
+        try:
+            if os.path.islink(path):
+                os.unlink(path)
+            else:
+                _remove_flat(path)
+        except OSError:
+            _remove_tree(path)
+
+
+def _remove_flat(path: str) -> None:
+    """Remove a directory that has nothing in it but files and empty directories; this is how most are."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+    os.rmdir(path)
+
+
+def _remove_tree(path: str) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)

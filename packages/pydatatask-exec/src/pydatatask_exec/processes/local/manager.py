@@ -1,0 +1,157 @@
+"""The process manager for this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Literal, overload
+
+from typing_extensions import override
+
+from pydatatask_core.concurrency.offload import offload
+from pydatatask_core.errors import LaunchError, UnwritableStoreError
+from pydatatask_core.repositories.blobs import OpenMode
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_core.streams.text import AReadText, AWriteText
+from pydatatask_exec.processes.launch_script import Launch
+from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
+from pydatatask_exec.processes.local.process_sessions import end_session, is_alive
+from pydatatask_exec.processes.local.supervisors import supervisors
+from pydatatask_exec.processes.local.workspace import LocalWorkspace
+from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.paths import app_directory
+from pydatatask_exec.processes.stdout_marker import StderrIsStdout
+from pydatatask_exec.processes.workspace import Workspace
+
+__all__ = ["LocalLinuxManager"]
+
+
+class LocalLinuxManager(AbstractProcessManager):
+    """A process manager to run tasks on the local Linux machine.
+
+    By default, it will create a directory ``/tmp/pydatatask`` in which to store data. That place is shared, so whoever
+    is not its owner has to name another.
+
+    :param app: What to call the directory of this pipeline in there.
+    :param local_path: Where to store data. A relative path is taken from the working directory of this moment.
+    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    :raises DefinitionError: ``app`` cannot be the name of a directory.
+    """
+
+    def __init__(self, app: str, local_path: Path | str = "/tmp/pydatatask", *, kill_grace: float = 10.0) -> None:
+        self.app = app
+        self.kill_grace = kill_grace
+        self._root = Path(local_path).absolute()  # jobs run in directories of their own
+        self._basedir = app_directory(self._root, app)
+
+    @property
+    @override
+    def basedir(self) -> Path:
+        return self._basedir
+
+    @override
+    async def get_live_pids(self, hint: set[str]) -> set[str]:
+        mine = supervisors()
+        return await offload(lambda: {pid for pid in hint if is_alive(pid) or mine.is_about_to_record(pid)})
+
+    @override
+    async def spawn(
+        self,
+        args: list[str],
+        environ: dict[str, str],
+        cwd: str,
+        return_code: str,
+        stdin: str | None,
+        stdout: str | None,
+        stderr: str | StderrIsStdout | None,
+    ) -> str:
+        error = stdout if isinstance(stderr, StderrIsStdout) else stderr
+        launch = await offload(_launch, args, environ, cwd, return_code, (stdin, stdout, error))
+        pid = await supervisors().start(launch, dict(os.environb))
+        if pid is None:
+            raise LaunchError(f"{args[0]} was not launched")
+        supervisors().watch(pid, _do_nothing)  # so that it need not be kept in mind for somebody who asks later
+        return pid
+
+    @override
+    async def kill(self, pid: str) -> None:
+        await end_session(pid, self.kill_grace)
+        await supervisors().recorded(pid, self.kill_grace)
+
+    @overload
+    async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["rb"]) -> AReadStream: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["w"]) -> AWriteText: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["wb"]) -> AWriteStream: ...
+
+    @override
+    async def open(self, path: Path, mode: OpenMode) -> AReadText | AWriteText | AReadStream | AWriteStream:
+        match mode:
+            case "r":
+                return AReadText(await LocalReader.open(str(path)))
+            case "rb":
+                return await LocalReader.open(str(path))
+            case "w":
+                return AWriteText(await LocalWriter.open(path))
+            case "wb":
+                return await LocalWriter.open(path)
+        raise ValueError(f"{mode!r} is not a mode to open {path} with: use 'r', 'rb', 'w' or 'wb'")
+
+    @override
+    async def mkdir(self, path: Path) -> None:
+        await offload(_make_private, path)
+
+    @override
+    async def rmtree(self, path: Path) -> None:
+        import shutil
+
+        await asyncio.to_thread(shutil.rmtree, path)
+
+    @override
+    async def workspace(self, task: str) -> Workspace:
+        await offload(_check_owned, self._root, self._basedir)
+        workspace = LocalWorkspace(self._basedir, task, self.kill_grace)
+        await workspace.prepare()
+        return workspace
+
+
+def _do_nothing() -> None:
+    """Whoever wants to know whether a process has ended asks for the live ones."""
+
+
+def _launch(
+    args: list[str], environ: dict[str, str], cwd: str, return_code: str, streams: tuple[str | None, ...]
+) -> Launch:
+    """Make the paths such that they mean the same wherever the supervisor works."""
+    paths = [None if path is None else os.path.abspath(path) for path in streams]
+    return Launch(args, os.path.abspath(cwd), os.path.abspath(return_code), environ, *paths)
+
+
+def _make_private(path: Path) -> None:
+    """Make a directory and those above it; no one else can look into those that are made."""
+    if not path.is_dir():
+        _make_private(path.parent)
+        path.mkdir(0o700, exist_ok=True)
+
+
+def _check_owned(root: Path, basedir: Path) -> None:
+    """Make the base directory, and refuse one in which somebody else could put what we then run."""
+    user = os.geteuid()
+    try:
+        _make_private(basedir)
+    except PermissionError as error:
+        owner = root.stat().st_uid if root.exists() else None
+        raise UnwritableStoreError(_refusal(basedir, root, owner, user)) from error
+    for path in (root, basedir):
+        owner = path.stat().st_uid
+        if owner not in (user, 0 if path == root else user):
+            raise UnwritableStoreError(_refusal(basedir, path, owner, user))
+
+
+def _refusal(basedir: Path, path: Path, owner: int | None, user: int) -> str:
+    belongs = f"{path} belongs to user {owner}" if owner not in (None, user) else f"{path} cannot be written"
+    return f"processes cannot be kept in {basedir}: {belongs}; give LocalLinuxManager another local_path of your own"

@@ -1,0 +1,77 @@
+"""What is left running of a job whose supervisor was killed, so that nobody would record how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from pydatatask_core.concurrency.offload import offload
+from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
+from pydatatask_exec.processes.local.process_sessions import leads_session, send_signal, session_members
+from pydatatask_exec.processes.workspace import EXE
+
+__all__ = ["end_orphans"]
+
+_POLL_SECONDS = 0.02
+_WHERE_IT_WORKS = ("cwd", "fd/0", "fd/1", "fd/2")
+
+
+async def end_orphans(pid: str | None, directory: str, grace: float) -> None:
+    """End the processes of a session that nobody looks after any more, as far as they work in a directory.
+
+    A process id is not given to another as long as it is the id of a session. After that it may be, to a program that
+    makes a session of its own and leaves somebody in it; so whoever is ended must also use the job's directory.
+
+    :param pid: The identifier of the session's first process; one of before the machine was restarted has left nobody.
+        None if that was not recorded any more: then it is whoever leads a session and runs what is in the directory.
+    :param directory: The directory of the job.
+    :param grace: For how many seconds to wait before those that have been asked to end are killed.
+    :raises TimeoutError: They do not end even then.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + grace
+        orphans = await offload(_orphans, pid, directory)
+        for orphan in orphans:
+            send_signal(orphan, number)
+        while orphans and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
+            orphans = await offload(_orphans, pid, directory)
+        if not orphans:
+            return
+    raise TimeoutError(f"what process {pid} has left running cannot be killed: it does not end")
+
+
+def _orphans(pid: str | None, directory: str) -> list[int]:
+    beginning = os.path.realpath(directory) + "/"
+    members = [member for leader in _leaders(pid, directory) for member in session_members(leader)]
+    return [member for member in members if _works_below(member, beginning)]
+
+
+def _leaders(pid: str | None, directory: str) -> list[int]:
+    """Give the process ids of the sessions that may be meant."""
+    if pid is not None:
+        leader = ProcessIdentity.parse(pid)
+        return [leader.pid] if leader is not None and leader.boot == boot_id() else []
+    processes = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    return [process for process in processes if leads_session(process) and _runs(process, f"{directory}/{EXE}")]
+
+
+def _runs(pid: int, executable: str) -> bool:
+    """Tell whether a process has a path in its command line."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return os.fsencode(executable) in file.read().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has ended
+
+
+def _works_below(pid: int, beginning: str) -> bool:
+    for link in _WHERE_IT_WORKS:
+        try:
+            if os.readlink(f"/proc/{pid}/{link}").startswith(beginning):
+                return True
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it has ended, has closed that, or is somebody else's
+    return False

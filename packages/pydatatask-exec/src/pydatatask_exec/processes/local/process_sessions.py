@@ -1,0 +1,89 @@
+"""Processes of this machine that lead sessions: whether they are alive, and ending all that is in the session."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from pydatatask_core.concurrency.offload import offload
+from pydatatask_exec.processes.identity import ProcessIdentity, bare_process_id, process_start, stat_fields
+
+__all__ = ["end_session", "is_alive", "leads_session", "send_signal", "session_members"]
+
+_SESSION_FIELD = 6 - 3
+_POLL_SECONDS = 0.02
+
+
+def is_alive(pid: str) -> bool:
+    """Tell whether the process of an identifier has not ended. This reads files of ``/proc``.
+
+    :param pid: A process identifier; a bare number is any process that has that id.
+    """
+    identity = ProcessIdentity.parse(pid)
+    if identity is not None:
+        return identity.is_alive()
+    number = bare_process_id(pid)
+    return number is not None and process_start(number) is not None
+
+
+async def end_session(pid: str, grace: float) -> None:
+    """Ask a process and all others of its session to end, and kill them if they do not.
+
+    :param pid: The identifier of the session's first process.
+    :param grace: For how many seconds to wait in each step.
+    """
+    if not await offload(is_alive, pid):
+        return
+    leader = int(pid.partition(":")[0])
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for member in await offload(session_members, leader):
+            send_signal(member, number)
+        if await _is_gone(pid, leader, grace):
+            return
+    raise TimeoutError(f"process {pid} cannot be killed: it does not end")
+
+
+async def _is_gone(pid: str, leader: int, seconds: float) -> bool:
+    """Wait until nobody of a session is left."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not await offload(is_alive, pid) and not await offload(session_members, leader):
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
+    return False
+
+
+def session_members(leader: int) -> list[int]:
+    """Give the processes of a session that have not ended. This reads a file for each process of the machine.
+
+    :param leader: The process id of its first process, which is the id of the session.
+    """
+    members: list[int] = []
+    for name in os.listdir("/proc"):
+        fields = stat_fields(int(name)) if name.isdecimal() else None
+        if fields is not None and int(fields[_SESSION_FIELD]) == leader and fields[0] not in "ZX":
+            members.append(int(name))
+    return members
+
+
+def leads_session(pid: int) -> bool:
+    """Tell whether a process is the first of its session.
+
+    :param pid: The process id.
+    """
+    fields = stat_fields(pid)
+    return fields is not None and int(fields[_SESSION_FIELD]) == pid
+
+
+def send_signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process, unless it has ended.
+
+    :param pid: The process id.
+    :param number: The signal.
+    """
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return  # it has just ended

@@ -1,0 +1,260 @@
+"""The jobs of one task on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from typing_extensions import override
+
+from pydatatask_core.concurrency.offload import offload
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_exec.processes.findings import Finding
+from pydatatask_exec.processes.identity import ProcessIdentity
+from pydatatask_exec.processes.local import jobs as local_jobs
+from pydatatask_exec.processes.local.child_watch import child_watch
+from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
+from pydatatask_exec.processes.local.orphans import end_orphans
+from pydatatask_exec.processes.local.other_pipelines import Neighbours
+from pydatatask_exec.processes.local.process_sessions import end_session, is_alive
+from pydatatask_exec.processes.local.supervised_job import CrowdedError, SupervisorLostError
+from pydatatask_exec.processes.local.supervisors import supervisors
+from pydatatask_exec.processes.workspace import (
+    IsWanted,
+    Order,
+    Workspace,
+    launch_of,
+    retired_job,
+    staged_by,
+    staged_name,
+)
+
+__all__ = ["LocalWorkspace"]
+
+_RECORDING_SECONDS = 0.02
+
+
+class LocalWorkspace(Workspace):
+    """The jobs of one task on this machine.
+
+    :param basedir: The base directory of the manager.
+    :param task: The task's name.
+    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    """
+
+    def __init__(self, basedir: Path, task: str, kill_grace: float) -> None:
+        super().__init__(basedir / task)
+        self._root = basedir / task
+        self._reaped = basedir / f".{task}.reaped"
+        self._staged = basedir / f".{task}.staged"
+        self._launching = basedir / f".{task}.launching"
+        self._neighbours = Neighbours(self._launching)
+        self._kill_grace = kill_grace
+        self._workshop: Path | None = None
+        self._given_up: list[Path] = []
+        self._environment = dict(os.environb)
+        self._retired: dict[str, list[str]] = {}
+
+    async def prepare(self) -> None:
+        """Make the directories, and remove what a pipeline staged that is no more."""
+        await asyncio.to_thread(_sweep, self._staged)
+        await asyncio.to_thread(_sweep, self._launching)
+        await offload(self._make_directories)
+
+    def _make_directories(self) -> None:
+        for path in (self._root, self._reaped, self._staged, self._launching):
+            path.mkdir(0o700, exist_ok=True)
+        self._neighbours.begin()
+
+    @override
+    async def close(self) -> None:
+        supervisors().let_go(self)
+        with suppress(OSError):  # whoever comes next removes what is left
+            await offload(self._remove_workshops)
+
+    @override
+    async def jobs(self) -> set[str]:
+        return await offload(local_jobs.jobs, self._root)
+
+    @override
+    async def retired(self) -> set[str]:
+        names = await offload(os.listdir, self._reaped)
+        for name in names:
+            self._retired.setdefault(retired_job(name), []).append(name)
+        return {retired_job(name) for name in names}
+
+    @override
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
+        supervisors().hold(self)
+        while True:
+            quiet = self._neighbours.quiet or await offload(self._look_around)
+            if quiet is None:
+                return await self._start_beside_others(order, is_wanted)
+            try:
+                return await self._run(order, quiet)
+            except CrowdedError:
+                self._neighbours.doubt()
+
+    def _look_around(self) -> int | None:
+        """Find out whether another pipeline may be launching jobs, too; nobody is if this gives a time."""
+        self._make_workshop()
+        self._neighbours.look()
+        if self._neighbours.quiet is None:
+            _sweep(self._launching)
+        return self._neighbours.quiet
+
+    async def _start_beside_others(self, order: Order, is_wanted: IsWanted | None) -> str | None:
+        """Start a job that another pipeline may have done since it was seen to be ready.
+
+        So it is claimed first, by an empty directory, which the supervisor replaces. Whoever has done the job has
+        recorded that before he has given up his claim, so whether it is still to be done can be seen now.
+        """
+        if is_wanted is None:
+            return await self._run(order)
+        directory = f"{self._root}/{order.job}"
+        if not await offload(local_jobs.reserve, directory):
+            return None
+        try:
+            return await self._run(order) if await is_wanted() else None
+        finally:
+            await offload(local_jobs.release, directory)
+
+    async def _run(self, order: Order, quiet: int | None = None) -> str | None:
+        directory = f"{self._root}/{order.job}"
+        workshop = await offload(self._make_workshop) if self._workshop is None else self._workshop
+        claim = local_jobs.claim_of(order, directory, str(workshop), quiet)
+        try:
+            pid = await supervisors().start(launch_of(order, directory), self._environment, claim)
+        except SupervisorLostError:
+            if await offload(os.path.lexists, directory):
+                return None  # it may have been started
+            raise
+        except asyncio.CancelledError:
+            self._give_up(workshop)
+            raise
+        if pid is None and not await offload(workshop.is_dir):
+            self._give_up(workshop)
+        return pid
+
+    def _make_workshop(self) -> Path:
+        """Make the directory in which those of jobs are filled; the next pipeline removes it if this one is no more."""
+        if self._workshop is None:
+            self._remove_given_up()
+            name = staged_name(f"launch-{os.urandom(4).hex()}", str(ProcessIdentity.now(os.getpid())))
+            self._neighbours.enter(name)
+            self._workshop = self._launching / name
+        return self._workshop
+
+    def _give_up(self, workshop: Path) -> None:
+        """Launch nothing more by way of a directory, which is removed before anything is launched by way of another.
+
+        A supervisor may be about to do what is not wanted any more; by then the job may have been done.
+        """
+        if self._workshop == workshop:
+            self._workshop = None
+            self._given_up.append(workshop)
+
+    def _remove_given_up(self) -> None:
+        while self._given_up:
+            name = self._given_up[0].name
+            self._neighbours.leave(name)
+            _remove_staged(self._launching, name)
+            self._neighbours.left()
+            del self._given_up[0]  # others may have been added meanwhile
+
+    def _remove_workshops(self) -> None:
+        if self._workshop is not None:
+            self._give_up(self._workshop)
+        self._remove_given_up()
+
+    @override
+    async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
+        path = self._staged / staged_name(job, str(ProcessIdentity.now(os.getpid())))
+        return path, await LocalWriter.open(path)
+
+    @override
+    async def unstage(self, path: PurePath) -> None:
+        await offload(Path(path).unlink, missing_ok=True)
+
+    @override
+    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+        return await offload(
+            lambda: {job: local_jobs.find_out(self._root, job, pid, outputs) for job, pid in jobs.items()}
+        )
+
+    @override
+    async def open_output(self, job: str, name: str) -> AReadStream:
+        path = f"{self._root}/{job}/{name}"
+        if not await offload(local_jobs.is_file, path):
+            raise FileNotFoundError(f"{path} is no file")
+        return await LocalReader.open(path)
+
+    @override
+    async def take_back(self, job: str) -> bool:
+        return await offload(local_jobs.take_back, self._root, job)
+
+    @override
+    async def kill(self, job: str, pid: str) -> None:
+        await offload(local_jobs.forget, self._root, job)
+        await end_session(pid, self._kill_grace)
+        await self.end_orphans(job, pid)
+
+    @override
+    async def end_orphans(self, job: str, pid: str | None) -> None:
+        await end_orphans(pid, f"{self._root}/{job}", self._kill_grace)
+
+    @override
+    async def retire(self, jobs: Collection[str]) -> None:
+        for name in await offload(local_jobs.retire, self._root, self._reaped, jobs):
+            self._retired.setdefault(retired_job(name), []).append(name)
+
+    @override
+    async def discard(self, jobs: Collection[str]) -> None:
+        names = [name for job in jobs for name in self._retired.pop(job, ())]
+        if names:
+            await offload(local_jobs.remove, self._reaped, names)
+
+    @override
+    def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
+        if supervisors().watch(pid, on_exit):
+            return True
+        identity = ProcessIdentity.parse(pid)
+        return identity is not None and child_watch().watch(identity.pid, lambda: _after_recording(on_exit))
+
+
+def _after_recording(on_exit: Callable[[], None]) -> None:
+    """Call a function once the supervisor of an earlier pipeline has had the time to record how a process ended."""
+    asyncio.get_running_loop().call_later(_RECORDING_SECONDS, on_exit)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what processes have staged that are no more, told by the names of the files and directories.
+
+    :param directory: Where it is.
+    """
+    for name in os.listdir(directory) if directory.is_dir() else ():
+        owner = staged_by(name)
+        if owner is None or is_alive(owner):
+            continue
+        path = directory / name
+        if path.is_dir():
+            _remove_staged(directory, name)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _remove_staged(directory: Path, name: str) -> None:
+    """Remove a directory, which goes at once: supervisors may be about to claim jobs by what is in there.
+
+    :param directory: Where it is.
+    :param name: What it is called.
+    """
+    swept = f"swept-{os.urandom(4).hex()}{name[name.index('@') :]}"
+    try:
+        os.rename(directory / name, directory / swept)
+    except FileNotFoundError:
+        return  # another pipeline removes it at the same time
+    local_jobs.remove(directory, [swept])

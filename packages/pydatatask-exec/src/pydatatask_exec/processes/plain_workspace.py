@@ -1,0 +1,191 @@
+"""A workspace made of the documented members of a process manager, which know of no atomic claims and no listings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePath
+from typing import Literal, Protocol, overload
+
+from typing_extensions import override
+
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_core.streams.text import AReadText, AWriteText
+from pydatatask_exec.processes.findings import Finding, JobState, parse_return_code
+from pydatatask_exec.processes.stdout_marker import STDOUT as STDOUT_MARKER
+from pydatatask_exec.processes.stdout_marker import StderrIsStdout
+from pydatatask_exec.processes.workspace import CWD, EXE, RETURN_CODE, STDIN, IsWanted, Order, Workspace, launch_of
+
+__all__ = ["PlainManager", "PlainWorkspace"]
+
+_POLL_SECONDS = 0.05
+_LONGEST_KILL_SECONDS = 60.0
+
+
+class PlainManager(Protocol):
+    """Those members of a process manager that every one has."""
+
+    async def get_live_pids(self, hint: set[str]) -> set[str]:
+        """Get a set of the live process identifiers."""
+        ...
+
+    async def spawn(
+        self,
+        args: list[str],
+        environ: dict[str, str],
+        cwd: str,
+        return_code: str,
+        stdin: str | None,
+        stdout: str | None,
+        stderr: str | StderrIsStdout | None,
+    ) -> str:
+        """Launch a process on the target system."""
+        ...
+
+    async def kill(self, pid: str) -> None:
+        """Terminate a process."""
+        ...
+
+    @overload
+    async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["rb"]) -> AReadStream: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["w"]) -> AWriteText: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["wb"]) -> AWriteStream: ...
+
+    async def mkdir(self, path: Path) -> None:
+        """Create a directory."""
+        ...
+
+    async def rmtree(self, path: Path) -> None:
+        """Remove a directory."""
+        ...
+
+
+class PlainWorkspace(Workspace):
+    """The jobs of one task, by way of the documented members of a manager.
+
+    Claims are kept in this process and in the repository ``pids``, so that two pipelines at a time are no good.
+
+    :param manager: The manager.
+    :param directory: Where the directories of the jobs are.
+    """
+
+    holds_claims = False
+    poll_seconds = 0.1
+
+    def __init__(self, manager: PlainManager, directory: Path) -> None:
+        super().__init__(directory)
+        self._manager = manager
+        self._root = directory
+        self._doubtful: set[str] = set()
+
+    @override
+    async def jobs(self) -> set[str]:
+        return set()
+
+    @override
+    async def retired(self) -> set[str]:
+        return set()
+
+    @override
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
+        directory = self._root / order.job
+        if not isinstance(order.stdin, PurePath):
+            await self._make_fresh(directory)
+        async with await self._manager.open(directory / EXE, "w") as exe:
+            await exe.write(order.script)
+        if isinstance(order.stdin, bytes):
+            async with await self._manager.open(directory / STDIN, "wb") as stdin:
+                await stdin.write(order.stdin)
+        launch = launch_of(order, str(directory))
+        return await self._manager.spawn(
+            [*_interpreter(order.script), str(directory / EXE)],
+            dict(launch.environ),
+            launch.cwd,
+            launch.return_code,
+            launch.stdin,
+            launch.stdout,
+            STDOUT_MARKER if order.interleaved else launch.stderr,
+        )
+
+    async def _make_fresh(self, directory: Path) -> None:
+        if await self._is_there(directory):
+            await self._manager.rmtree(directory)
+        await self._manager.mkdir(directory / CWD)
+
+    async def _is_there(self, directory: Path) -> bool:
+        """Tell whether an earlier run has left something behind."""
+        try:
+            reader = await self._manager.open(directory / EXE, "rb")
+        except FileNotFoundError:
+            return False
+        await reader.close()
+        return True
+
+    @override
+    async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
+        await self._make_fresh(self._root / job)
+        path = self._root / job / STDIN
+        return path, await self._manager.open(path, "wb")
+
+    @override
+    async def unstage(self, path: PurePath) -> None:
+        await self._manager.rmtree(Path(path).parent)
+
+    @override
+    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+        alive = await self._manager.get_live_pids({pid for pid in jobs.values() if pid is not None})
+        return {job: await self._look(job, pid, pid in alive) for job, pid in jobs.items()}
+
+    async def _look(self, job: str, pid: str | None, alive: bool) -> Finding:
+        if alive:
+            return Finding(JobState.RUNNING, pid)
+        return_code = await self._return_code(job)
+        if return_code is not None:
+            self._doubtful.discard(job)
+            return Finding(JobState.FINISHED, pid, return_code)
+        if pid is not None and job not in self._doubtful:
+            self._doubtful.add(job)  # it may be about to be recorded; the next look will tell
+            return Finding(JobState.RUNNING, pid)
+        self._doubtful.discard(job)
+        return Finding(JobState.VANISHED, pid)
+
+    async def _return_code(self, job: str) -> int | None:
+        try:
+            async with await self._manager.open(self._root / job / RETURN_CODE, "r") as file:
+                return parse_return_code(await file.read() + "\n")
+        except FileNotFoundError:
+            return None
+
+    @override
+    async def open_output(self, job: str, name: str) -> AReadStream:
+        return await self._manager.open(self._root / job / name, "rb")
+
+    @override
+    async def take_back(self, job: str) -> bool:
+        return False
+
+    @override
+    async def kill(self, job: str, pid: str) -> None:
+        await self._manager.kill(pid)
+        async with asyncio.timeout(_LONGEST_KILL_SECONDS):
+            while pid in await self._manager.get_live_pids({pid}):  # noqa: ASYNC110 - nobody tells when it is gone
+                await asyncio.sleep(_POLL_SECONDS)
+
+    @override
+    async def retire(self, jobs: Collection[str]) -> None:
+        """Do nothing: the directories are removed next, and are no claims."""
+
+    @override
+    async def discard(self, jobs: Collection[str]) -> None:
+        for job in jobs:
+            await self._manager.rmtree(self._root / job)
+
+
+def _interpreter(script: str) -> list[str]:
+    """Give what runs a script whose file cannot be made executable, as no documented member does that."""
+    first, _, _ = script.partition("\n")
+    return first[2:].split(maxsplit=1) if first.startswith("#!") and first[2:].strip() else ["/bin/sh"]

@@ -1,0 +1,206 @@
+"""Recording what became of jobs, step by step, so that each step can be repeated by whoever comes after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pydatatask_core.errors import TargetUnreachableError
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.streams.byte_streams import async_copyfile
+from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
+from pydatatask_exec.processes.findings import Finding, JobState
+from pydatatask_exec.processes.records import completes, completion_record, read_claim_record
+from pydatatask_exec.processes.workspace import Workspace
+
+__all__ = ["ProcessReaper", "Results"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_AT_A_TIME = 16
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the results of a task's jobs go."""
+
+    pids: MetadataRepository
+    """The record of claims."""
+
+    done: MetadataRepository | None
+    """The record of completions, if one is kept."""
+
+    outputs: Mapping[str, BlobRepository]
+    """For the names of output files, where their contents go."""
+
+
+class ProcessReaper:
+    """Reaps the jobs of one task.
+
+    :param task: The task's name.
+    :param workspace: Where the jobs live.
+    :param claims: The jobs that are live.
+    :param results: Where results go.
+    :param changed: Is told that a job appeared in a repository, or left it.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        workspace: Workspace,
+        claims: ProcessClaims,
+        results: Results,
+        changed: Callable[[Repository, str], None],
+    ) -> None:
+        self._task = task
+        self._workspace = workspace
+        self._claims = claims
+        self._results = results
+        self._changed = changed
+        self._under_way: set[str] = set()
+        self.start_failures: dict[str, str] = {}
+
+    async def reap(self, claims: Iterable[ProcessClaim], metadata: bool) -> bool:
+        """Look at jobs, and record what became of those that are over.
+
+        What fails for one job is logged, and tried again later; it holds up no other.
+
+        :param claims: The jobs to look at.
+        :param metadata: Whether completions are recorded.
+        :returns: Whether any of them is over.
+        """
+        mine = {claim.job: claim for claim in claims if claim.job not in self._under_way}
+        if not mine:
+            return False
+        self._under_way |= mine.keys()
+        try:
+            asked = {job: claim.pid for job, claim in mine.items()}
+            findings = await self._workspace.look(asked, self._results.outputs)
+            over = [(mine[job], finding) for job, finding in findings.items() if _is_over(finding)]
+            for claim, _ in over:
+                self._claims.end(claim)
+            await self._settle(over, metadata)
+        finally:
+            self._under_way -= mine.keys()
+        return bool(over)
+
+    async def _settle(self, over: list[tuple[ProcessClaim, Finding]], metadata: bool) -> None:
+        """Take the steps in the order that a crash between any two of them demands, each for many jobs at a time."""
+        settled: list[ProcessClaim] = []
+        slots = asyncio.Semaphore(_AT_A_TIME)
+
+        async def record(claim: ProcessClaim, finding: Finding) -> None:
+            async with slots:
+                await self._contain([claim], self._record(claim, finding, metadata, settled))
+
+        if len(over) == 1:
+            await record(*over[0])
+        else:
+            async with asyncio.TaskGroup() as group:
+                for claim, finding in over:
+                    group.create_task(record(claim, finding))
+        if settled:
+            await self._contain(settled, self._give_up(settled))
+
+    async def _give_up(self, claims: list[ProcessClaim]) -> None:
+        jobs = [claim.job for claim in claims]
+        await self._workspace.retire(jobs)
+        await self._results.pids.delete_many(jobs)
+        for claim in claims:
+            self._claims.drop(claim)
+            self._changed(self._results.pids, claim.job)
+        await self._workspace.discard(jobs)
+
+    async def _contain(self, claims: list[ProcessClaim], step: Awaitable[None]) -> None:
+        """Take a step; what fails is logged and tried again later, unless it is the target that cannot be reached."""
+        try:
+            await step
+        except TargetUnreachableError:
+            raise
+        except Exception:
+            for claim in claims:
+                claim.failed()
+                log.exception("task %s, job %s: it is over, but that could not be recorded", self._task, claim.job)
+
+    async def _record(self, claim: ProcessClaim, finding: Finding, metadata: bool, settled: list[ProcessClaim]) -> None:
+        """Record what became of a job; its claim is to be given up then, if it is ours still."""
+        if finding.state is JobState.MISSING and not await self._is_still_claimed(claim):
+            self._claims.drop(claim)
+            return
+        if finding.forgotten:
+            log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
+            if finding.pid is not None:  # whoever had begun to kill it may have ended
+                await self._workspace.kill(claim.job, finding.pid)
+            else:
+                await self._workspace.end_orphans(claim.job, claim.pid)
+        elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
+            if not await self._record_end(claim, finding, metadata):
+                return
+        else:
+            await self._give_up_start(claim.job, finding.state)
+        settled.append(claim)
+
+    async def _is_still_claimed(self, claim: ProcessClaim) -> bool:
+        """Tell whether a job has lost its directory although nobody has reaped it."""
+        pids, done, job = self._results.pids, self._results.done, claim.job
+        if job in await self._workspace.retired() or not await pids.contains(job):
+            await pids.delete(job)
+            return False
+        if done is not None and await done.contains(job) and completes(await done.info(job), claim.start_time):
+            await pids.delete(job)
+            return False
+        return read_claim_record(await pids.info(job))[0] == claim.pid
+
+    async def _record_end(self, claim: ProcessClaim, finding: Finding, metadata: bool) -> bool:
+        """Record how a job has ended; False if somebody else turns out to have done so: then it is looked at again."""
+        job, done = claim.job, self._results.done
+        if finding.return_code is None:
+            log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
+            await self._workspace.end_orphans(job, finding.pid or claim.pid)
+        elif finding.return_code != 0:
+            log.warning("task %s, job %s: its process ended with status %d", self._task, job, finding.return_code)
+        if finding.state is not JobState.MISSING:
+            for name, repository in self._results.outputs.items():
+                if not await self._record_output(job, name, repository, finding):
+                    return False
+        if done is not None and metadata:
+            await done.dump(job, completion_record(claim.start_time, finding))
+            self._changed(done, job)
+        return True
+
+    async def _record_output(self, job: str, name: str, repository: BlobRepository, finding: Finding) -> bool:
+        small = finding.outputs.get(name)
+        if small is not None:
+            async with await repository.open(job, "wb") as writer:
+                await writer.write(small)
+        elif not await self._copy_output(job, name, repository):
+            return False
+        self._changed(repository, job)
+        return True
+
+    async def _copy_output(self, job: str, name: str, repository: BlobRepository) -> bool:
+        try:
+            reader = await self._workspace.open_output(job, name)
+        except FileNotFoundError:
+            if (await self._workspace.look({job: None}, ()))[job].state is JobState.MISSING:
+                return False  # another pipeline has just reaped it, and has recorded what there was
+            async with await repository.open(job, "wb"):  # it did not get as far as that
+                return True
+        async with reader, await repository.open(job, "wb") as writer:
+            await async_copyfile(reader, writer)
+        return True
+
+    async def _give_up_start(self, job: str, state: JobState) -> None:
+        """See to it that a job whose launcher has failed does not run after all, so that it can be launched again."""
+        if state is JobState.UNSTARTED and not await self._workspace.take_back(job):
+            raise RuntimeError(f"job {job} has begun just now; it will be looked at again")
+        self.start_failures[job] = "its launcher ended before it had begun; is there space left in the job's directory?"
+        log.warning("task %s, job %s: its claim is taken back, as it has not begun", self._task, job)
+
+
+def _is_over(finding: Finding) -> bool:
+    return finding.forgotten or finding.state not in (JobState.RUNNING, JobState.STARTING)

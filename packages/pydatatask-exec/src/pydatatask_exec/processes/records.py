@@ -1,0 +1,100 @@
+"""The records that a process task makes: that a job is claimed, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_exec.processes.findings import Finding, JobState
+
+__all__ = ["claim_record", "claim_recorded_in", "completes", "completion_record", "read_claim_record"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_SAME_TIME = timedelta(milliseconds=2)  # not every store keeps microseconds
+_REASONS = {
+    JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
+    "together with whoever looked after it",
+    JobState.MISSING: "the job's directory is gone from the target, and with it whatever the process has recorded",
+}
+
+
+def claim_record(pid: str, start_time: datetime) -> dict[str, object]:
+    """Make the record of a job that is claimed.
+
+    :param pid: The process identifier.
+    :param start_time: When it was launched.
+    """
+    return {"pid": pid, "start_time": start_time}
+
+
+def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
+    """Read the record of a job that is claimed, wherever it has been kept.
+
+    :param record: What the repository gives.
+    :returns: The process identifier and the time of the launch, each None if it is not there.
+    """
+    if not isinstance(record, Mapping):
+        return None, None
+    pid = record.get("pid")
+    return None if pid is None else str(pid), _time(record.get("start_time"))
+
+
+def completes(record: object, start_time: datetime) -> bool:
+    """Tell whether the record of a completion is that of a certain run, or of a later one.
+
+    :param record: What the repository gives.
+    :param start_time: When the run was launched, or was seen to have begun, as another pipeline launched it.
+    """
+    if not isinstance(record, Mapping):
+        return False
+    start, end = _time(record.get("start_time")), _time(record.get("end_time"))
+    is_same = start is not None and abs(start - start_time) < _SAME_TIME
+    return is_same or (end is not None and end > start_time)
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+async def claim_recorded_in(
+    pids: MetadataRepository, job: str, level: int = logging.WARNING
+) -> tuple[str | None, datetime | None]:
+    """Look up the record of a job that is claimed. One that is broken tells nothing, and is logged.
+
+    :param pids: The record of claims.
+    :param job: The job.
+    :param level: At which level to log.
+    :returns: As :func:`read_claim_record` does.
+    """
+    try:
+        return read_claim_record(await pids.info(job))
+    except BrokenRecordError as error:
+        log.log(level, "a claim is left out of account: %s", error)
+    except JobNotFoundError:
+        log.debug("the record of job %s of %s has just been deleted", job, pids.describe())
+    return None, None
+
+
+def completion_record(start_time: datetime, finding: Finding) -> dict[str, object]:
+    """Make the record of a job that is over.
+
+    :param start_time: When it was launched.
+    :param finding: What is known about its end.
+    """
+    end_time = finding.end_time or datetime.now(UTC)
+    if end_time < start_time:  # by the clock of the target, or by one that ticks slowly
+        end_time = start_time + timedelta(0)  # an object of its own, or YAML would write a reference
+    record: dict[str, object] = {
+        "return_code": finding.return_code,
+        "start_time": start_time,
+        "end_time": end_time,
+    }
+    if finding.return_code is None:
+        record["reason"] = _REASONS[finding.state]
+    return record

@@ -1,0 +1,125 @@
+"""Files of a target as streams, over SFTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from pydatatask_core.streams.bases import ReadStreamBase, WriteStreamBase
+from pydatatask_exec.processes.ssh.errors import translated
+
+if TYPE_CHECKING:
+    import asyncssh
+
+__all__ = ["RemoteReader", "RemoteWriter"]
+
+_CHUNK = 1 << 20
+
+
+class RemoteReader(ReadStreamBase):
+    """Reads a file.
+
+    :param file: The open file; it is closed with the stream.
+    :param target: What to call the target in messages.
+    """
+
+    def __init__(self, file: asyncssh.SFTPClientFile, target: str) -> None:
+        self._file: asyncssh.SFTPClientFile | None = file
+        self._target = target
+
+    @classmethod
+    async def open(cls, sftp: asyncssh.SFTPClient, path: PurePath, target: str) -> RemoteReader:
+        """Open a file.
+
+        :param sftp: The channel.
+        :param path: The file.
+        :param target: What to call the target in messages.
+        :raises FileNotFoundError: It is not there.
+        """
+        with translated(f"{path} on {target}"):
+            return cls(await sftp.open(path, "rb"), target)
+
+    @override
+    async def read(self, n: int | None = None) -> bytes:
+        if self._file is None:
+            raise ValueError("the stream is closed: nothing more can be read")
+        with translated(self._target):
+            if n is not None:
+                return _bytes(await self._file.read(n))
+            blocks: list[bytes] = []
+            while block := await self._file.read(_CHUNK):
+                blocks.append(_bytes(block))
+            return b"".join(blocks)
+
+    @override
+    async def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with translated(self._target):
+                await file.close()
+
+
+class RemoteWriter(WriteStreamBase):
+    """Writes a file beside its target, and moves it there once it is complete.
+
+    :param sftp: The channel.
+    :param path: The target.
+    :param staged: The file that is written.
+    :param file: That file, open; it is closed with the stream.
+    :param target: What to call the target machine in messages.
+    """
+
+    def __init__(
+        self,
+        sftp: asyncssh.SFTPClient,
+        path: PurePath,
+        staged: PurePath,
+        file: asyncssh.SFTPClientFile,
+        target: str,
+    ) -> None:
+        self._sftp = sftp
+        self._path = path
+        self._staged = staged
+        self._file = file
+        self._target = target
+
+    @override
+    def __repr__(self) -> str:
+        return f"<writer of {self._path} on {self._target}>"
+
+    @classmethod
+    async def open(cls, sftp: asyncssh.SFTPClient, path: PurePath, target: str) -> RemoteWriter:
+        """Begin to write a file.
+
+        :param sftp: The channel.
+        :param path: The target.
+        :param target: What to call the target machine in messages.
+        """
+        staged = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+        with translated(f"{path} on {target}"):
+            return cls(sftp, path, staged, await sftp.open(staged, "xb"), target)
+
+    @override
+    async def _stage(self, data: bytes) -> None:
+        with translated(self._target):
+            await self._file.write(data)
+
+    @override
+    async def _commit(self) -> None:
+        with translated(self._target):
+            await self._file.close()
+            await self._sftp.posix_rename(self._staged, self._path)
+
+    @override
+    async def _discard(self) -> None:
+        with translated(self._target):
+            await self._file.close()
+            await self._sftp.remove(self._staged)
+
+
+def _bytes(data: str | bytes) -> bytes:
+    """Give what was read from a binary file as what it is; the library's types do not tell the two kinds apart."""
+    return data if isinstance(data, bytes) else data.encode()

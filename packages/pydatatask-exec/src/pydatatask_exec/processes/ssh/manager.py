@@ -1,0 +1,170 @@
+"""The process manager for a machine that is reached over SSH."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
+
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError, UnwritableStoreError
+from pydatatask_core.repositories.blobs import OpenMode
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_core.streams.text import AReadText, AWriteText
+from pydatatask_exec.processes.launch_script import Launch
+from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.paths import app_directory
+from pydatatask_exec.processes.ssh import shell_code
+from pydatatask_exec.processes.ssh.errors import translated
+from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
+from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
+from pydatatask_exec.processes.ssh.workspace import SSHWorkspace, end_process
+from pydatatask_exec.processes.stdout_marker import StderrIsStdout
+from pydatatask_exec.processes.workspace import Workspace
+
+if TYPE_CHECKING:
+    import asyncssh
+
+__all__ = ["SSHLinuxManager"]
+
+
+class SSHLinuxManager(AbstractProcessManager):
+    """A process manager that runs its processes on a remote Linux machine, accessed over SSH.
+
+    The connection is parameterized by an :class:`asyncssh.SSHClientConnection`. Sample usage::
+
+        session = pydatatask.Session()
+
+        @session.resource
+        async def ssh():
+            async with asyncssh.connect("localhost", username="weh", known_hosts=None) as connection:
+                yield connection
+
+        @session.resource
+        async def procman():
+            yield pydatatask.SSHLinuxManager("myapp", ssh)
+
+        task = pydatatask.ProcessTask("mytask", procman, ...)
+
+    With :class:`~pydatatask_exec.processes.ssh.connection.ReconnectingSSH` as the resource, a connection that drops is
+    made anew. On it there are two channels at a time, however many jobs there are.
+
+    :param app: What to call the directory of this pipeline on the target.
+    :param ssh: A callable returning the connection; if it returns another one than before, that one is used.
+    :param remote_path: Where to store data on the target: an absolute path.
+    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    :raises DefinitionError: ``app`` cannot be the name of a directory, or ``remote_path`` is relative.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        ssh: Callable[[], asyncssh.SSHClientConnection],
+        remote_path: Path | str = "/tmp/pydatatask",
+        *,
+        kill_grace: float = 10.0,
+    ) -> None:
+        self.app = app
+        self.kill_grace = kill_grace
+        self._root = Path(remote_path)
+        if not self._root.is_absolute():
+            raise DefinitionError(f"remote_path {str(remote_path)!r} is relative: name the whole path on the target")
+        self._basedir = app_directory(self._root, app)
+        self._target = SSHTarget(ssh, f"the SSH target of {app}")
+        self._checked: Channels | None = None
+
+    @property
+    def ssh(self) -> asyncssh.SSHClientConnection:
+        """The connection. Raises an error if it is provided by a session which is not open."""
+        return self._target.connection()
+
+    @property
+    @override
+    def basedir(self) -> Path:
+        return self._basedir
+
+    async def _channels(self) -> Channels:
+        """Give the channels; with each new connection, the base directory is looked after first."""
+        channels = await self._target.channels()
+        if channels is not self._checked:
+            await self._check_basedir(channels)
+            self._checked = channels
+        return channels
+
+    async def _check_basedir(self, channels: Channels) -> None:
+        """Make the base directory, and refuse one in which somebody else could put what we then run."""
+        answer = await channels.shell.ask(shell_code.owners_code(self._root, self._basedir))
+        user = channels.shell.facts.user
+        owners = [int(line) if line.isdecimal() else None for line in answer]
+        for path, owner, allowed in zip((self._root, self._basedir), owners, ({0, user}, {user}), strict=True):
+            if owner not in allowed:
+                who = "cannot be made or written" if owner is None else f"belongs to user {owner}"
+                raise UnwritableStoreError(
+                    f"processes cannot be kept in {self._basedir} on {self._target.name}: {path} {who}; give "
+                    "SSHLinuxManager another remote_path of your own"
+                )
+
+    @override
+    async def get_live_pids(self, hint: set[str]) -> set[str]:
+        channels = await self._channels()
+        pids = sorted(hint)
+        answer = await channels.shell.ask(shell_code.alive_code(pids)) if pids else []
+        return {pids[int(line)] for line in answer}
+
+    @override
+    async def spawn(
+        self,
+        args: list[str],
+        environ: dict[str, str],
+        cwd: str,
+        return_code: str,
+        stdin: str | None,
+        stdout: str | None,
+        stderr: str | StderrIsStdout | None,
+    ) -> str:
+        error = stdout if isinstance(stderr, StderrIsStdout) else stderr
+        channels = await self._channels()
+        launch = Launch(args, cwd, return_code, environ, stdin, stdout, error)
+        said = await channels.shell.ask_background(shell_code.spawn_code(launch, channels.shell.facts))
+        return said.removeprefix("pid ")
+
+    @override
+    async def kill(self, pid: str) -> None:
+        await end_process(await self._channels(), shell_code.end_code(pid, self.kill_grace), pid)
+
+    @overload
+    async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["rb"]) -> AReadStream: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["w"]) -> AWriteText: ...
+    @overload
+    async def open(self, path: Path, mode: Literal["wb"]) -> AWriteStream: ...
+
+    @override
+    async def open(self, path: Path, mode: OpenMode) -> AReadText | AWriteText | AReadStream | AWriteStream:
+        if mode not in ("r", "rb", "w", "wb"):
+            raise ValueError(f"{mode!r} is not a mode to open {path} with: use 'r', 'rb', 'w' or 'wb'")
+        sftp = (await self._channels()).sftp
+        if "r" in mode:
+            reader = await RemoteReader.open(sftp, path, self._target.name)
+            return reader if mode == "rb" else AReadText(reader)
+        writer = await RemoteWriter.open(sftp, path, self._target.name)
+        return writer if mode == "wb" else AWriteText(writer)
+
+    @override
+    async def mkdir(self, path: Path) -> None:
+        channels = await self._channels()
+        with translated(f"{path} on {self._target.name}"):
+            await channels.sftp.makedirs(path, exist_ok=True)
+
+    @override
+    async def rmtree(self, path: Path) -> None:
+        channels = await self._channels()
+        await channels.shell.ask(shell_code.remove_code([path]))
+
+    @override
+    async def workspace(self, task: str) -> Workspace:
+        await self._channels()
+        return SSHWorkspace(self._target, self._basedir, task, self.kill_grace)

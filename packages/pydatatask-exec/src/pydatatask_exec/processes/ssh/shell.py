@@ -1,0 +1,241 @@
+"""The one long-lived shell on a target: it takes requests and tells what becomes of jobs, all over one channel."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from pydatatask_exec.processes.ssh.errors import translated, unreachable
+from pydatatask_exec.processes.ssh.shell_code import compound
+from pydatatask_exec.processes.ssh.shell_prelude import ASK_FACTS, PRELUDE, TargetFacts, parse_facts
+
+if TYPE_CHECKING:
+    import asyncssh
+
+__all__ = ["TargetShell"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_LONGEST_REQUEST_SECONDS = 300.0
+
+
+class Channel(Protocol):
+    """The channel to the shell, as far as it is used."""
+
+    def write(self, data: str) -> None:
+        """Send text."""
+        ...
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing more can be sent."""
+        ...
+
+
+class _Request:
+    """A request under way: the lines of its answer so far, and who waits for all of them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+
+    def take(self, line: str) -> bool:
+        """Take a line of the answer; tell whether it was the last."""
+        if line != "done":
+            self.lines.append(line)
+            return False
+        if not self.answer.done():
+            self.answer.set_result(self.lines)
+        return True
+
+
+class TargetShell:
+    """A shell on a target.
+
+    It is told about by lines that begin with a ticket: of a request, or of a job whose launcher tells what happens.
+
+    :param target: What to call the target in messages.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.facts: TargetFacts
+        self._channel: Channel | None = None
+        self._rest = ""
+        self._tickets = itertools.count(1)
+        self._requests: dict[str, _Request] = {}
+        self._listeners: dict[str, Callable[[str], None]] = {}
+        self._lost: set[Callable[[], None]] = set()
+
+    @classmethod
+    async def open(cls, connection: asyncssh.SSHClientConnection, target: str) -> TargetShell:
+        """Start a shell.
+
+        :param connection: Where.
+        :param target: What to call the target in messages.
+        :raises TargetUnreachableError: The connection is lost, or takes no more channels.
+        """
+        shell = cls(target)
+        with translated(target):
+            channel, _ = await connection.create_session(
+                lambda: _session(shell), "exec /bin/sh", encoding="utf-8", errors="surrogateescape", request_pty=False
+            )
+        shell._channel = channel
+        channel.write(compound("hello", PRELUDE))
+        (facts,) = await shell.ask(ASK_FACTS)
+        shell.facts = parse_facts(facts)
+        return shell
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be made."""
+        return self._channel is not None and not self._channel.is_closing()
+
+    def ticket(self) -> str:
+        """Make up a ticket that no request or job has had."""
+        return f"t{next(self._tickets)}"
+
+    def listen(self, ticket: str, listener: Callable[[str], None]) -> None:
+        """Have a function called with what is told under a ticket.
+
+        :param ticket: The ticket.
+        :param listener: The function; it gets each line without the ticket.
+        """
+        self._listeners[ticket] = listener
+
+    def ignore(self, ticket: str) -> None:
+        """Listen to a ticket no more.
+
+        :param ticket: The ticket.
+        """
+        self._listeners.pop(ticket, None)
+
+    def when_lost(self, callback: Callable[[], None]) -> None:
+        """Have a function called if the shell is lost, after which nothing more is told.
+
+        :param callback: The function; it is called once at most.
+        """
+        self._lost.add(callback)
+
+    def when_lost_no_more(self, callback: Callable[[], None]) -> None:
+        """Take back what was asked for by :meth:`when_lost`.
+
+        :param callback: The function.
+        """
+        self._lost.discard(callback)
+
+    async def ask(self, code: str, seconds: float = _LONGEST_REQUEST_SECONDS) -> list[str]:
+        """Make a request, and wait until it has been carried out.
+
+        :param code: Shell code; what is written to descriptor 9 after ``$ticket`` is the answer.
+        :param seconds: How long it may take.
+        :returns: The lines of the answer, without the ticket.
+        :raises TargetUnreachableError: There is no answer; the request may have been carried out, or not.
+        """
+        ticket = self.ticket()
+        request = self._requests[ticket] = _Request()
+        try:
+            self.send(compound(ticket, code))
+            async with asyncio.timeout(seconds):
+                return await request.answer
+        except TimeoutError as error:
+            raise unreachable(self.target, f"no answer for {seconds:.0f} s") from error
+        finally:
+            self._requests.pop(ticket, None)
+
+    async def ask_background(self, code: str, seconds: float = _LONGEST_REQUEST_SECONDS) -> str:
+        """Make a request that starts something in the background, and wait for the first thing that it says.
+
+        :param code: Shell code.
+        :param seconds: How long it may take.
+        :returns: The line, without the ticket.
+        :raises TargetUnreachableError: There is no answer.
+        """
+        ticket = self.ticket()
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def told(line: str) -> None:
+            if line != "done" and not answer.done():
+                answer.set_result(line)
+
+        def lost() -> None:
+            if not answer.done():
+                answer.set_exception(unreachable(self.target, "the shell there has ended"))
+
+        self.listen(ticket, told)
+        self.when_lost(lost)
+        try:
+            self.send(compound(ticket, code))
+            async with asyncio.timeout(seconds):
+                return await answer
+        except TimeoutError as error:
+            raise unreachable(self.target, f"no answer for {seconds:.0f} s") from error
+        finally:
+            self.ignore(ticket)
+            self.when_lost_no_more(lost)
+
+    def send(self, code: str) -> None:
+        """Send shell code.
+
+        :param code: One compound command, so that the beginning of it does nothing.
+        :raises TargetUnreachableError: The shell is lost.
+        """
+        if self._channel is None or not self.is_open:
+            raise unreachable(self.target, "the shell there has ended")
+        with translated(self.target):
+            self._channel.write(code)
+
+    # What the channel tells
+
+    def received(self, text: str) -> None:
+        """Take text that the shell or a launcher has written.
+
+        :param text: Any piece of it.
+        """
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: str) -> None:
+        ticket, _, rest = line.partition(" ")
+        request = self._requests.get(ticket)
+        if request is not None:
+            request.take(rest)
+        elif (listener := self._listeners.get(ticket)) is not None:
+            listener(rest)
+        elif ticket != "hello":
+            log.debug("%s: nobody waits for %r", self.target, line)
+
+    def lost(self, reason: Exception | None) -> None:
+        """Take note that the channel is gone.
+
+        :param reason: Why, if that is known.
+        """
+        self._channel = None
+        error = unreachable(self.target, reason or "the shell there has ended")
+        for request in self._requests.values():
+            if not request.answer.done():
+                request.answer.set_exception(error)
+        self._listeners.clear()
+        callbacks, self._lost = self._lost, set()
+        for callback in callbacks:
+            callback()
+
+
+def _session(shell: TargetShell) -> asyncssh.SSHClientSession[str]:
+    """Make the end of the channel that passes on to a shell object what it is told."""
+    import asyncssh
+    from typing_extensions import override
+
+    class Session(asyncssh.SSHClientSession[str]):
+        @override
+        def data_received(self, data: str, datatype: asyncssh.DataType) -> None:
+            shell.received(data)
+
+        @override
+        def connection_lost(self, exc: Exception | None) -> None:
+            shell.lost(exc)
+
+    return Session()

@@ -1,0 +1,98 @@
+"""A machine that is reached over SSH: one shell and one SFTP channel per connection, opened when they are needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydatatask_core.concurrency.single_flight import SingleFlight
+from pydatatask_core.errors import TargetUnreachableError, UnwritableStoreError
+from pydatatask_exec.processes.ssh.errors import require_asyncssh, translated, unreachable
+from pydatatask_exec.processes.ssh.shell import TargetShell
+
+if TYPE_CHECKING:
+    import asyncssh
+
+__all__ = ["Channels", "SSHTarget"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Channels:
+    """What is open on one connection."""
+
+    connection: asyncssh.SSHClientConnection
+    """The connection."""
+
+    shell: TargetShell
+    """The shell."""
+
+    sftp: asyncssh.SFTPClient
+    """The files."""
+
+    @property
+    def are_open(self) -> bool:
+        """Whether they can be used."""
+        return self.shell.is_open and not self.connection.is_closed()
+
+
+class SSHTarget:
+    """A machine that is reached over SSH.
+
+    :param connection: Gives the present connection; when that is another one than before, or its channels were lost,
+        channels are opened anew.
+    :param name: What to call the target in messages.
+    """
+
+    def __init__(self, connection: Callable[[], asyncssh.SSHClientConnection], name: str) -> None:
+        self.name = name
+        self._connection = connection
+        self._channels: Channels | None = None
+        self._opening: SingleFlight[Channels] = SingleFlight()
+
+    def connection(self) -> asyncssh.SSHClientConnection:
+        """Give the present connection."""
+        return self._connection()
+
+    async def channels(self) -> Channels:
+        """Give the channels of the present connection.
+
+        :raises TargetUnreachableError: There is no connection, or it takes no more channels.
+        :raises UnwritableStoreError: The target lacks something.
+        """
+        connection = self._connection()
+        known = self._channels
+        if known is not None and known.connection is connection and known.are_open:
+            return known
+        return await self._opening.share(id(connection), lambda: self._open(connection))
+
+    async def _open(self, connection: asyncssh.SSHClientConnection) -> Channels:
+        """Open the channels; a server may refuse one for a moment that has just closed others."""
+        require_asyncssh()
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._open_once(connection)
+            except TargetUnreachableError:
+                if connection.is_closed() or attempt == _ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+        raise AssertionError
+
+    async def _open_once(self, connection: asyncssh.SSHClientConnection) -> Channels:
+        if connection.is_closed():
+            raise unreachable(self.name, "the connection is closed")
+        shell = await TargetShell.open(connection, self.name)
+        if shell.facts.missing:
+            raise UnwritableStoreError(f"{self.name} lacks what is needed there: {', '.join(shell.facts.missing)}")
+        with translated(self.name):
+            sftp = await connection.start_sftp_client()
+        self._channels = Channels(connection, shell, sftp)
+        log.info("%s: the shell there is %s", self.name, shell.facts.identity)
+        return self._channels

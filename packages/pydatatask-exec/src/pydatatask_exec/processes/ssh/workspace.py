@@ -1,0 +1,258 @@
+"""The jobs of one task on a machine that is reached over SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+from typing_extensions import override
+
+from pydatatask_core.errors import StoreError
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_exec.processes.findings import Evidence, Finding, JobState, judge, parse_return_code
+from pydatatask_exec.processes.launch_script import IDENTITY
+from pydatatask_exec.processes.ssh import shell_code
+from pydatatask_exec.processes.ssh.errors import translated
+from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
+from pydatatask_exec.processes.ssh.launches import RemoteLaunches
+from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
+from pydatatask_exec.processes.workspace import (
+    RETURN_CODE,
+    IsWanted,
+    Order,
+    Workspace,
+    retired_job,
+    staged_by,
+    staged_name,
+)
+
+__all__ = ["SSHWorkspace"]
+
+_SMALL = 1 << 16
+_AT_A_TIME = 16
+_LOOKS_AT_A_TIME = 200
+"""How many jobs a request looks at; its text should not be much longer than what the channel takes at once."""
+
+
+class SSHWorkspace(Workspace):
+    """The jobs of one task on a machine that is reached over SSH.
+
+    :param target: The machine.
+    :param basedir: The base directory of the manager.
+    :param task: The task's name.
+    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    """
+
+    poll_seconds = 1.0
+    recheck_seconds = 5.0
+
+    def __init__(self, target: SSHTarget, basedir: PurePath, task: str, kill_grace: float) -> None:
+        super().__init__(basedir / task)
+        self._target = target
+        self._reaped = basedir / f".{task}.reaped"
+        self._staged = basedir / f".{task}.staged"
+        self._kill_grace = kill_grace
+        self._retired: dict[str, list[str]] = {}
+        self._prepared: Channels | None = None
+        self._launches: RemoteLaunches | None = None
+        self._empty_since: dict[str, float] = {}
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
+
+    async def _channels(self) -> Channels:
+        """Give the channels; with each new connection, the directories are looked after first."""
+        channels = await self._target.channels()
+        if channels is not self._prepared:
+            await self.prepare(channels)
+        return channels
+
+    async def prepare(self, channels: Channels) -> None:
+        """Make the directories, and remove inputs that were staged over a connection which is no more.
+
+        :param channels: What is open on the connection.
+        """
+        for path in (self.directory, self._reaped, self._staged):
+            with translated(self._target.name):
+                await channels.sftp.makedirs(path, exist_ok=True)
+        self._launches = RemoteLaunches(channels.shell, self.directory)
+        self._prepared = channels
+        staged = await self._names(channels, self._staged)
+        owners = sorted({owner for name in staged if (owner := staged_by(name)) is not None})
+        if owners:
+            await self._sweep(channels, staged, owners)
+
+    async def _sweep(self, channels: Channels, staged: list[str], owners: list[str]) -> None:
+        alive = {owners[int(line)] for line in await channels.shell.ask(shell_code.alive_code(owners))}
+        gone = [self._staged / name for name in staged if staged_by(name) not in {*alive, None}]
+        if gone:
+            await channels.shell.ask(shell_code.remove_code(gone))
+
+    async def _names(self, channels: Channels, path: PurePath) -> list[str]:
+        with translated(f"{path} on {self._target.name}"):
+            names = await channels.sftp.listdir(path)
+        return [str(name) for name in names if name not in (".", "..")]
+
+    @override
+    async def jobs(self) -> set[str]:
+        return set(await self._names(await self._channels(), self.directory))
+
+    @override
+    async def retired(self) -> set[str]:
+        names = await self._names(await self._channels(), self._reaped)
+        for name in names:
+            self._retired.setdefault(retired_job(name), []).append(name)
+        return {retired_job(name) for name in names}
+
+    @override
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
+        channels = await self._channels()
+        assert self._launches is not None
+        return await self._launches.start(shell_code.Ticketed(channels.shell.ticket(), order))
+
+    @override
+    async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
+        channels = await self._channels()
+        path = self._staged / staged_name(job, channels.shell.facts.identity)
+        return path, await RemoteWriter.open(channels.sftp, path, self._target.name)
+
+    @override
+    async def unstage(self, path: PurePath) -> None:
+        channels = await self._channels()
+        await channels.shell.ask(shell_code.remove_code([path]))
+
+    @override
+    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+        channels = await self._channels()
+        findings: dict[str, Finding] = {}
+        names = list(jobs)
+        for begin in range(0, len(names), _LOOKS_AT_A_TIME):
+            some = {job: jobs[job] for job in names[begin : begin + _LOOKS_AT_A_TIME]}
+            lines = await channels.shell.ask(shell_code.look_code(self.directory, some))
+            async with asyncio.TaskGroup() as group:
+                for job, line in zip(some, lines, strict=True):
+                    group.create_task(self._find(channels, job, line, outputs, findings))
+        return findings
+
+    async def _find(
+        self, channels: Channels, job: str, line: str, outputs: Collection[str], findings: dict[str, Finding]
+    ) -> None:
+        """Complete what the shell has told about a job by what only the files tell."""
+        there, forgotten, alive, code, *rest = line.split(" ", 4)
+        identity = None if rest == ["-"] else "".join(rest)
+        complete = identity is not None and identity.count(":") == 2
+        return_code = None if code == "-" else f"{code}\n"
+        evidence = Evidence(
+            there == "1",
+            f"{identity}\n" if complete else identity,
+            self._empty_for(job, identity),
+            alive == "1",
+            return_code,
+        )
+        state = judge(evidence)
+        over = state in (JobState.FINISHED, JobState.VANISHED)
+        async with self._slots:
+            findings[job] = Finding(
+                state,
+                identity if complete else None,
+                parse_return_code(return_code),
+                None if outputs or not complete else await self._changed_at(channels, job, IDENTITY),
+                await self._changed_at(channels, job, RETURN_CODE) if state is JobState.FINISHED else None,
+                forgotten == "1",
+                {
+                    name: content
+                    for name in (outputs if over else ())
+                    if (content := await self._small(channels, job, name)) is not None
+                },
+            )
+
+    def _empty_for(self, job: str, identity: str | None) -> float:
+        """Tell for how long the file for the identity has been seen to be empty."""
+        if identity != "":
+            self._empty_since.pop(job, None)
+            return 0.0
+        return time.monotonic() - self._empty_since.setdefault(job, time.monotonic())
+
+    async def _changed_at(self, channels: Channels, job: str, name: str) -> datetime | None:
+        try:
+            with translated(self._target.name):
+                seconds = (await channels.sftp.stat(self.directory / job / name)).mtime
+        except FileNotFoundError:
+            return None
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+    async def _small(self, channels: Channels, job: str, name: str) -> bytes | None:
+        """Read an output if it is small; the others are streamed later."""
+        try:
+            async with await RemoteReader.open(channels.sftp, self.directory / job / name, self._target.name) as reader:
+                content = await reader.read(_SMALL + 1)
+                whole = len(content) <= _SMALL
+        except FileNotFoundError:
+            return None
+        return content if whole else None
+
+    @override
+    async def open_output(self, job: str, name: str) -> AReadStream:
+        channels = await self._channels()
+        return await RemoteReader.open(channels.sftp, self.directory / job / name, self._target.name)
+
+    @override
+    async def take_back(self, job: str) -> bool:
+        channels = await self._channels()
+        return bool(await channels.shell.ask(shell_code.take_back_code(self.directory / job)))
+
+    @override
+    async def kill(self, job: str, pid: str) -> None:
+        code = shell_code.forget_code(self.directory / job, pid, self._kill_grace)
+        await end_process(await self._channels(), code, pid)
+        await self.end_orphans(job, pid)
+
+    @override
+    async def end_orphans(self, job: str, pid: str | None) -> None:
+        if pid is None:
+            return  # a launcher runs nothing before it has recorded its identity
+        code = shell_code.orphans_code(self.directory / job, pid, self._kill_grace)
+        await end_process(await self._channels(), code, pid)
+
+    @override
+    async def retire(self, jobs: Collection[str]) -> None:
+        channels = await self._channels()
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(self._retire(channels, job))
+
+    async def _retire(self, channels: Channels, job: str) -> None:
+        name = f"{job}.{os.urandom(4).hex()}"
+        try:
+            async with self._slots:
+                with translated(self._target.name):
+                    await channels.sftp.posix_rename(self.directory / job, self._reaped / name)
+        except FileNotFoundError:
+            return
+        self._retired.setdefault(job, []).append(name)
+
+    @override
+    async def discard(self, jobs: Collection[str]) -> None:
+        names = [name for job in jobs for name in self._retired.pop(job, ())]
+        if names:
+            channels = await self._channels()
+            await channels.shell.ask(shell_code.remove_code([self._reaped / name for name in names]))
+
+    @override
+    def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
+        return self._launches is not None and self._launches.watch(pid, on_exit, on_lost)
+
+
+async def end_process(channels: Channels, code: str, pid: str) -> None:
+    """Carry out a request that ends a process in the background, and wait until it is gone.
+
+    :param channels: What is open on the connection.
+    :param code: The request.
+    :param pid: The process.
+    :raises StoreError: It does not end.
+    :raises TargetUnreachableError: The connection is lost; the process will be ended all the same.
+    """
+    if await channels.shell.ask_background(code) != "gone":
+        raise StoreError(f"process {pid} cannot be killed: it does not end")

@@ -1,0 +1,288 @@
+"""The task that runs a script for each job, wherever a process manager can run processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from typing_extensions import override
+
+from pydatatask_core.concurrency.single_flight import SingleFlight
+from pydatatask_core.errors import DefinitionError, TargetUnreachableError
+from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.resource_manager import ResourceManager
+from pydatatask_core.quotas.resources import Resources
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.tasks.task import Task
+from pydatatask_exec.launching.backoff import TargetPatience
+from pydatatask_exec.launching.quota import LaunchQuota
+from pydatatask_exec.processes.inputs import order_input
+from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
+from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.reaper import Results
+from pydatatask_exec.processes.stdout_marker import StderrIsStdout
+from pydatatask_exec.processes.usage import Account
+from pydatatask_exec.processes.workspace import STDERR, STDOUT, Order, Workspace
+from pydatatask_exec.templates.template import Template
+
+__all__ = ["ProcessTask"]
+
+log = logging.getLogger("pydatatask.task")
+
+
+class ProcessTask(Task):
+    """A task that runs a script.
+
+    The interpreter is specified by the shebang, or is ``/bin/sh`` if none is present. The execution environment for the
+    task is defined by the process manager. The exit status of a process that a signal has ended is 128 plus the number
+    of the signal, as in a shell.
+
+    :param name: The name of this task.
+    :param manager: A callable returning the process manager with control over the target execution environment.
+    :param resource_manager: A ResourceManager instance. Tasks launched will contribute to its quota and be denied if
+        they would break the quota.
+    :param job_resources: The amount of resources an individual job should contribute to the quota. Note that this is
+        not enforced target-side, so jobs may actually take up more resources than assigned. A job counts as one
+        launch, whatever is said here.
+    :param pids: A metadata repository used to store the current live-status of processes. It is linked as ``pids``.
+    :param template: The template of a script to run, either as a string or a path to a file.
+    :param window: How recently a process must have been launched in order to contribute to the process rate-limiting.
+    :param environ: Additional environment variables to set on the target machine before running the task.
+    :param done: Optional: A metadata repository in which to dump some information about the process's lifetime and
+        termination on completion. It is linked as ``done``.
+    :param stdin: Optional: A blob repository from which to source the process' standard input. The content will be
+        transferred to the target environment, so the target does not need to be authenticated to this repository. It is
+        linked as ``stdin``.
+    :param stdout: Optional: A blob repository into which to dump the process' standard output. The content will be
+        transferred from the target environment on completion, so the target does not need to be authenticated to this
+        repository. It is linked as ``stdout``.
+    :param stderr: Optional: A blob repository into which to dump the process' standard error, or the constant
+        ``STDOUT`` to indicate that the stream should be interleaved with stdout. A repository is linked as ``stderr``.
+    :param ready: Optional: A repository from which to read task-ready status.
+    :raises DefinitionError: ``manager`` cannot be called, or a variable of the environment cannot be one.
+
+    It is highly recommended to provide at least one of ``done``, ``stdout``, or ``stderr``, so that at least one link
+    is present that keeps a completed job from being launched again. Without ``done``, ``stdout`` and ``stderr`` do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        manager: Callable[[], AbstractProcessManager],
+        resource_manager: ResourceManager,
+        job_resources: Resources,
+        pids: MetadataRepository,
+        template: str | Path,
+        window: timedelta = timedelta(seconds=60),
+        environ: dict[str, str] | None = None,
+        done: MetadataRepository | None = None,
+        stdin: BlobRepository | None = None,
+        stdout: BlobRepository | None = None,
+        stderr: BlobRepository | StderrIsStdout | None = None,
+        ready: Repository | None = None,
+    ) -> None:
+        super().__init__(name, ready)
+        if not callable(manager):
+            raise DefinitionError(
+                f"task {name}: manager must be a callable that gives the process manager, such as a resource of the "
+                f"session or `lambda: localhost`, not an object of type {type(manager).__name__}"
+            )
+        self.resource_manager = resource_manager
+        self.job_resources = job_resources
+        self.pids = pids
+        self.template = template
+        self.environ = dict(environ or {})
+        self.done = done
+        self.stdin = stdin
+        self.stdout = stdout
+        self._manager = manager
+        self._stderr = stderr
+        self._quota = LaunchQuota(name, resource_manager, window)
+        self._jobs: ProcessJobs | None = None
+        self._template: Template | None = None
+        self._opening: SingleFlight[ProcessJobs] = SingleFlight()
+        self._patience = TargetPatience()
+        _check_environ(name, self.environ)
+        self._link_all()
+        resource_manager.register(self._usage)
+
+    def _link_all(self) -> None:
+        self.link("pids", self.pids, is_status=True, inhibits_start=True, inhibits_output=True)
+        if self.stdin is not None:
+            self.link("stdin", self.stdin, is_input=True)
+        inhibits = self.done is None
+        if self.stdout is not None:
+            self.link("stdout", self.stdout, is_output=True, inhibits_start=inhibits)
+        if self._stderr is not None and not isinstance(self._stderr, StderrIsStdout):
+            self.link("stderr", self._stderr, is_output=True, inhibits_start=inhibits)
+        if self.done is not None:
+            self.link("done", self.done, is_status=True, inhibits_start=True, required_for_output=True)
+
+    @property
+    def manager(self) -> AbstractProcessManager:
+        """The process manager for this task. Raises an error if the manager comes from a session which is closed."""
+        manager = self._manager()
+        if not isinstance(manager, AbstractProcessManager):
+            raise DefinitionError(
+                f"task {self.name}: manager() gave an object of type {type(manager).__name__}, not a process manager; "
+                "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
+            )
+        return manager
+
+    @property
+    def stderr(self) -> BlobRepository | None:
+        """The repository into which stderr will be dumped, or None if it will go to the null device."""
+        return self.stdout if isinstance(self._stderr, StderrIsStdout) else self._stderr
+
+    @property
+    def basedir(self) -> Path:
+        """The path in the target environment that will be used to store information about this task."""
+        return self.manager.basedir / self.name
+
+    @property
+    def warned(self) -> bool:
+        """Whether a refusal by the quota has been logged in this round; set it to False to have it logged again."""
+        return self._quota.warned
+
+    @warned.setter
+    def warned(self, warned: bool) -> None:
+        self._quota.warned = warned
+
+    @override
+    async def validate(self) -> None:
+        self._template = await Template.load(self.template, self.name)
+
+    @override
+    async def prepare(self) -> None:
+        self._jobs = None
+        self._quota.forget()
+        try:
+            await self._open()
+        except ConnectionError as error:
+            log.warning("task %s: its target cannot be reached now, and will be tried again: %s", self.name, error)
+
+    async def _open(self) -> ProcessJobs:
+        """Give what knows the jobs on the target, which is set up at the first use after an opening of the pipeline."""
+        return self._jobs or await self._opening.share("jobs", self._set_up)
+
+    async def _set_up(self) -> ProcessJobs:
+        outputs = {STDOUT: self.stdout} if self.stdout is not None else {}
+        if self._stderr is not None and not isinstance(self._stderr, StderrIsStdout):
+            outputs[STDERR] = self._stderr
+        workspace = await self.manager.workspace(self.name)
+        self._jobs = ProcessJobs(
+            self, workspace, Results(self.pids, self.done, outputs), Account(self._quota, self.job_resources)
+        )
+        return self._jobs
+
+    async def _usage(self) -> Resources:
+        """Tell what the live jobs use."""
+        try:
+            await (await self._open()).take_over()
+        except ConnectionError as error:
+            log.warning(
+                "task %s: what its jobs use is not counted, as its target cannot be reached: %s", self.name, error
+            )
+        return self._quota.usage()
+
+    @override
+    async def launch(self, job: str) -> None:
+        """Start the process of a job, unless the quota refuses it or it is live already.
+
+        :param job: The job to launch.
+        """
+        if self._jobs is not None and await self._jobs.is_live(job):
+            log.info("task %s, job %s: it is live already, and not started again", self.name, job)
+        elif await self._is_stale(job):
+            log.info("task %s, job %s: it has been done meanwhile, and is not started again", self.name, job)
+        elif self._patience.asks_to_wait():
+            log.debug("task %s, job %s: it waits until the target can be reached", self.name, job)
+            return
+        else:
+            await self._launch(job)
+        if self.synchronous and self._jobs is not None:
+            await self._jobs.run_to_end(job)
+
+    async def _is_stale(self, job: str) -> bool:
+        """Tell whether a job that a run found ready is not, as it was reaped while the run looked at slow stores."""
+        return (
+            self.listener is not None
+            and offer_under_way() is not None
+            and self._jobs is not None
+            and self._jobs.was_live(job)
+            and not await self.ready.contains(job)
+        )
+
+    async def _launch(self, job: str) -> None:
+        problem: Exception | None = None
+        try:
+            jobs = await self._open()
+            await jobs.take_over()
+            async with self._quota.launching(job, self.job_resources) as admitted:
+                if admitted:
+                    problem = await jobs.launch(job, self._order)
+        except ClaimedElsewhereError as error:
+            log.info("%s", error)
+        except TargetUnreachableError:
+            self._patience.failed()
+            raise
+        self._patience.succeeded()
+        if problem is not None:
+            raise problem
+
+    async def _order(self, workspace: Workspace, job: str) -> Order:
+        """Render the script and bring the input."""
+        if self._template is None:
+            self._template = await Template.load(self.template, self.name)
+        return Order(
+            job,
+            await self._template.render(job, self.links),
+            None if self.stdin is None else await order_input(workspace, self.stdin, job),
+            stdout=self.stdout is not None,
+            stderr=self._stderr is not None,
+            interleaved=isinstance(self._stderr, StderrIsStdout),
+            environ=self.environ,
+        )
+
+    @override
+    async def update(self) -> bool:
+        """Reap the jobs that have ended, and take up those that others have left.
+
+        :returns: Whether there are live jobs, or there were.
+        """
+        self._quota.begin_round(in_a_run=self.listener is not None)
+        return await (await self._open()).update()
+
+    @override
+    async def finish(self) -> None:
+        if self._jobs is not None:
+            await self._jobs.finish()
+
+    @override
+    async def forget(self, link: str, job: str) -> None:
+        """Kill the process of a job that is about to be deleted from ``pids``, and give up its claim.
+
+        :param link: The name of the link.
+        :param job: The job.
+        """
+        if link == "pids":
+            await (await self._open()).forget(job)
+
+
+def _check_environ(task: str, environ: dict[str, str]) -> None:
+    for name, value in environ.items():
+        if not name or "=" in name or "\0" in name + value or not _is_encodable(name + value):
+            raise DefinitionError(f"task {task}: {name!r} cannot be set in the environment of a process")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True

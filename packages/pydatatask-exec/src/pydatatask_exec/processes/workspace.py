@@ -1,0 +1,250 @@
+"""Where the jobs of one task live on a target: claimed by an atomically made directory each, run, looked at, removed.
+
+:class:`Workspace` is what a process task asks of a target. :mod:`pydatatask_exec.processes.plain_workspace` makes one
+    of the
+documented members of any process manager; managers that can do better have their own.
+
+Beside the directory of a task, ``<basedir>/<task>``, there are ``<basedir>/.<task>.reaped`` for directories of jobs
+whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>.staged`` for inputs on their way. On
+this machine there is ``<basedir>/.<task>.launching``, too, where the directories of jobs are filled.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_exec.processes.findings import Finding
+from pydatatask_exec.processes.launch_script import Launch, command_for
+from pydatatask_exec.processes.local.supervisor import protocol
+
+__all__ = [
+    "CWD",
+    "EXE",
+    "FORGOTTEN",
+    "RETURN_CODE",
+    "STDERR",
+    "STDIN",
+    "STDOUT",
+    "TAKEN_BACK",
+    "IsWanted",
+    "Order",
+    "Workspace",
+    "launch_of",
+    "retired_job",
+    "staged_by",
+    "staged_name",
+]
+
+EXE, CWD, RETURN_CODE = protocol.EXE.decode(), protocol.CWD.decode(), protocol.RETURN_CODE.decode()
+STDIN, STDOUT, STDERR = protocol.STDIN.decode(), "stdout", "stderr"
+
+FORGOTTEN = "forgotten"
+"""The file that says that the end of a job is not to be recorded."""
+
+IsWanted = Callable[[], Awaitable[bool]]
+"""Tells whether a job is still to be done."""
+
+_OWNER = re.compile(r"@([0-9]+:[0-9.]+:[0-9a-f-]+)")
+
+TAKEN_BACK = "taken back\n"
+"""What the file for the identity holds if the launcher is to find it there, and not to run the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job to be launched."""
+
+    job: str
+    """The job."""
+
+    script: str
+    """What to run."""
+
+    stdin: bytes | PurePath | None = None
+    """The input: itself, or the path that :meth:`Workspace.stage` gave, or None for none."""
+
+    stdout: bool = False
+    """Whether to keep standard output."""
+
+    stderr: bool = False
+    """Whether to keep standard error."""
+
+    interleaved: bool = False
+    """Whether standard error goes where standard output does."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What to add to the environment."""
+
+
+def launch_of(order: Order, directory: str) -> Launch:
+    """Say what is to be run where for an order.
+
+    :param order: The order.
+    :param directory: The directory of the job.
+    """
+    stdout = f"{directory}/{STDOUT}" if order.stdout else None
+    stderr = f"{directory}/{STDERR}" if order.stderr else None
+    return Launch(
+        args=command_for(order.script, f"{directory}/{EXE}"),
+        cwd=f"{directory}/{CWD}",
+        return_code=f"{directory}/{RETURN_CODE}",
+        environ=order.environ,
+        stdin=None if order.stdin is None else f"{directory}/{STDIN}",
+        stdout=stdout,
+        stderr=stdout if order.interleaved else stderr,
+    )
+
+
+def retired_job(name: str) -> str:
+    """Give the job whose retired directory has this name: ``JOB.RANDOM``.
+
+    :param name: The name of the directory.
+    """
+    return name.rpartition(".")[0]
+
+
+def staged_name(job: str, owner: str) -> str:
+    """Give the name of a file for an input on its way.
+
+    :param job: The job.
+    :param owner: The identity of the process that writes it, or on whose behalf it is written.
+    """
+    return f"{job}@{owner}"
+
+
+def staged_by(name: str) -> str | None:
+    """Give the identity of the process that staged a file.
+
+    :param name: The name of the file, or of the temporary one that is to become it.
+    """
+    owners = _OWNER.findall(name)
+    return owners[-1] if owners else None
+
+
+class Workspace(ABC):
+    """The jobs of one task on one target.
+
+    :param directory: Where their directories are.
+    """
+
+    holds_claims = True
+    """Whether what is on the target keeps another pipeline from running a job a second time."""
+
+    poll_seconds: float = 0.0
+    """How often, at most, :meth:`look` is asked about processes that cannot be watched."""
+
+    recheck_seconds: float = math.inf
+    """How often it is asked about those that are watched, where it may go unnoticed that one has ended."""
+
+    def __init__(self, directory: PurePath) -> None:
+        self.directory = directory
+
+    @abstractmethod
+    async def jobs(self) -> set[str]:
+        """Give the jobs that have a directory here, if that can be listed; else none."""
+
+    @abstractmethod
+    async def retired(self) -> set[str]:
+        """Give the jobs of which there are retired directories that are still to be removed."""
+
+    @abstractmethod
+    async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
+        """Claim a job and start its process.
+
+        What fails leaves no claim behind, unless the job may be running.
+
+        :param order: What to run.
+        :param is_wanted: Optional: tells whether the job is still to be done. It may be asked once the job is claimed,
+            where another pipeline may have done it since it was seen to be ready.
+        :returns: The process identifier, or None if the job has been claimed, or done, already.
+        """
+
+    @abstractmethod
+    async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
+        """Open a file on the target for an input that is too large to be kept in memory.
+
+        :param job: The job whose input it will be.
+        :returns: What to give as the input of the order, and where to write it.
+        """
+
+    @abstractmethod
+    async def unstage(self, path: PurePath) -> None:
+        """Remove a staged input that was not used.
+
+        :param path: What :meth:`stage` gave.
+        """
+
+    @abstractmethod
+    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+        """Find out how it stands with jobs, all in one go.
+
+        :param jobs: The jobs, with the process identifier where that is known.
+        :param outputs: Names of output files to bring along, where the job is over and they are small.
+        """
+
+    @abstractmethod
+    async def open_output(self, job: str, name: str) -> AReadStream:
+        """Open an output of a job for reading.
+
+        :param job: The job.
+        :param name: The name of the file.
+        :raises FileNotFoundError: The job has not got as far as making it.
+        """
+
+    @abstractmethod
+    async def take_back(self, job: str) -> bool:
+        """See to it that a claimed job whose launcher has not recorded its identity yet will not run.
+
+        :param job: The job.
+        :returns: Whether that could be done; else the launcher was faster.
+        """
+
+    @abstractmethod
+    async def kill(self, job: str, pid: str) -> None:
+        """End the process of a job, with all its children, and wait until it is gone.
+
+        It is marked beforehand as forgotten, so that no other pipeline records it as completed.
+
+        :param job: The job.
+        :param pid: Its process identifier.
+        """
+
+    async def end_orphans(self, job: str, pid: str | None) -> None:
+        """End what is left running of a job nobody looks after any more. By default, nothing is known of that.
+
+        :param job: The job.
+        :param pid: Its process identifier, if it is known.
+        """
+
+    @abstractmethod
+    async def retire(self, jobs: Collection[str]) -> None:
+        """Give up the claims of jobs, by moving their directories out of the way.
+
+        :param jobs: The jobs; those that have no directory are none of ours any more, and left out.
+        """
+
+    @abstractmethod
+    async def discard(self, jobs: Collection[str]) -> None:
+        """Remove the retired directories of jobs.
+
+        :param jobs: The jobs.
+        """
+
+    async def close(self) -> None:
+        """Give up what is there for launches, as there will be none. By default, nothing is."""
+
+    def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
+        """Have a function called, in the running event loop, once a process has ended.
+
+        :param pid: The process identifier.
+        :param on_exit: The function; it is called once at most.
+        :param on_lost: Is called instead if it will not be known when the process ends.
+        :returns: Whether that will be done. Else :meth:`look` has to be asked from time to time.
+        """
+        return False

@@ -1,0 +1,108 @@
+"""Functions that workers in other processes import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from exec_doubles import Records
+from typing_extensions import override
+
+from pydatatask_core import MetadataRepository
+from pydatatask_exec.executors.task import ExecutorTask
+
+
+class FileRecords(Records):
+    """Records whose text is in files, so that other processes see them."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+
+    @override
+    async def dump(self, job: str, data: object) -> None:
+        await asyncio.to_thread((self.directory / job).write_text, str(data))
+
+    @override
+    async def info(self, job: str) -> str:
+        return await asyncio.to_thread((self.directory / job).read_text)
+
+
+async def copy(job: str, inp: MetadataRepository, out: MetadataRepository) -> None:
+    await asyncio.sleep(0)
+    await out.dump(job, f"{await inp.info(job)} {os.getpid()}")
+
+
+def plain(job: str, out: FileRecords) -> None:
+    (out.directory / job).write_text(job)
+
+
+async def fail(job: str) -> None:
+    raise ZeroDivisionError(job)
+
+
+async def exit_(job: str) -> None:
+    raise SystemExit(3)
+
+
+async def interrupt(job: str) -> None:
+    raise KeyboardInterrupt
+
+
+def interrupt_plainly(job: str) -> None:
+    raise KeyboardInterrupt
+
+
+async def die(job: str, out: MetadataRepository) -> None:
+    if job == "deadly":
+        await asyncio.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.sleep(0.4)
+    await out.dump(job, job)
+
+
+_initialized = False
+
+
+def begin(directory: str) -> None:
+    global _initialized
+    _initialized = Path(directory).is_dir()
+
+
+def _note(what: str, job: str, log: FileRecords) -> None:
+    with (log.directory / "log").open("a") as file:
+        file.write(f"{what} {job} {os.getpid()} {'initialized' if _initialized else 'raw'}\n")
+
+
+async def note_or_die(job: str, log: FileRecords) -> None:
+    await asyncio.to_thread(_note, "begins", job, log)
+    await asyncio.sleep(0.3 if job == "deadly" else 0.6)
+    if job == "deadly":
+        await asyncio.to_thread(_note, "dies", job, log)
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.to_thread(_note, "ends", job, log)
+
+
+def ignore_termination(begun: Path) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    begun.touch()
+    time.sleep(60)
+
+
+class Unpicklable(Exception):
+    def __init__(self) -> None:
+        super().__init__("odd")
+        self.lock = ThreadPoolExecutor
+
+
+async def fail_oddly(job: str) -> None:
+    raise Unpicklable
+
+
+@ExecutorTask("decorated", ThreadPoolExecutor(1), Records())
+async def decorated(job: str, out: MetadataRepository) -> None:
+    await out.dump(job, "decorated")

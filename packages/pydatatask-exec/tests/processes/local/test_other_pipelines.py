@@ -1,0 +1,207 @@
+"""Two pipelines at a time on one machine: neither does what the other has done since it looked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from process_doubles import until
+
+from pydatatask_exec.processes.local import other_pipelines as local_neighbours
+from pydatatask_exec.processes.local.manager import LocalLinuxManager
+from pydatatask_exec.processes.local.other_pipelines import Neighbours
+from pydatatask_exec.processes.workspace import Order, Workspace
+
+SH = "#!/bin/sh\n"
+COUNTING = SH + "echo run >> ../../../../runs"
+
+
+class Wanted:
+    """Tells whether a job is still to be done, and how often that was asked."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+        self.asked = 0
+
+    async def __call__(self) -> bool:
+        self.asked += 1
+        return self.wanted
+
+
+Opener = Callable[[], Awaitable[Workspace]]
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncGenerator[Opener, None]:
+    """Opens the place of one task, as one more pipeline does."""
+    workspaces: list[Workspace] = []
+
+    async def open_one() -> Workspace:
+        workspaces.append(await LocalLinuxManager("app", tmp_path / "targets").workspace("work"))
+        return workspaces[-1]
+
+    yield open_one
+    for workspace in workspaces:
+        await workspace.close()
+
+
+def runs(workspace: Workspace) -> int:
+    path = Path(workspace.directory).parent.parent / "runs"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+async def run(workspace: Workspace, job: str) -> None:
+    """Do a job to its end, and give up its claim."""
+    done = runs(workspace)
+    pid = await workspace.start(Order(job, COUNTING))
+    assert pid is not None
+    ended = asyncio.Event()
+    assert workspace.watch(pid, ended.set, lambda: None)
+    await ended.wait()
+    assert runs(workspace) == done + 1
+    await workspace.retire([job])
+    await workspace.discard([job])
+
+
+async def settled(workspace: Workspace) -> None:
+    """Launch jobs until it is clear that nobody else is there."""
+    async with asyncio.timeout(20):
+        for number in range(1000):
+            wanted = Wanted(True)
+            assert await workspace.start(Order(f"settling{number}", SH), wanted) is not None
+            if wanted.asked == 0:
+                return
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.requirement("pipeline.one-process")
+async def test_what_another_pipeline_has_done_meanwhile_is_not_done_again(opened: Opener) -> None:
+    first = await opened()
+    await settled(first)
+    second = await opened()
+    await run(second, "job")
+    wanted = Wanted(False)
+    assert await first.start(Order("job", COUNTING), wanted) is None
+    assert wanted.asked == 1
+    assert runs(first) == 1
+    assert not (Path(first.directory) / "job").exists()
+
+
+async def test_nor_is_what_one_has_done_that_has_gone_again(opened: Opener) -> None:
+    first = await opened()
+    await settled(first)
+    second = await opened()
+    await run(second, "job")
+    await second.close()
+    assert await first.start(Order("job", COUNTING), Wanted(False)) is None
+    assert runs(first) == 1
+
+
+async def test_nor_what_one_has_done_that_was_here_before(opened: Opener) -> None:
+    second = await opened()
+    await run(second, "first")
+    first = await opened()
+    await run(second, "job")
+    assert await first.start(Order("job", COUNTING), Wanted(False)) is None
+    assert runs(first) == 2
+
+
+async def test_beside_others_what_is_still_wanted_is_done(opened: Opener) -> None:
+    first, second = await opened(), await opened()
+    await run(second, "other")
+    wanted = Wanted(True)
+    assert await first.start(Order("job", COUNTING), wanted) is not None
+    assert wanted.asked == 1
+    await until(lambda: runs(first) == 2)
+    assert await second.start(Order("job", COUNTING), Wanted(True)) is None
+
+
+async def test_alone_nobody_is_asked(opened: Opener) -> None:
+    workspace = await opened()
+    await settled(workspace)
+    wanted = Wanted(False)
+    assert await workspace.start(Order("job", COUNTING), wanted) is not None
+    assert wanted.asked == 0
+
+
+async def test_what_cannot_be_found_out_leaves_no_claim(opened: Opener) -> None:
+    async def fail() -> bool:
+        raise OSError("the store is down")
+
+    first, second = await opened(), await opened()
+    await run(second, "other")
+    with pytest.raises(OSError, match="the store is down"):
+        await first.start(Order("job", COUNTING), fail)
+    await run(second, "job")
+
+
+async def test_a_launch_that_is_cancelled_as_it_finds_out_leaves_no_claim(opened: Opener) -> None:
+    asked = asyncio.Event()
+
+    async def hang() -> bool:
+        asked.set()
+        await asyncio.sleep(1000)
+        return True
+
+    first, second = await opened(), await opened()
+    await run(second, "other")
+    launch = asyncio.create_task(first.start(Order("job", COUNTING), hang))
+    await asked.wait()
+    launch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await launch
+    await run(second, "job")
+
+
+async def test_a_large_input_survives_the_arrival_of_another_pipeline(opened: Opener) -> None:
+    first = await opened()
+    await settled(first)
+    path, writer = await first.stage("job")
+    async with writer:
+        await writer.write(b"input")
+    second = await opened()
+    await run(second, "other")
+    assert await first.start(Order("job", SH + "cat", path, stdout=True), Wanted(True)) is not None
+    directory = Path(first.directory) / "job"
+    await until(lambda: "\n" in (directory / "return_code").read_text())
+    assert (directory / "stdout").read_bytes() == b"input"
+
+
+def is_alone(neighbours: Neighbours) -> bool:
+    neighbours.look()
+    return neighbours.quiet is not None
+
+
+def test_after_a_while_alone_nobody_is_expected_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_neighbours, "_UNCERTAIN_SECONDS", 0.0)
+    neighbours = Neighbours(tmp_path)
+    neighbours.begin()
+    neighbours.enter("own")
+    assert is_alone(neighbours)
+    (tmp_path / "other").mkdir()
+    assert not is_alone(neighbours)
+    (tmp_path / "other").rmdir()
+    assert not is_alone(neighbours)
+    monkeypatch.setattr(local_neighbours, "_MEMORY_SECONDS", 0.0)
+    neighbours.doubt()
+    assert is_alone(neighbours)
+
+
+def test_a_change_of_just_now_may_hide_another(tmp_path: Path) -> None:
+    neighbours = Neighbours(tmp_path)
+    neighbours.begin()
+    neighbours.enter("own")
+    assert not is_alone(neighbours)
+
+
+def test_a_directory_of_our_own_that_goes_is_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_neighbours, "_UNCERTAIN_SECONDS", 0.0)
+    neighbours = Neighbours(tmp_path)
+    neighbours.begin()
+    neighbours.enter("own")
+    neighbours.leave("own")
+    (tmp_path / "own").rmdir()
+    neighbours.left()
+    assert is_alone(neighbours)

@@ -1,0 +1,134 @@
+"""What the two aggregates have in common: children with names."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from typing_extensions import override
+
+from pydatatask_core.errors import DefinitionError
+from pydatatask_core.repositories.algebra import joint_revision
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
+
+__all__ = ["AggregateRepository"]
+
+
+class AggregateRepository(Repository, ABC):
+    """A repository that is made of named children. Subclasses say how the children's jobs go together.
+
+    :param children: The children by name.
+    :raises DefinitionError: There are none.
+    """
+
+    def __init__(self, /, **children: Repository) -> None:
+        if not children:
+            raise DefinitionError(f"{type(self).__name__} needs at least one child, given as a keyword argument")
+        self.children: dict[str, Repository] = children
+        """The children by name."""
+
+    @abstractmethod
+    async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
+        """Give all jobs, as the children have them."""
+
+    @abstractmethod
+    async def _contains(self, job: str) -> bool:
+        """Tell whether the children have a job."""
+
+    @abstractmethod
+    async def _contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        """Give those of many jobs that the children have."""
+
+    @abstractmethod
+    def _admits(self, job: str) -> bool:
+        """Tell whether the children take a string as an id."""
+
+    async def _child_info(self, child: Repository, job: str) -> Any:
+        """Give a child's info of a job."""
+        return await child.info(job)
+
+    @override
+    def describe(self) -> str:
+        return f"{type(self).__name__} of {', '.join(self.children)}"
+
+    @override
+    def admits(self, job: str) -> bool:
+        return self._admits(job)
+
+    @override
+    async def contains(self, item: str) -> bool:
+        return await self._contains(item)
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, AggregateRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        return await self._contained(jobs)
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        for job in await self._combine(DIRECT):
+            yield job
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        return await self.keys_via(DIRECT)
+
+    @override
+    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
+        if overrides(self, AggregateRepository, LISTING):
+            return await super().keys()
+        return await self._combine(lookup)
+
+    @override
+    async def info(self, job: str) -> dict[str, Any]:
+        """Give a dict mapping each child's name to that child's info.
+
+        :param job: The job to tell about.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        self.require_valid(job)
+        return {name: await self._child_info(child, job) for name, child in self.children.items()}
+
+    @override
+    async def info_all(self) -> dict[str, Any]:
+        if overrides(self, AggregateRepository, (*MEMBERSHIP, "info")):
+            return await super().info_all()
+        jobs = await self.keys()
+        infos: dict[str, Any] = {job: {} for job in jobs}
+        for name, child in self.children.items():
+            known = await child.info_all()
+            for job in jobs:
+                infos[job][name] = known[job] if job in known else await self._child_info(child, job)
+        return infos
+
+    @override
+    async def delete(self, job: str) -> None:
+        """Delete the job from all of the children.
+
+        :param job: The job to delete.
+        """
+        for child in self.children.values():
+            await child.delete(job)
+
+    @override
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if overrides(self, AggregateRepository, ("delete",)):
+            await super().delete_many(jobs)
+            return
+        everything = list(jobs)
+        for child in self.children.values():
+            await child.delete_many(everything)
+
+    @override
+    async def revision(self) -> Hashable | None:
+        if overrides(self, AggregateRepository, MEMBERSHIP):
+            return None
+        return await joint_revision(self.children.values())
+
+    @override
+    def parts(self) -> Sequence[Repository]:
+        return tuple(self.children.values())

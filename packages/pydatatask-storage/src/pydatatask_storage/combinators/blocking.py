@@ -1,0 +1,115 @@
+"""One repository without the jobs of another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from typing_extensions import override
+
+from pydatatask_core.repositories.algebra import difference, joint_revision, listed
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
+
+__all__ = ["BlockingRepository"]
+
+
+class BlockingRepository(Repository):
+    """A class that is said to contain a job if ``source`` contains it and ``unless`` does not contain it.
+
+    :param source: The repository whose jobs are shown.
+    :param unless: The repository whose jobs are hidden.
+    :param enumerate_unless: Whether ``unless`` may be listed. If not, it is asked about each job of ``source``,
+        which is better where it is much larger.
+    """
+
+    def __init__(self, source: Repository, unless: Repository, enumerate_unless: bool = True) -> None:
+        self.source = source
+        self.unless = unless
+        self.enumerate_unless = enumerate_unless
+
+    @override
+    def describe(self) -> str:
+        return f"{type(self).__name__} of {self.source.describe()} unless {self.unless.describe()}"
+
+    @override
+    def admits(self, job: str) -> bool:
+        return self.source.admits(job)
+
+    @override
+    async def contains(self, item: str) -> bool:
+        return await self.source.contains(item) and not await self.unless.contains(item)
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if overrides(self, BlockingRepository, MEMBERSHIP):
+            return await super().contained(jobs)
+        there = await self.source.contained(jobs)
+        return there - await self.unless.contained(there)
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        for job in await self._combine(DIRECT):
+            yield job
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        return await self.keys_via(DIRECT)
+
+    @override
+    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
+        if overrides(self, BlockingRepository, LISTING):
+            return await super().keys()
+        return await self._combine(lookup)
+
+    async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
+        jobs = await listed(lookup, self.source)
+        if self.enumerate_unless:
+            return await difference(lookup, jobs, (self.unless,))
+        return jobs - await self.unless.contained(jobs)
+
+    @override
+    async def info(self, job: str) -> Any:
+        """Give the source's info.
+
+        :param job: The job to tell about.
+        """
+        return await self.source.info(job)
+
+    @override
+    async def info_all(self) -> dict[str, Any]:
+        if overrides(self, BlockingRepository, (*MEMBERSHIP, "info")):
+            return await super().info_all()
+        infos = await self.source.info_all()
+        shown = await self.keys()
+        return {job: info for job, info in infos.items() if job in shown}
+
+    @override
+    async def delete(self, job: str) -> None:
+        """Delete the job from the source.
+
+        :param job: The job to delete.
+        """
+        await self.source.delete(job)
+
+    @override
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if overrides(self, BlockingRepository, ("delete",)):
+            await super().delete_many(jobs)
+        else:
+            await self.source.delete_many(jobs)
+
+    @override
+    async def revision(self) -> Hashable | None:
+        if overrides(self, BlockingRepository, MEMBERSHIP):
+            return None
+        return await joint_revision(self.parts())
+
+    @override
+    def parts(self) -> Sequence[Repository]:
+        return (self.source, self.unless)
+
+    @override
+    def sources(self) -> Sequence[Repository]:
+        return (self.source,)

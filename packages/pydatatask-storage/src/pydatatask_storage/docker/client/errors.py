@@ -1,0 +1,65 @@
+"""Errors of a Docker registry and its client, translated where they come in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import aiohttp
+
+from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
+from pydatatask_storage.extras import needs_extra
+from pydatatask_storage.redaction import without_secrets
+
+__all__ = ["docker_errors", "is_absent", "unauthorized"]
+
+
+@contextmanager
+def docker_errors(place: str) -> Iterator[None]:
+    """Raise errors of the registry and its client as errors that name the registry.
+
+    The client's errors are not shown as causes: they hold the headers of the request, and so the credentials.
+
+    :param place: What to call the registry in messages.
+    :raises StoreRefusedError: Access was refused.
+    :raises StoreUnreachableError: The registry cannot be reached, did not answer in time, or was cut off.
+    :raises StoreError: It failed otherwise, or is no registry.
+    """
+    try:
+        yield
+    except PydatataskError:
+        raise
+    except aiohttp.ContentTypeError as error:
+        raise StoreError(f"{place} does not answer as a registry does: {error.message}") from None
+    except aiohttp.ClientResponseError as error:
+        kind = StoreRefusedError if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else StoreError
+        raise kind(f"{place} answered {error.status} {error.message}") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise StoreUnreachableError(
+            f"{place} cannot be reached, or did not answer in time: {without_secrets(error)}"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{place} does not answer as a registry does: {error}") from None
+
+
+def is_absent(error: aiohttp.ClientResponseError) -> bool:
+    """Tell whether a registry said that it does not have what was asked for; any web server may answer 404.
+
+    :param error: What the client raised.
+    """
+    headers: Mapping[str, str] = error.headers or {}
+    return error.status == HTTPStatus.NOT_FOUND and (
+        "Docker-Distribution-Api-Version" in headers or "json" in headers.get("Content-Type", "")
+    )
+
+
+def unauthorized(place: str) -> Exception:
+    """Make the error for credentials that the registry refused.
+
+    :param place: What to call the registry in messages.
+    """
+    with needs_extra("docker", "dxf"):
+        from pydatatask_storage.docker.client.unauthorized import RegistryUnauthorizedError
+    return RegistryUnauthorizedError(f"{place} refused the credentials")

@@ -1,0 +1,107 @@
+"""The repository whose jobs are directories."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Hashable
+
+from typing_extensions import override
+
+from pydatatask_core.concurrency.offload import offload
+from pydatatask_storage.files.base import FileRepositoryBase
+from pydatatask_storage.files.directory_listing import PlainTest
+from pydatatask_storage.files.directory_removal import remove_directory
+from pydatatask_storage.files.errors import unwritable
+
+__all__ = ["DirectoryRepository"]
+
+
+class DirectoryRepository(FileRepositoryBase):
+    """A file repository whose members are directories. Links to directories are directories.
+
+    A directory is present from the moment it is made, whatever is still to be put into it. So plug the task that
+    writes it into the one that reads it, and the reader waits until the writer is done.
+
+    :param basedir: The directory that holds the directories. A relative path is taken from the working directory of
+        this moment.
+    :param extension: What is put behind a job's id to name its directory.
+    :param case_insensitive: Whether a directory whose extension differs in case belongs to the job as well.
+    :param discard_empty: Whether only directories containing at least one member should be considered as "present"
+        in the repository.
+    """
+
+    def __init__(
+        self,
+        basedir: str | os.PathLike[str],
+        extension: str = "",
+        case_insensitive: bool = False,
+        *,
+        discard_empty: bool = False,
+    ) -> None:
+        super().__init__(basedir, extension, case_insensitive)
+        self.discard_empty = discard_empty
+
+    async def mkdir(self, job: str) -> None:
+        """Create an empty directory corresponding to ``job``. Do nothing if the directory already exists.
+
+        :param job: The job whose directory to make.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        :raises StoreError: The directory cannot be made.
+        """
+        self.require_valid(job)
+        try:
+            await offload(self._make, job)
+        except OSError as error:
+            raise unwritable(error, self.describe(), f"the directory of job {job!r} cannot be made") from error
+
+    @override
+    async def delete(self, job: str) -> None:
+        """Delete the directory of ``job`` and all that is in it. It disappears at once, whatever its size.
+
+        :param job: The job to delete, which need not be there.
+        :raises StoreError: Not all of it can be deleted.
+        """
+        if not self.admits(job):
+            return
+        try:
+            await asyncio.to_thread(self._remove, job)
+        except OSError as error:
+            raise unwritable(error, self.describe(), f"job {job!r} cannot be deleted") from error
+
+    @override
+    async def revision(self) -> Hashable | None:
+        return None if self.discard_empty else await super().revision()
+
+    # What follows blocks, and runs on a worker thread.
+
+    def _make(self, job: str) -> None:
+        path = self._usual_path(job)
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+
+    def _remove(self, job: str) -> None:
+        for path in self._paths(job):
+            remove_directory(path)
+
+    @override
+    def _is_member(self, path: str) -> bool:
+        return stat.S_ISDIR(os.stat(path).st_mode) and not (self.discard_empty and _is_empty(path))
+
+    @override
+    def _plain_test(self) -> PlainTest:
+        return _look_inside if self.discard_empty else os.DirEntry.is_dir
+
+
+def _is_empty(directory: str) -> bool:
+    with os.scandir(directory) as entries:
+        return next(entries, None) is None
+
+
+def _look_inside(entry: os.DirEntry[str], *, follow_symlinks: bool) -> bool:
+    """Say of no entry that it is a member: one has to look."""
+    return False

@@ -1,0 +1,51 @@
+"""Removing a directory with all that is in it, so that it is never seen half removed."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pydatatask_storage.files.errors import NO_SUCH_FILE
+from pydatatask_storage.files.staged import staged_name
+
+__all__ = ["remove_directory"]
+
+_CANNOT_MOVE = frozenset({errno.EBUSY, errno.EXDEV})
+
+
+def remove_directory(path: str) -> None:
+    """Remove a directory and all that is in it; of a link to one, only the link.
+
+    It gets another name first, under which nobody takes it for a job's. Where there is no directory, nothing happens.
+
+    :param path: The directory.
+    :raises OSError: Not all of it can be removed.
+    """
+    try:
+        if not os.path.isdir(path):
+            return
+        if os.path.islink(path):
+            os.unlink(path)
+        else:
+            _remove_tree(_set_aside(path))
+    except OSError as error:
+        if error.errno not in NO_SUCH_FILE:  # else somebody else was faster
+            raise
+
+
+def _set_aside(path: str) -> str:
+    directory, name = os.path.split(path)
+    aside = os.path.join(directory, staged_name(name))
+    try:
+        os.rename(path, aside)
+    except OSError as error:
+        if error.errno in _CANNOT_MOVE:  # something is mounted there
+            return path
+        raise
+    return aside
+
+
+def _remove_tree(path: str) -> None:
+    import shutil
+
+    shutil.rmtree(path)

@@ -1,0 +1,54 @@
+"""Records in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import override
+
+from pydatatask_core.repositories.job_ids import MAX_LENGTH
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.repositories.method_overrides import MEMBERSHIP, overrides
+from pydatatask_storage.memory.base import DictRepository
+
+__all__ = ["InProcessMetadataRepository"]
+
+
+class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
+    """An incredibly simple metadata repository which stores all its values in a dict, and will let them vanish when the
+    process terminates.
+
+    Values are kept as they are, whatever their type; they are not copied.
+
+    :param data: Optional: the dict to keep them in. It stays the caller's: changes of it are seen at once.
+    """
+
+    @override
+    async def info(self, job: str) -> Any:
+        """Give the value of ``job``, or None if it has none.
+
+        :param job: The job whose value to give.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        if not (self.usual_ids and job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):  # the usual rule
+            self.require_valid(job)
+        return self.data.get(job)
+
+    @override
+    async def info_all(self) -> dict[str, Any]:
+        if overrides(self, InProcessMetadataRepository, (*MEMBERSHIP, "info")):
+            return await super().info_all()
+        data = dict(self.data)
+        return {job: data[job] for job in self.filter_keys(data)}
+
+    @override
+    async def dump(self, job: str, data: Any) -> None:
+        """Keep ``data`` as the value of ``job``.
+
+        :param job: The job.
+        :param data: Any object.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        if not (self.usual_ids and job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):
+            self.require_valid(job)
+        self.data[job] = data

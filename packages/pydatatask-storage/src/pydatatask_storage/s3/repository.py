@@ -1,0 +1,272 @@
+"""Blobs as the objects of an S3 bucket, or of any server with an interface like it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from typing_extensions import override
+
+from pydatatask_core.errors import JobNotFoundError, StoreError
+from pydatatask_core.repositories.access import Access, validation_access
+from pydatatask_core.repositories.blobs import StreamBlobRepository
+from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, overrides
+from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_storage.membership import contained_concurrently
+from pydatatask_storage.s3.bucket import abort_stale_uploads, ensure_bucket
+from pydatatask_storage.s3.errors import answer_code, client_error, failed_deletions, s3_errors
+from pydatatask_storage.s3.info import S3BucketInfo
+from pydatatask_storage.s3.parts import PartPlan
+from pydatatask_storage.s3.reader import S3Reader
+from pydatatask_storage.s3.upload import S3Target
+from pydatatask_storage.s3.writer import S3Writer
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3.client import S3Client
+    from types_aiobotocore_s3.type_defs import (
+        ListObjectsV2OutputTypeDef,
+        ListObjectsV2RequestTypeDef,
+        ObjectIdentifierTypeDef,
+    )
+
+__all__ = ["S3BucketRepository"]
+
+_ASKED_SINGLY = 1000
+"""Up to how many jobs are looked for one by one; for more of them the bucket is listed."""
+
+_DELETED_AT_ONCE = 1000
+"""How many objects S3 deletes in one request."""
+
+
+class S3BucketRepository(StreamBlobRepository):
+    """A repository where keys are paths in an S3 bucket: the object of a job is prefix, job and suffix.
+
+    Blobs are streamed in both directions with bounded memory. What a writer writes becomes an object in one step, when
+    the writer is closed; large blobs are sent as multipart uploads, which are aborted if they are not completed.
+
+    :param client: A callable returning an aiobotocore S3 client connected and authenticated to the server you wish to
+        store things on, such as a resource of a session.
+    :param bucket: The name of the bucket from which to load and store.
+    :param prefix: A prefix to put on the job name before translating it into a bucket path. If this is meant to be a
+        directory name it should end with a slash character.
+    :param suffix: A suffix to put on the job name before translating it into a bucket path. If this is meant to be a
+        file extension it should start with a dot.
+    :param mimetype: The MIME type to set the content when adding data.
+    :param incluster_endpoint: Optional: An endpoint URL to provide as the result of :meth:`info` queries instead of
+        extracting the URL from ``client``.
+    """
+
+    PARTS: ClassVar[PartPlan] = PartPlan()
+    """How large blobs are cut into parts; a subclass may trade memory for speed."""
+
+    STALE_UPLOAD_AGE: ClassVar[timedelta] = timedelta(days=1)
+    """How long an unfinished upload must have lain idle before :meth:`validate` aborts it."""
+
+    def __init__(
+        self,
+        client: Callable[[], S3Client],
+        bucket: str,
+        prefix: str = "",
+        suffix: str = "",
+        mimetype: str = "application/octet-stream",
+        incluster_endpoint: str | None = None,
+    ) -> None:
+        self._client = client
+        self.bucket = bucket
+        self.prefix = prefix
+        self.suffix = suffix
+        self.mimetype = mimetype
+        self.incluster_endpoint = incluster_endpoint
+
+    @property
+    def client(self) -> S3Client:
+        """The aiobotocore S3 client. This raises an error if the client comes from a session which is not opened."""
+        return self._client()
+
+    @override
+    def describe(self) -> str:
+        return f"{type(self).__name__} s3://{self.bucket}/{self.prefix}*{self.suffix}"
+
+    def object_name(self, job: str) -> str:
+        """Return the object name for the given job.
+
+        :param job: The job.
+        """
+        return f"{self.prefix}{job}{self.suffix}"
+
+    def _uri(self, job: str) -> str:
+        return f"s3://{self.bucket}/{self.object_name(job)}"
+
+    @override
+    async def validate(self) -> None:
+        """Create the bucket in the client's region if it does not exist, and abort uploads that were left unfinished.
+
+        :raises StoreError: The server refused, failed or cannot be reached.
+        """
+        access = validation_access.get()
+        if access is Access.OBSERVE:
+            return
+        client = self.client
+        await ensure_bucket(client, self.bucket)
+        if access is Access.WRITE:
+            await abort_stale_uploads(client, self.bucket, self.prefix, self._is_ours, self.STALE_UPLOAD_AGE)
+
+    def _is_ours(self, key: str) -> bool:
+        return any(self.admits(job) for job in self._jobs([key]))
+
+    def _jobs(self, keys: Iterable[str]) -> list[str]:
+        """Give the candidates for job ids among names of objects that begin with the prefix."""
+        start, end = len(self.prefix), len(self.suffix)
+        jobs = (key[start : len(key) - end] for key in keys if key.endswith(self.suffix))
+        return [job for job in jobs if job]  # an object named like the prefix alone stands for a directory
+
+    def _has_no_slashes(self) -> bool:
+        """Tell whether no job's name can have a slash after the prefix, so that deeper names need not be listed."""
+        return not (
+            "/" in self.suffix or "/" in self.CHARSET or overrides(self, S3BucketRepository, (*ID_RULES, "object_name"))
+        )
+
+    async def _pages(self) -> AsyncGenerator[list[str], None]:
+        """List the bucket, page by page.
+
+        The client's paginators do the same, but read a file when they are first used, and stop the event loop for it.
+        """
+        request: ListObjectsV2RequestTypeDef = {"Bucket": self.bucket, "Prefix": self.prefix}
+        if self._has_no_slashes():
+            request["Delimiter"] = "/"
+        client = self.client
+        while True:
+            with s3_errors(self.describe()):
+                page = await client.list_objects_v2(**request)
+            yield self._jobs(item["Key"] for item in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = self._following(page, request.get("ContinuationToken"))
+
+    def _following(self, page: ListObjectsV2OutputTypeDef, token: str | None) -> str:
+        following = page.get("NextContinuationToken")
+        if not following or following == token:
+            raise StoreError(f"{self.describe()}: the server says that there is more to list, but not how to get it")
+        return following
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        async for jobs in self._pages():
+            for job in jobs:
+                yield job
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        if overrides(self, S3BucketRepository, LISTING):
+            return await super().keys()
+        return self.filter_keys([job async for jobs in self._pages() for job in jobs])
+
+    @override
+    async def contains(self, item: str) -> bool:
+        """Determine whether the given job is present in this repository.
+
+        The server is asked for the first byte of the object, since the answer then tells a missing object from a
+        missing bucket; the answer to a HEAD request does not.
+
+        :param item: The job; for a string that is no valid id the answer is False.
+        :raises StoreError: The server refused, failed or cannot be reached.
+        """
+        if not self.admits(item):
+            return False
+        client = self.client
+        with s3_errors(self._uri(item)):
+            try:
+                answer = await client.get_object(Bucket=self.bucket, Key=self.object_name(item), Range="bytes=0-0")
+            except client_error() as error:
+                if (code := answer_code(error)) in ("NoSuchKey", "InvalidRange"):
+                    return code == "InvalidRange"  # an object without a first byte
+                raise
+            async with answer["Body"] as body:
+                await body.read()
+        return True
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        if len(jobs) <= _ASKED_SINGLY or overrides(self, S3BucketRepository, MEMBERSHIP):
+            return await contained_concurrently(self, jobs)
+        return jobs & await self.keys()
+
+    @override
+    async def open_reader(self, job: str) -> AReadStream:
+        client = self.client
+        with s3_errors(self._uri(job)):
+            try:
+                answer = await client.get_object(Bucket=self.bucket, Key=self.object_name(job))
+            except client_error() as error:
+                if answer_code(error) == "NoSuchKey":
+                    raise JobNotFoundError(job, self.describe()) from error
+                raise
+        return S3Reader(answer["Body"], self._uri(job))
+
+    @override
+    async def open_writer(self, job: str) -> AWriteStream:
+        target = S3Target(self.client, self.bucket, self.object_name(job), self.mimetype)
+        return S3Writer(job, target, self.PARTS)
+
+    async def size(self, job: str) -> int:
+        """Tell how many bytes the object of a job has.
+
+        :param job: The job.
+        :raises JobNotFoundError: The job is not there.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        :raises StoreError: The server refused, failed or cannot be reached.
+        """
+        self.require_valid(job)
+        client = self.client
+        with s3_errors(self._uri(job)):
+            try:
+                answer = await client.head_object(Bucket=self.bucket, Key=self.object_name(job))
+            except client_error() as error:
+                if answer_code(error) in ("404", "NoSuchKey"):  # the answer to a HEAD request has no body to say more
+                    raise JobNotFoundError(job, self.describe()) from error
+                raise
+        return answer["ContentLength"]
+
+    @override
+    async def info(self, job: str) -> Any:
+        """Return an :class:`~pydatatask_storage.s3.info.S3BucketInfo` corresponding to the given job.
+
+        :param job: The job, present or not.
+        :raises InvalidJobIdError: ``job`` cannot be a job id.
+        """
+        self.require_valid(job)
+        endpoint = self.incluster_endpoint or self.client.meta.endpoint_url
+        return S3BucketInfo(endpoint, self._uri(job), self.bucket, self.prefix, self.suffix)
+
+    @override
+    async def delete(self, job: str) -> None:
+        if not self.admits(job):
+            return
+        client = self.client
+        with s3_errors(self._uri(job)):
+            await client.delete_object(Bucket=self.bucket, Key=self.object_name(job))
+
+    @override
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if overrides(self, S3BucketRepository, ("delete",)):
+            await super().delete_many(jobs)
+            return
+        valid = [job for job in jobs if self.admits(job)]
+        for start in range(0, len(valid), _DELETED_AT_ONCE):
+            await self._delete_at_once(valid[start : start + _DELETED_AT_ONCE])
+
+    async def _delete_at_once(self, jobs: list[str]) -> None:
+        client = self.client
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": self.object_name(job)} for job in jobs]
+        with s3_errors(self.describe()):
+            try:
+                answer = await client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
+            except client_error() as error:
+                if answer_code(error) not in ("NotImplemented", "MethodNotAllowed"):
+                    raise
+                await super().delete_many(jobs)
+                return
+        if failures := answer.get("Errors"):
+            raise failed_deletions(self.describe(), failures)

@@ -1,0 +1,191 @@
+"""A multipart upload: begun, sent part by part with a few parts at a time, and completed or aborted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydatatask_core.concurrency.clean_up import clean_up
+from pydatatask_core.errors import StoreError
+from pydatatask_storage.s3.errors import answer_code, client_error, s3_errors
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3.client import S3Client
+    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef, CreateMultipartUploadOutputTypeDef
+
+__all__ = ["MultipartUpload", "S3Target"]
+
+_log = logging.getLogger("pydatatask.repository")
+
+CLEAN_UP_SECONDS = 20.0
+"""How long aborting an upload may take, retries of the client included."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Target:
+    """The object that is to be written."""
+
+    client: S3Client
+    """Who writes it."""
+
+    bucket: str
+    """The bucket it goes to."""
+
+    key: str
+    """The object's name."""
+
+    mimetype: str
+    """The type that the object is given."""
+
+    @property
+    def place(self) -> str:
+        """What to call the object in messages."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class MultipartUpload:
+    """An upload that is under way. Whoever makes one must see to it that it is completed or aborted.
+
+    :param target: What is written.
+    """
+
+    def __init__(self, target: S3Target) -> None:
+        self._target = target
+        self._parts: list[CompletedPartTypeDef] = []
+        self._sending: set[asyncio.Task[None]] = set()
+        self._beginning = asyncio.create_task(self._begin())
+
+    async def _begin(self) -> CreateMultipartUploadOutputTypeDef:
+        target = self._target
+        return await target.client.create_multipart_upload(
+            Bucket=target.bucket, Key=target.key, ContentType=target.mimetype
+        )
+
+    async def _id(self) -> str:
+        return (await self._beginning)["UploadId"]
+
+    async def send(self, number: int, data: io.BytesIO, slots: int) -> None:
+        """Send a part, as soon as fewer than ``slots`` others are being sent. It goes on when this returns.
+
+        :param number: The part's number, counted from 1.
+        :param data: The part. It must not be touched any more.
+        :param slots: How many parts may be in flight, this one included.
+        :raises StoreError: This part, or one that was given before, could not be sent.
+        """
+        with s3_errors(self._target.place):
+            await asyncio.shield(self._beginning)  # if cancelled, abort() still learns which upload to abort
+            await self._wait_until_fewer_than(slots)
+        self._sending.add(asyncio.create_task(self._send(number, data)))
+
+    async def _send(self, number: int, data: io.BytesIO) -> None:
+        target = self._target
+        data.seek(0)
+        answer = await target.client.upload_part(
+            Bucket=target.bucket, Key=target.key, UploadId=await self._id(), PartNumber=number, Body=data
+        )
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+
+    async def _wait_until_fewer_than(self, slots: int) -> None:
+        while len(self._sending) >= slots:
+            done, self._sending = await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            failures = [failure for part in done if (failure := part.exception()) is not None]
+            if failures:
+                raise failures[0]
+
+    async def complete(self) -> None:
+        """Wait for all parts, and make them the object in one step.
+
+        :raises StoreError: A part could not be sent, or the server did not complete the upload.
+        """
+        target = self._target
+        with s3_errors(target.place):
+            await self._wait_until_fewer_than(1)
+            self._parts.sort(key=lambda part: part["PartNumber"])
+            try:
+                await target.client.complete_multipart_upload(
+                    Bucket=target.bucket,
+                    Key=target.key,
+                    UploadId=await self._id(),
+                    MultipartUpload={"Parts": self._parts},
+                )
+            except client_error() as error:
+                if answer_code(error) != "NoSuchUpload" or not await self._is_complete():
+                    raise
+        if self._may_have_begun_others():
+            await self._forget_others_or_log()
+
+    async def _is_complete(self) -> bool:
+        """Tell whether the object is what was sent: the client asks again where an answer was lost."""
+        head = await self._target.client.head_object(Bucket=self._target.bucket, Key=self._target.key)
+        return head["ETag"] == self._etag()
+
+    def _etag(self) -> str | None:
+        """Give the tag that S3 gives to an object of these parts, where it can be told."""
+        try:
+            digests = [bytes.fromhex(part["ETag"].strip('"')) for part in self._parts]
+        except ValueError:
+            return None
+        return f'"{hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"'
+
+    async def abort(self) -> None:
+        """Stop sending and have the server forget the parts, even if the caller is cancelled meanwhile.
+
+        :raises StoreError: The server could not be told.
+        :raises TimeoutError: It took longer than :data:`CLEAN_UP_SECONDS`.
+        """
+        try:
+            await clean_up(self._abort(), CLEAN_UP_SECONDS)
+        finally:
+            self._beginning.cancel()  # where the server has still not answered, nobody waits for it any longer
+
+    async def _abort(self) -> None:
+        for part in self._sending:
+            part.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.wait([self._beginning])
+        with s3_errors(self._target.place):
+            if self._beginning.exception() is None:
+                await self._forget(await self._id())
+            if self._may_have_begun_others():
+                await self._forget_others()
+
+    async def _forget(self, upload: str) -> None:
+        target = self._target
+        try:
+            await target.client.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=upload)
+        except client_error() as error:
+            if answer_code(error) != "NoSuchUpload":
+                raise
+
+    def _may_have_begun_others(self) -> bool:
+        """Tell whether an answer may have been lost that named an upload, so that nobody knows it."""
+        failure = self._beginning.exception()
+        if failure is None:
+            return self._beginning.result()["ResponseMetadata"]["RetryAttempts"] > 0
+        if isinstance(failure, client_error()):
+            return failure.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+        return True
+
+    async def _forget_others(self) -> None:
+        """Abort what has been begun for this object and has no parts, as is the case where nobody knows it."""
+        target = self._target
+        answer = await target.client.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key)
+        for upload in answer.get("Uploads", ()):
+            if upload["Key"] == target.key:
+                parts = await target.client.list_parts(
+                    Bucket=target.bucket, Key=target.key, UploadId=upload["UploadId"]
+                )
+                if not parts.get("Parts"):
+                    await self._forget(upload["UploadId"])
+
+    async def _forget_others_or_log(self) -> None:
+        """Do so for an upload that has been completed, which is no failure if this fails."""
+        try:
+            with s3_errors(self._target.place):
+                await clean_up(self._forget_others(), CLEAN_UP_SECONDS)
+        except StoreError as error:
+            _log.warning("an upload of %s may have been left open: %s", self._target.place, error)

@@ -1,0 +1,140 @@
+"""What becomes of answers that the servers of the integration tests do not give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError
+
+from pydatatask_core.errors import StoreError, StoreRefusedError, StoreUnreachableError
+from pydatatask_storage import S3BucketRepository
+from pydatatask_storage.s3.errors import s3_errors
+
+
+def answer(code: str, status: int) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": "what the server says"},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "",
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        "SomeOperation",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (answer("AccessDenied", 403), StoreRefusedError),
+        (answer("SomethingNew", 401), StoreRefusedError),
+        (answer("ExpiredToken", 400), StoreRefusedError),
+        (answer("NoSuchBucket", 404), StoreError),
+        (answer("InternalError", 500), StoreError),
+        (NoCredentialsError(), StoreRefusedError),
+        (EndpointConnectionError(endpoint_url="http://me:secret@host/"), StoreUnreachableError),
+        (TimeoutError(), StoreUnreachableError),
+        (ConnectionResetError("reset"), StoreUnreachableError),
+        (ParamValidationError(report="wrong"), StoreError),
+    ],
+)
+def test_an_error_of_the_client_names_the_store(error: Exception, kind: type[StoreError]) -> None:
+    with pytest.raises(StoreError, match="s3://bucket/key") as caught, s3_errors("s3://bucket/key"):
+        raise error
+    assert type(caught.value) is kind
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is (None if "secret" in str(error) else error)
+
+
+def test_an_error_of_somebody_else_passes_through() -> None:
+    with pytest.raises(ZeroDivisionError), s3_errors("s3://bucket"):
+        raise ZeroDivisionError
+
+
+class FakeClient:
+    """Answers as a test plans it, and keeps what it was asked."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.meta = type("Meta", (), {"region_name": "us-east-1", "endpoint_url": "http://host"})
+
+    def __getattr__(self, operation: str) -> Any:
+        async def ask(**request: Any) -> Any:
+            self.asked.append((operation, request))
+            planned = self.answers.get(operation, {})
+            if isinstance(planned, Exception):
+                raise planned
+            return planned
+
+        return ask
+
+    def repository(self) -> S3BucketRepository:
+        client: Any = self
+        return S3BucketRepository(lambda: client, "bucket")
+
+
+@pytest.mark.requirement("repo.delete-many")
+class TestDeletingMany:
+    JOBS = tuple(f"job{number}" for number in range(2500))
+
+    async def test_asks_for_a_thousand_at_a_time(self) -> None:
+        client = FakeClient()
+        await client.repository().delete_many(self.JOBS)
+        assert [operation for operation, _ in client.asked] == ["delete_objects"] * 3
+        sizes = [len(request["Delete"]["Objects"]) for _, request in client.asked]
+        assert sizes == [1000, 1000, 500]
+
+    async def test_deletes_one_by_one_where_the_server_cannot_do_better(self) -> None:
+        client = FakeClient(delete_objects=answer("NotImplemented", 501))
+        await client.repository().delete_many(["a", "b"])
+        assert [operation for operation, _ in client.asked] == ["delete_objects", "delete_object", "delete_object"]
+
+    @pytest.mark.parametrize(("code", "kind"), [("AccessDenied", StoreRefusedError), ("InternalError", StoreError)])
+    async def test_what_was_not_deleted_is_an_error(self, code: str, kind: type[StoreError]) -> None:
+        failures = [{"Key": "a", "Code": code, "Message": "no"}, {"Key": "b", "Code": code, "Message": "no"}]
+        client = FakeClient(delete_objects={"Errors": failures})
+        with pytest.raises(StoreError, match="2 objects could not be deleted; a:") as caught:
+            await client.repository().delete_many(["a", "b", "c"])
+        assert type(caught.value) is kind
+
+
+@pytest.mark.requirement("s3.validate-creates")
+class TestValidate:
+    async def test_somebody_else_may_create_the_bucket_first(self) -> None:
+        client = FakeClient(head_bucket=answer("404", 404), create_bucket=answer("BucketAlreadyOwnedByYou", 409))
+        await client.repository().validate()
+
+    async def test_a_bucket_of_somebody_else_is_an_error(self) -> None:
+        client = FakeClient(head_bucket=answer("404", 404), create_bucket=answer("BucketAlreadyExists", 409))
+        with pytest.raises(StoreError, match="BucketAlreadyExists"):
+            await client.repository().validate()
+
+    async def test_a_refusal_does_not_create_it(self) -> None:
+        client = FakeClient(head_bucket=answer("403", 403))
+        with pytest.raises(StoreRefusedError):
+            await client.repository().validate()
+        assert [operation for operation, _ in client.asked] == ["head_bucket"]
+
+
+@pytest.mark.requirement("s3.refused-listing")
+@pytest.mark.parametrize("page", [{"IsTruncated": True}, {"IsTruncated": True, "NextContinuationToken": "same"}])
+async def test_a_listing_that_cannot_go_on_is_an_error(page: dict[str, object]) -> None:
+    with pytest.raises(StoreError, match="more to list"):
+        await FakeClient(list_objects_v2=page).repository().keys()
+
+
+async def test_many_jobs_are_looked_for_in_a_listing() -> None:
+    listing = {"Contents": [{"Key": "job1"}, {"Key": "other"}]}
+    client = FakeClient(list_objects_v2=listing)
+    assert await client.repository().contained({f"job{number}" for number in range(1500)}) == {"job1"}
+    assert len(client.asked) == 1
+
+
+async def test_an_object_without_a_first_byte_is_there() -> None:
+    assert await FakeClient(get_object=answer("InvalidRange", 416)).repository().contains("a")
