@@ -278,7 +278,7 @@ async def test_a_success_is_not_reported_as_a_failure() -> None:
 
 
 @pytest.mark.requirement("func.record-after-outputs")
-async def test_outputs_are_there_before_completion_is_recorded_and_hinted() -> None:
+async def test_outputs_are_there_before_completion_is_recorded_and_announced() -> None:
     events: list[object] = []
 
     class Noting(Records):
@@ -287,13 +287,13 @@ async def test_outputs_are_there_before_completion_is_recorded_and_hinted() -> N
             events.append(self)
             await super().dump(job, data)
 
-    class Hinting(InProcessSyncTask):
+    class Announcing(InProcessSyncTask):
         @override
         def completed(self, job: str) -> None:
             events.append(job)
 
     done, source, target = Noting(), Records({"j": 1}), Noting()
-    task = Hinting("copy", done)
+    task = Announcing("copy", done)
     task.link("source", source, is_input=True)
     task.link("target", target, is_output=True)
 

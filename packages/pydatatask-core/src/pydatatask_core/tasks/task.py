@@ -20,37 +20,37 @@ from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.links import Link, check_name, check_repository
 from pydatatask_core.tasks.plug_plan import plugged_links, same_repository
 
-__all__ = ["FailureListener", "HintListener", "Task"]
+__all__ = ["EventListener", "FailureListener", "Task"]
 
 
 FailureListener = Callable[[str, BaseException], None]
 """Is told that a job has run and failed, and of what."""
 
 
-class HintListener(Protocol):
-    """Takes hints from a task; a scheduler does, while it runs. Hints may be lost or doubled without harm."""
+class EventListener(Protocol):
+    """Receive the events of a task; a scheduler does, while it runs. Events may be lost or doubled without harm."""
 
     def changed(self, task: Task, repo: Repository, job: str) -> None:
-        """Take note that a job may have appeared in, or left, a repository.
+        """Handle the event that a job may have appeared in a repository, or left it.
 
-        :param task: The task that says so.
+        :param task: The task that sends the event.
         :param repo: The repository.
         :param job: The job.
         """
         ...
 
     def completed(self, task: Task, job: str) -> None:
-        """Take note that a job may have appeared in, or left, any of a task's output and status repositories.
+        """Handle the event that a job may have appeared in any output or status repository of a task, or left it.
 
-        :param task: The task that says so.
+        :param task: The task that sends the event.
         :param job: The job.
         """
         ...
 
     def wants_update(self, task: Task) -> None:
-        """Take note that a task has something to look after.
+        """Handle the event that :meth:`Task.update` has something to do.
 
-        :param task: The task.
+        :param task: The task that sends the event.
         """
         ...
 
@@ -73,7 +73,7 @@ class Task(ABC):
         self.disabled = disabled
         self.synchronous = False
         self.metadata = True
-        self.listener: HintListener | None = None
+        self.listener: EventListener | None = None
         self.failure_listener: FailureListener | None = None
         self._ready = ready
         self._default_ready: ReadyRepository | None = None
@@ -292,7 +292,7 @@ class Task(ABC):
         return {}
 
     def changed(self, repo: Repository, job: str) -> None:
-        """Give the scheduler a hint that a job appeared in, or left, a repository. It may be lost or doubled.
+        """Send the event that a job appeared in a repository, or left it. It may be lost or doubled without harm.
 
         :param repo: The repository.
         :param job: The job.
@@ -301,7 +301,7 @@ class Task(ABC):
             self.listener.changed(self, repo, job)
 
     def completed(self, job: str) -> None:
-        """Give the scheduler the hint :meth:`changed` for all output and status repositories at once: a job is done.
+        """Send the event that a job is done: :meth:`changed` for all output and status repositories at once.
 
         :param job: The job.
         """
@@ -309,7 +309,7 @@ class Task(ABC):
             self.listener.completed(self, job)
 
     def wants_update(self) -> None:
-        """Hint to the scheduler that :meth:`update` has something to do, say because a live job has ended."""
+        """Send the event that :meth:`update` has something to do, for example because a live job has ended."""
         if self.listener is not None:
             self.listener.wants_update(self)
 

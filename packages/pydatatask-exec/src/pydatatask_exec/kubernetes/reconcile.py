@@ -64,15 +64,15 @@ class KeptTask(Protocol):
         ...
 
     def changed(self, repo: Repository, job: str) -> None:
-        """Give a hint that a job appeared in, or left, a repository."""
+        """Send the event that a job appeared in a repository, or left it."""
         ...
 
     def completed(self, job: str) -> None:
-        """Give a hint that a job is complete."""
+        """Send the event that a job is complete."""
         ...
 
     def wants_update(self) -> None:
-        """Give a hint that there is more to do."""
+        """Send the event that there is more to do."""
         ...
 
     def has_room(self) -> None:

@@ -45,7 +45,7 @@ from typing import Protocol
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachableError
 from pydatatask_core.repositories.repository import Repository
-from pydatatask_core.tasks.task import HintListener
+from pydatatask_core.tasks.task import EventListener
 from pydatatask_exec.launching.update_interval import GROUP_SECONDS, UpdatePace
 from pydatatask_exec.processes.adoption import ProcessAdoption
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
@@ -69,7 +69,7 @@ class JobOwner(Protocol):
 
     name: str
     metadata: bool
-    listener: HintListener | None
+    listener: EventListener | None
 
     @property
     def ready(self) -> Repository:
@@ -77,11 +77,11 @@ class JobOwner(Protocol):
         ...
 
     def wants_update(self) -> None:
-        """Hint that there is something to reap."""
+        """Send the event that there is something to reap."""
         ...
 
     def changed(self, repo: Repository, job: str) -> None:
-        """Hint that a job appeared in, or left, a repository."""
+        """Send the event that a job appeared in a repository, or left it."""
         ...
 
 
