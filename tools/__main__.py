@@ -18,6 +18,7 @@ VERBS: Final = {
     "alone": "prove each distribution in an environment of its own",
     "docs": "build the documentation's site into build/site, strictly",
     "fuzz": "give the tests of bad input to a fuzzer that follows coverage; see tools/dev fuzz --help",
+    "layering": "draw the table of layers (--update: in CONTRIBUTING.md)",
     "lock": "bring uv.lock up to date (arguments go to uv lock)",
 }
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tools.checks.imports import Import, parse
-from tools.checks.layering import LAYERS
+from tools.checks.layers import LAYERS
 from tools.checks.versions import requirements
 from tools.workspace import Distribution, distributions
 

@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tools.checks.layering import META
+from tools.checks.layers import META
 from tools.checks.public_api import stated_names
 from tools.docs.api_text import BASES, documented
 from tools.docs.own_signatures import of_class, of_function, of_member

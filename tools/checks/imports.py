@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
 
@@ -52,6 +52,15 @@ def parse(name: str, path: Path) -> Module:
     tree = ast.parse(path.read_text("utf-8"), str(path))
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     return Module(name, path, tree, tuple(_imports(tree, package, deferred=False)))
+
+
+def target(imported: Import, modules: Container[str]) -> str:
+    """Tell which module an import depends on: `a.b` for `from a import b` where that is a module.
+
+    :param imported: the import.
+    :param modules: the names of all modules.
+    """
+    return imported.bound if imported.name and imported.bound in modules else imported.module
 
 
 def _imports(node: ast.AST, package: str, *, deferred: bool) -> Iterator[Import]:

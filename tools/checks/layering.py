@@ -7,28 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import networkx
 
-from tools.checks.imports import Import, Module, parse
+from tools.checks.imports import Import, Module, parse, target
+from tools.checks.layers import LAYERS
 from tools.workspace import distributions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-CORE, STORAGE, EXEC, CLI, META = (
-    "pydatatask_core",
-    "pydatatask_storage",
-    "pydatatask_exec",
-    "pydatatask_cli",
-    "pydatatask",
-)
-LAYERS: Final[dict[str, frozenset[str]]] = {
-    CORE: frozenset(),
-    STORAGE: frozenset({CORE}),
-    EXEC: frozenset({CORE}),
-    CLI: frozenset({CORE, STORAGE}),
-    META: frozenset({CORE, STORAGE, EXEC, CLI}),
-}
-"""Each package, and the packages that it may import."""
 
 OUTSIDE: Final = frozenset({"tools", "integration", "examples", "tests", "conftest"})
 """What no package imports, since it is not installed with it."""
@@ -89,18 +74,13 @@ def _private_attributes(module: Module, modules: dict[str, Module]) -> Iterator[
                 yield node.lineno, f"uses the private name {node.attr} of {full}"
 
 
-def _target(imported: Import, modules: dict[str, Module]) -> str:
-    """Tell which module an import depends on: `a.b` for `from a import b` where that is a module."""
-    return imported.bound if imported.name and imported.bound in modules else imported.module
-
-
 def _cycles(modules: dict[str, Module]) -> list[str]:
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     graph.add_edges_from(
-        (module.name, target)
+        (module.name, imported_module)
         for module in modules.values()
         for imported in module.imports
-        if (target := _target(imported, modules)) in modules
+        if (imported_module := target(imported, modules)) in modules
     )
     parts = [sorted(part) for part in networkx.strongly_connected_components(graph)]
     loops = [part for part in parts if len(part) > 1 or graph.has_edge(part[0], part[0])]

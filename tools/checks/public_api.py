@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from tools.checks.layering import META
+from tools.checks.layers import META
 from tools.workspace import Distribution, distributions
 
 if TYPE_CHECKING:

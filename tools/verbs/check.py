@@ -12,8 +12,10 @@ from tools.checks import (
     doc_types,
     documented,
     documented_api,
+    layer_picture,
     layering,
     lazy,
+    parts,
     public_api,
     requirements,
     versions,
@@ -29,9 +31,9 @@ def _program(*arguments: str) -> Callable[[], bool]:
     return lambda: run([PYTHON, "-m", *arguments]) == 0
 
 
-def _listing(problems: Callable[[Path], list[str]]) -> Callable[[], bool]:
+def _listing(*checks: Callable[[Path], list[str]]) -> Callable[[], bool]:
     def check() -> bool:
-        found = problems(ROOT)
+        found = [problem for problems in checks for problem in problems(ROOT)]
         for problem in found:
             print(problem)
         return not found
@@ -43,7 +45,7 @@ CHECKS: Final[dict[str, Callable[[], bool]]] = {
     "format": _program("ruff", "format", "--check", "--quiet", "."),
     "lint": _program("ruff", "check", "--quiet", "."),
     "types": _program("mypy", "--no-error-summary"),
-    "layering": _listing(layering.problems),
+    "layering": _listing(layering.problems, parts.problems, layer_picture.problems),
     "declared": _listing(declared.problems),
     "public-api": _listing(public_api.problems),
     "lazy": _listing(lazy.problems),

@@ -1,0 +1,127 @@
+"""The table of who may import whom: between the packages, and between the parts of each package.
+
+A part is a folder of the package (`kubernetes/cluster` is one, apart from `kubernetes`) or a module at its root. The
+package's own `__init__` is none: it may import every part, and no part imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Final
+
+CORE, STORAGE, EXEC, CLI, META = (
+    "pydatatask_core",
+    "pydatatask_storage",
+    "pydatatask_exec",
+    "pydatatask_cli",
+    "pydatatask",
+)
+LAYERS: Final[dict[str, frozenset[str]]] = {
+    CORE: frozenset(),
+    STORAGE: frozenset({CORE}),
+    EXEC: frozenset({CORE}),
+    CLI: frozenset({CORE, STORAGE}),
+    META: frozenset({CORE, STORAGE, EXEC, CLI}),
+}
+"""Each package, and the packages that it may import."""
+
+Parts = Mapping[str, Mapping[str, Set[str]]]
+"""Packages, their parts, and the parts that each of these imports."""
+
+PARTS: Final[Parts] = {
+    CORE: {
+        "concurrency": set(),
+        "errors": set(),
+        "lazy_names": set(),
+        "opening": {"repositories", "scheduling", "tasks"},
+        "pipeline": {"errors", "opening", "quotas", "repositories", "scheduling", "sessions", "tasks"},
+        "quotas": {"concurrency"},
+        "repositories": {"concurrency", "errors", "streams"},
+        "scheduling": {"concurrency", "errors", "opening", "quotas", "repositories", "tasks"},
+        "sessions": {"errors"},
+        "streams": set(),
+        "tasks": {"errors", "repositories"},
+        "testing": {"errors", "repositories", "streams"},
+    },
+    STORAGE: {
+        "binary_data": set(),
+        "combinators": set(),
+        "docker": {"docker/client", "extras", "membership"},
+        "docker/client": {"extras", "redaction"},
+        "extras": set(),
+        "files": {"binary_data"},
+        "membership": set(),
+        "memory": {"binary_data"},
+        "mongo": {"extras", "redaction"},
+        "redaction": set(),
+        "s3": {"binary_data", "extras", "membership", "redaction"},
+        "yaml": {"files", "s3"},
+    },
+    EXEC: {
+        "executors": {"functions"},
+        "functions": set(),
+        "kubernetes": {"functions", "kubernetes/cluster", "launching", "templates"},
+        "kubernetes/cluster": {"kubernetes"},
+        "launching": set(),
+        "processes": {"launching", "processes/local/supervisor", "templates"},
+        "processes/local": {"processes", "processes/local/supervisor"},
+        "processes/local/supervisor": set(),
+        "processes/ssh": {"processes"},
+        "templates": set(),
+    },
+    CLI: {
+        "arguments": set(),
+        "commands": {
+            "arguments",
+            "deletion",
+            "error_handler",
+            "expressions",
+            "fuse",
+            "gathering",
+            "graph",
+            "interruption",
+            "names",
+            "opening",
+            "shell",
+            "standard_input",
+            "terminal",
+        },
+        "console": {"arguments", "discovery", "dispatch", "error_handler", "parser", "terminal"},
+        "deletion": {"names", "opening"},
+        "discovery": set(),
+        "dispatch": {"arguments", "interruption", "opening", "terminal"},
+        "error_handler": {"terminal"},
+        "expressions": set(),
+        "fuse": {"deletion", "error_handler", "names", "terminal"},
+        "gathering": set(),
+        "graph": {"error_handler"},
+        "interruption": {"error_handler"},
+        "main": {"arguments", "dispatch", "error_handler", "parser", "terminal"},
+        "names": set(),
+        "opening": set(),
+        "parser": {"arguments", "commands", "terminal"},
+        "shell": {"error_handler"},
+        "standard_input": set(),
+        "terminal": {"error_handler", "gathering", "names", "opening"},
+    },
+    META: {
+        "fuse": set(),
+        "main": set(),
+        "pipeline": set(),
+        "pod_manager": set(),
+        "proc_manager": set(),
+        "repository": set(),
+        "resource_manager": set(),
+        "session": set(),
+        "task": set(),
+        "utils": set(),
+    },
+}
+"""What the parts of each package import, no more and no less: an entry that no import needs is an error as well."""
+
+CYCLES_TO_MEND: Final = (
+    {"kubernetes", "kubernetes/cluster"},
+    {"error_handler", "terminal"},
+    {"opening", "scheduling"},
+)
+"""Parts that import one another, and have to be disentangled yet."""
