@@ -18,8 +18,8 @@ from process_doubles import Bench
 
 from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
 from pydatatask_exec.processes.records import read_claim_record
-from pydatatask_exec.processes.ssh.shell_code import look_code
-from pydatatask_exec.processes.ssh.shell_prelude import PRELUDE
+from pydatatask_exec.processes.ssh.shell_functions import PRELUDE
+from pydatatask_exec.processes.ssh.shell_requests import look_code
 
 NOBODY = "4194304"
 """Above all process ids. None that could be alive is made up here, as what `rm` forgets is killed."""

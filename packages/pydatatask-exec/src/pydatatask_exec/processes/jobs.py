@@ -47,12 +47,12 @@ from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachab
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import EventListener
 from pydatatask_exec.launching.update_interval import GROUP_SECONDS, UpdatePace
-from pydatatask_exec.processes.adoption import ProcessAdoption
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.findings import Finding, JobState
+from pydatatask_exec.processes.job_status import Finding, JobState
+from pydatatask_exec.processes.quota_account import Account
 from pydatatask_exec.processes.reaper import ProcessReaper, Results
+from pydatatask_exec.processes.reconcile import ProcessAdoption
 from pydatatask_exec.processes.records import claim_recorded_in
-from pydatatask_exec.processes.usage import Account
 from pydatatask_exec.processes.workspace import Order, Workspace
 
 __all__ = ["ClaimedElsewhereError", "JobOwner", "ProcessJobs"]

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_core.streams.text import AReadText, AWriteText
-from pydatatask_exec.processes.findings import Finding, JobState, parse_return_code
+from pydatatask_exec.processes.job_status import Finding, JobState, parse_return_code
 from pydatatask_exec.processes.stdout_marker import STDOUT as STDOUT_MARKER
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import CWD, EXE, RETURN_CODE, STDIN, IsWanted, Order, Workspace, launch_of

@@ -13,7 +13,7 @@ from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.streams.byte_streams import async_copyfile
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.findings import Finding, JobState
+from pydatatask_exec.processes.job_status import Finding, JobState
 from pydatatask_exec.processes.records import completes, completion_record, read_claim_record
 from pydatatask_exec.processes.workspace import Workspace
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_exec.processes.findings import Finding, JobState
+from pydatatask_exec.processes.job_status import Finding, JobState
 
 __all__ = ["claim_record", "claim_recorded_in", "completes", "completion_record", "read_claim_record"]
 

@@ -21,12 +21,12 @@ from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import Task
 from pydatatask_exec.launching.backoff import TargetPatience
 from pydatatask_exec.launching.quota import LaunchQuota
-from pydatatask_exec.processes.inputs import order_input
 from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
 from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.quota_account import Account
 from pydatatask_exec.processes.reaper import Results
+from pydatatask_exec.processes.stdin_staging import order_input
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
-from pydatatask_exec.processes.usage import Account
 from pydatatask_exec.processes.workspace import STDERR, STDOUT, Order, Workspace
 from pydatatask_exec.templates.template import Template
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_exec.processes.findings import Finding
+from pydatatask_exec.processes.job_status import Finding
 from pydatatask_exec.processes.launch_script import Launch, command_for
 from pydatatask_exec.processes.local.supervisor import protocol
 

@@ -14,13 +14,14 @@ from pydatatask_core.errors import LaunchError, UnwritableStoreError
 from pydatatask_core.repositories.blobs import OpenMode
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_core.streams.text import AReadText, AWriteText
+from pydatatask_exec.processes.app_directory import app_directory
 from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
-from pydatatask_exec.processes.local.process_sessions import end_session, is_alive
+from pydatatask_exec.processes.local.process_sessions import is_alive
 from pydatatask_exec.processes.local.supervisors import supervisors
+from pydatatask_exec.processes.local.termination import end_session
 from pydatatask_exec.processes.local.workspace import LocalWorkspace
 from pydatatask_exec.processes.manager import AbstractProcessManager
-from pydatatask_exec.processes.paths import app_directory
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import Workspace
 

@@ -1,19 +1,15 @@
-"""Processes of this machine that lead sessions: whether they are alive, and ending all that is in the session."""
+"""Look up the processes of this machine and of their sessions in ``/proc``, and send them signals."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import time
 
-from pydatatask_core.concurrency.offload import offload
 from pydatatask_exec.processes.identity import ProcessIdentity, bare_process_id, process_start, stat_fields
 
-__all__ = ["end_session", "is_alive", "leads_session", "send_signal", "session_members"]
+__all__ = ["is_alive", "leads_session", "send_signal", "session_members"]
 
 _SESSION_FIELD = 6 - 3
-_POLL_SECONDS = 0.02
 
 
 def is_alive(pid: str) -> bool:
@@ -26,33 +22,6 @@ def is_alive(pid: str) -> bool:
         return identity.is_alive()
     number = bare_process_id(pid)
     return number is not None and process_start(number) is not None
-
-
-async def end_session(pid: str, grace: float) -> None:
-    """Ask a process and all others of its session to end, and kill them if they do not.
-
-    :param pid: The identifier of the session's first process.
-    :param grace: For how many seconds to wait in each step.
-    """
-    if not await offload(is_alive, pid):
-        return
-    leader = int(pid.partition(":")[0])
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for member in await offload(session_members, leader):
-            send_signal(member, number)
-        if await _is_gone(pid, leader, grace):
-            return
-    raise TimeoutError(f"process {pid} cannot be killed: it does not end")
-
-
-async def _is_gone(pid: str, leader: int, seconds: float) -> bool:
-    """Wait until nobody of a session is left."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not await offload(is_alive, pid) and not await offload(session_members, leader):
-            return True
-        await asyncio.sleep(_POLL_SECONDS)
-    return False
 
 
 def session_members(leader: int) -> list[int]:

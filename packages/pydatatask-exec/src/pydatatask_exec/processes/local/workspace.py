@@ -12,16 +12,16 @@ from typing_extensions import override
 
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_exec.processes.findings import Finding
 from pydatatask_exec.processes.identity import ProcessIdentity
-from pydatatask_exec.processes.local import jobs as local_jobs
+from pydatatask_exec.processes.job_status import Finding
+from pydatatask_exec.processes.local import job_directory as local_jobs
 from pydatatask_exec.processes.local.child_watch import child_watch
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
-from pydatatask_exec.processes.local.orphans import end_orphans
-from pydatatask_exec.processes.local.other_pipelines import Neighbours
-from pydatatask_exec.processes.local.process_sessions import end_session, is_alive
+from pydatatask_exec.processes.local.other_controllers import Neighbours
+from pydatatask_exec.processes.local.process_sessions import is_alive
 from pydatatask_exec.processes.local.supervised_job import CrowdedError, SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
+from pydatatask_exec.processes.local.termination import end_orphans, end_session
 from pydatatask_exec.processes.workspace import (
     IsWanted,
     Order,

@@ -1,6 +1,7 @@
-"""Processes on a machine reached over SSH.
+"""Run the processes of a task on a machine reached over SSH.
 
-:mod:`.manager` has the process manager, :mod:`.workspace` a task's jobs, :mod:`.target` the machine: one long-lived
-:mod:`.shell` and one SFTP channel (:mod:`.files`) per :mod:`.connection`. :mod:`.launches` sends launches in batches,
-written by :mod:`.shell_code` in terms of the functions of :mod:`.shell_prelude`.
+:mod:`.manager` has the process manager and :mod:`.workspace` the jobs of one task. Both use a :mod:`.target`: the
+machine, with one long-lived :mod:`.shell` and one SFTP channel (:mod:`.files`) per :mod:`.connection`.
+:mod:`.launch_batches` sends many launches together. :mod:`.shell_requests` writes the shell code of every request in
+terms of the functions that :mod:`.shell_functions` defines; :mod:`.errors` translates what asyncssh raises.
 """

@@ -12,10 +12,10 @@ from pydatatask_core.errors import DefinitionError, UnwritableStoreError
 from pydatatask_core.repositories.blobs import OpenMode
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_core.streams.text import AReadText, AWriteText
+from pydatatask_exec.processes.app_directory import app_directory
 from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.manager import AbstractProcessManager
-from pydatatask_exec.processes.paths import app_directory
-from pydatatask_exec.processes.ssh import shell_code
+from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
 from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
@@ -94,7 +94,7 @@ class SSHLinuxManager(AbstractProcessManager):
 
     async def _check_basedir(self, channels: Channels) -> None:
         """Make the base directory, and refuse one in which somebody else could put what we then run."""
-        answer = await channels.shell.ask(shell_code.owners_code(self._root, self._basedir))
+        answer = await channels.shell.ask(shell_requests.owners_code(self._root, self._basedir))
         user = channels.shell.facts.user
         owners = [int(line) if line.isdecimal() else None for line in answer]
         for path, owner, allowed in zip((self._root, self._basedir), owners, ({0, user}, {user}), strict=True):
@@ -109,7 +109,7 @@ class SSHLinuxManager(AbstractProcessManager):
     async def get_live_pids(self, hint: set[str]) -> set[str]:
         channels = await self._channels()
         pids = sorted(hint)
-        answer = await channels.shell.ask(shell_code.alive_code(pids)) if pids else []
+        answer = await channels.shell.ask(shell_requests.alive_code(pids)) if pids else []
         return {pids[int(line)] for line in answer}
 
     @override
@@ -126,12 +126,12 @@ class SSHLinuxManager(AbstractProcessManager):
         error = stdout if isinstance(stderr, StderrIsStdout) else stderr
         channels = await self._channels()
         launch = Launch(args, cwd, return_code, environ, stdin, stdout, error)
-        said = await channels.shell.ask_background(shell_code.spawn_code(launch, channels.shell.facts))
+        said = await channels.shell.ask_background(shell_requests.spawn_code(launch, channels.shell.facts))
         return said.removeprefix("pid ")
 
     @override
     async def kill(self, pid: str) -> None:
-        await end_process(await self._channels(), shell_code.end_code(pid, self.kill_grace), pid)
+        await end_process(await self._channels(), shell_requests.end_code(pid, self.kill_grace), pid)
 
     @overload
     async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
@@ -162,7 +162,7 @@ class SSHLinuxManager(AbstractProcessManager):
     @override
     async def rmtree(self, path: Path) -> None:
         channels = await self._channels()
-        await channels.shell.ask(shell_code.remove_code([path]))
+        await channels.shell.ask(shell_requests.remove_code([path]))
 
     @override
     async def workspace(self, task: str) -> Workspace:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from pydatatask_exec.processes.ssh.errors import translated, unreachable
-from pydatatask_exec.processes.ssh.shell_code import compound
-from pydatatask_exec.processes.ssh.shell_prelude import ASK_FACTS, PRELUDE, TargetFacts, parse_facts
+from pydatatask_exec.processes.ssh.shell_functions import ASK_FACTS, PRELUDE, TargetFacts, parse_facts
+from pydatatask_exec.processes.ssh.shell_requests import compound
 
 if TYPE_CHECKING:
     import asyncssh

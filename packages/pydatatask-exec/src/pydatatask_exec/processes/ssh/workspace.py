@@ -13,12 +13,12 @@ from typing_extensions import override
 
 from pydatatask_core.errors import StoreError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_exec.processes.findings import Evidence, Finding, JobState, judge, parse_return_code
+from pydatatask_exec.processes.job_status import Evidence, Finding, JobState, judge, parse_return_code
 from pydatatask_exec.processes.launch_script import IDENTITY
-from pydatatask_exec.processes.ssh import shell_code
+from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
-from pydatatask_exec.processes.ssh.launches import RemoteLaunches
+from pydatatask_exec.processes.ssh.launch_batches import RemoteLaunches
 from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
 from pydatatask_exec.processes.workspace import (
     RETURN_CODE,
@@ -85,10 +85,10 @@ class SSHWorkspace(Workspace):
             await self._sweep(channels, staged, owners)
 
     async def _sweep(self, channels: Channels, staged: list[str], owners: list[str]) -> None:
-        alive = {owners[int(line)] for line in await channels.shell.ask(shell_code.alive_code(owners))}
+        alive = {owners[int(line)] for line in await channels.shell.ask(shell_requests.alive_code(owners))}
         gone = [self._staged / name for name in staged if staged_by(name) not in {*alive, None}]
         if gone:
-            await channels.shell.ask(shell_code.remove_code(gone))
+            await channels.shell.ask(shell_requests.remove_code(gone))
 
     async def _names(self, channels: Channels, path: PurePath) -> list[str]:
         with translated(f"{path} on {self._target.name}"):
@@ -110,7 +110,7 @@ class SSHWorkspace(Workspace):
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         channels = await self._channels()
         assert self._launches is not None
-        return await self._launches.start(shell_code.Ticketed(channels.shell.ticket(), order))
+        return await self._launches.start(shell_requests.Ticketed(channels.shell.ticket(), order))
 
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
@@ -121,7 +121,7 @@ class SSHWorkspace(Workspace):
     @override
     async def unstage(self, path: PurePath) -> None:
         channels = await self._channels()
-        await channels.shell.ask(shell_code.remove_code([path]))
+        await channels.shell.ask(shell_requests.remove_code([path]))
 
     @override
     async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
@@ -130,7 +130,7 @@ class SSHWorkspace(Workspace):
         names = list(jobs)
         for begin in range(0, len(names), _LOOKS_AT_A_TIME):
             some = {job: jobs[job] for job in names[begin : begin + _LOOKS_AT_A_TIME]}
-            lines = await channels.shell.ask(shell_code.look_code(self.directory, some))
+            lines = await channels.shell.ask(shell_requests.look_code(self.directory, some))
             async with asyncio.TaskGroup() as group:
                 for job, line in zip(some, lines, strict=True):
                     group.create_task(self._find(channels, job, line, outputs, findings))
@@ -201,11 +201,11 @@ class SSHWorkspace(Workspace):
     @override
     async def take_back(self, job: str) -> bool:
         channels = await self._channels()
-        return bool(await channels.shell.ask(shell_code.take_back_code(self.directory / job)))
+        return bool(await channels.shell.ask(shell_requests.take_back_code(self.directory / job)))
 
     @override
     async def kill(self, job: str, pid: str) -> None:
-        code = shell_code.forget_code(self.directory / job, pid, self._kill_grace)
+        code = shell_requests.forget_code(self.directory / job, pid, self._kill_grace)
         await end_process(await self._channels(), code, pid)
         await self.end_orphans(job, pid)
 
@@ -213,7 +213,7 @@ class SSHWorkspace(Workspace):
     async def end_orphans(self, job: str, pid: str | None) -> None:
         if pid is None:
             return  # a launcher runs nothing before it has recorded its identity
-        code = shell_code.orphans_code(self.directory / job, pid, self._kill_grace)
+        code = shell_requests.orphans_code(self.directory / job, pid, self._kill_grace)
         await end_process(await self._channels(), code, pid)
 
     @override
@@ -238,7 +238,7 @@ class SSHWorkspace(Workspace):
         names = [name for job in jobs for name in self._retired.pop(job, ())]
         if names:
             channels = await self._channels()
-            await channels.shell.ask(shell_code.remove_code([self._reaped / name for name in names]))
+            await channels.shell.ask(shell_requests.remove_code([self._reaped / name for name in names]))
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pydatatask_exec.processes.local import jobs as local_jobs
+from pydatatask_exec.processes.local import job_directory as local_jobs
 from pydatatask_exec.processes.local.supervisor.claims import Claimed, claim_job
 from pydatatask_exec.processes.local.supervisor.protocol import Claim
 from pydatatask_exec.processes.local.supervisor.records import Record

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.findings import Finding, JobState
+from pydatatask_exec.processes.job_status import Finding, JobState
 from pydatatask_exec.processes.records import claim_record, claim_recorded_in
 from pydatatask_exec.processes.workspace import Workspace
 

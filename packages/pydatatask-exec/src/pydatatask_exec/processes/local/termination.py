@@ -1,4 +1,7 @@
-"""What is left running of a job whose supervisor was killed, so that nobody would record how it ends."""
+"""End the processes of jobs: SIGTERM first, SIGKILL once the time in between is up.
+
+This goes for jobs that are to be killed, and for what is left running of one whose supervisor was killed.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,45 @@ import time
 
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
-from pydatatask_exec.processes.local.process_sessions import leads_session, send_signal, session_members
+from pydatatask_exec.processes.local.process_sessions import (
+    is_alive,
+    leads_session,
+    send_signal,
+    session_members,
+)
 from pydatatask_exec.processes.workspace import EXE
 
-__all__ = ["end_orphans"]
+__all__ = ["end_orphans", "end_session"]
 
 _POLL_SECONDS = 0.02
 _WHERE_IT_WORKS = ("cwd", "fd/0", "fd/1", "fd/2")
+
+
+async def end_session(pid: str, grace: float) -> None:
+    """Ask a process and all others of its session to end, and kill them if they do not.
+
+    :param pid: The identifier of the session's first process.
+    :param grace: For how many seconds to wait in each step.
+    """
+    if not await offload(is_alive, pid):
+        return
+    leader = int(pid.partition(":")[0])
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for member in await offload(session_members, leader):
+            send_signal(member, number)
+        if await _is_gone(pid, leader, grace):
+            return
+    raise TimeoutError(f"process {pid} cannot be killed: it does not end")
+
+
+async def _is_gone(pid: str, leader: int, seconds: float) -> bool:
+    """Wait until nobody of a session is left."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not await offload(is_alive, pid) and not await offload(session_members, leader):
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
+    return False
 
 
 async def end_orphans(pid: str | None, directory: str, grace: float) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
-from pydatatask_exec.processes.findings import Evidence, Finding, JobState, judge, parse_return_code
 from pydatatask_exec.processes.identity_file import parse_marks
+from pydatatask_exec.processes.job_status import Evidence, Finding, JobState, judge, parse_return_code
 from pydatatask_exec.processes.launch_script import IDENTITY
 from pydatatask_exec.processes.local.process_sessions import is_alive
 from pydatatask_exec.processes.local.supervisor.protocol import Claim

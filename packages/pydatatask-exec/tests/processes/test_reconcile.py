@@ -19,8 +19,8 @@ from typing_extensions import override
 
 from pydatatask_core import Pipeline
 from pydatatask_core.errors import BrokenRecordError
-from pydatatask_exec.processes.findings import Finding, JobState
 from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
+from pydatatask_exec.processes.job_status import Finding, JobState
 from pydatatask_exec.processes.local.workspace import LocalWorkspace
 from pydatatask_exec.processes.records import completion_record
 from pydatatask_exec.processes.workspace import Order

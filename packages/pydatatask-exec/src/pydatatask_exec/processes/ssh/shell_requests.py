@@ -12,7 +12,7 @@ from pathlib import PurePath
 from shlex import quote
 
 from pydatatask_exec.processes.launch_script import IDENTITY, Introduction, Launch, time_code
-from pydatatask_exec.processes.ssh.shell_prelude import TargetFacts
+from pydatatask_exec.processes.ssh.shell_functions import TargetFacts
 from pydatatask_exec.processes.workspace import EXE, FORGOTTEN, STDIN, TAKEN_BACK, Order, launch_of
 
 __all__ = [

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from process_doubles import until
 
-from pydatatask_exec.processes.local import other_pipelines as local_neighbours
+from pydatatask_exec.processes.local import other_controllers as local_neighbours
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
-from pydatatask_exec.processes.local.other_pipelines import Neighbours
+from pydatatask_exec.processes.local.other_controllers import Neighbours
 from pydatatask_exec.processes.workspace import Order, Workspace
 
 SH = "#!/bin/sh\n"

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from pydatatask_core.errors import LaunchError, TargetUnreachableError
 from pydatatask_exec.processes.ssh.errors import unreachable
 from pydatatask_exec.processes.ssh.shell import TargetShell
-from pydatatask_exec.processes.ssh.shell_code import Ticketed, compound, start_code
+from pydatatask_exec.processes.ssh.shell_requests import Ticketed, compound, start_code
 
 __all__ = ["RemoteLaunches"]
 
