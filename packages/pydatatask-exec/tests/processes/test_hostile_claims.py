@@ -19,7 +19,7 @@ from process_doubles import Bench
 from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
 from pydatatask_exec.processes.records import read_claim_record
 from pydatatask_exec.processes.ssh.shell_functions import PRELUDE
-from pydatatask_exec.processes.ssh.shell_requests import look_code
+from pydatatask_exec.processes.ssh.shell_requests import inspect_code
 
 NOBODY = "4194304"
 """Above all process ids. None that could be alive is made up here, as what `rm` forgets is killed."""
@@ -156,6 +156,6 @@ def test_a_shell_on_a_target_waits_for_nothing_that_is_no_file(kind: str, tmp_pa
         (tmp_path / job).mkdir()
         for file in ("pid", "return_code"):
             make(tmp_path / job / file, kind, tmp_path)
-    code = f"{PRELUDE}\nticket=T\n{look_code(tmp_path, jobs)}"
+    code = f"{PRELUDE}\nticket=T\n{inspect_code(tmp_path, jobs)}"
     answer = subprocess.run(["/bin/sh", "-c", code], stdout=subprocess.PIPE, text=True, timeout=10, check=True)
     assert answer.stdout.splitlines() == ["T 1 0 0 - -"] * 2

@@ -18,7 +18,7 @@ WAITING = SH + "echo begun > ../../../../begun-{{job}}; while [ ! -e ../../../..
 JOBS = tuple(f"job{number:03}" for number in range(40))
 
 
-def let_go(bench: Bench) -> None:
+def release(bench: Bench) -> None:
     (bench.manager.basedir.parent / "go").touch()
 
 
@@ -35,7 +35,7 @@ async def test_no_more_jobs_run_than_the_quota_admits(tmp_path: Path, caplog: py
             assert bench.task.warned
         bench.task.warned = False
         assert not bench.task.warned
-        let_go(bench)
+        release(bench)
         await pipeline.run(timeout=60)
     assert bench.done.data.keys() == set(JOBS)
 
@@ -51,7 +51,7 @@ async def test_a_restarted_pipeline_counts_what_is_live(tmp_path: Path) -> None:
         await pipeline.update_only_launch()
         await pipeline.update()
         assert len(second.pids.data) == 3
-        let_go(second)
+        release(second)
         await pipeline.run(timeout=60)
     assert second.done.data.keys() == set(JOBS)
 
@@ -82,7 +82,7 @@ async def test_what_is_live_is_counted_although_its_records_could_not_be_read_at
         (waiting, *_) = JOBS[3:]
         await second.task.launch(waiting)
         assert waiting not in pids.data
-        let_go(second)
+        release(second)
         await pipeline.run(timeout=60)
     assert second.done.data.keys() == set(JOBS)
 
@@ -123,7 +123,7 @@ async def test_after_a_restart_live_jobs_count_as_launches(tmp_path: Path) -> No
     async with later.pipeline() as pipeline:
         await pipeline.update()
         assert len(later.pids.data) == 8
-        let_go(later)
+        release(later)
         await pipeline.run(timeout=60)
 
 
@@ -158,7 +158,7 @@ async def test_a_round_behind_a_full_quota_renders_and_stages_only_what_it_launc
         offered.clear()
         await pipeline.update()
         assert len(offered) < 40
-        let_go(bench)
+        release(bench)
         for job in jobs[4:]:
             del bench.inputs.data[job]
         await pipeline.run(timeout=60)

@@ -20,7 +20,7 @@ from typing_extensions import override
 from pydatatask_core import Pipeline
 from pydatatask_core.errors import BrokenRecordError
 from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
-from pydatatask_exec.processes.job_status import Finding, JobState
+from pydatatask_exec.processes.job_status import JobState, JobStatus
 from pydatatask_exec.processes.local.workspace import LocalWorkspace
 from pydatatask_exec.processes.records import completion_record
 from pydatatask_exec.processes.workspace import Order
@@ -43,7 +43,7 @@ def runs(bench: Bench) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def let_go(bench: Bench) -> None:
+def release(bench: Bench) -> None:
     """Let all jobs that wait go on, and those that will wait."""
     descriptor = os.open(bench.manager.basedir.parent / "fifo", os.O_RDWR)
     os.write(descriptor, b"x\n" * 20)
@@ -76,13 +76,13 @@ async def test_a_job_that_runs_without_a_record_is_taken_over(bench: Bench) -> N
         await pipeline.update()
         assert number_of(bench.pids.data["job"]["pid"]) == identity.pid
         assert abs((bench.pids.data["job"]["start_time"] - datetime.now(UTC)).total_seconds()) < 60
-        let_go(bench)
+        release(bench)
         await pipeline.run(timeout=20)
     assert_all_is_well(bench)
 
 
 async def test_a_job_that_ended_without_a_record_is_reaped(bench: Bench) -> None:
-    let_go(bench)
+    release(bench)
     identity = await started(bench)
     await until(lambda: not process_exists(identity.pid))
     await bench.run()
@@ -96,7 +96,7 @@ async def test_a_job_with_a_record_is_taken_over_by_the_next_pipeline(bench: Ben
     start = bench.pids.data["job"]["start_time"]
     async with bench.pipeline() as pipeline:
         await pipeline.update()
-        let_go(bench)
+        release(bench)
         await pipeline.run(timeout=20)
     assert_all_is_well(bench)
     assert bench.done.data["job"]["start_time"] == start
@@ -109,14 +109,14 @@ async def test_a_claim_whose_launcher_has_not_begun_is_taken_back(bench: Bench, 
     if identity is not None:
         (directory / "pid").write_text(identity)
         os.utime(directory / "pid", (1, 1))
-    let_go(bench)
+    release(bench)
     async with bench.pipeline() as pipeline:
         await pipeline.run(timeout=20)
     assert_all_is_well(bench)
 
 
 async def test_a_job_that_is_claimed_is_not_started_again(bench: Bench) -> None:
-    let_go(bench)
+    release(bench)
     identity = await started(bench)
     await until(lambda: not process_exists(identity.pid))
     workspace = await bench.manager.workspace("work")
@@ -139,7 +139,7 @@ async def test_a_claim_that_was_given_up_halfway_is_cleared_without_another_reco
 
 
 async def test_a_claim_that_another_pipeline_gave_up_is_dropped_without_another_record(bench: Bench) -> None:
-    let_go(bench)
+    release(bench)
     async with bench.pipeline() as pipeline:
         await pipeline.update()
         record = dict(bench.pids.data["job"])
@@ -168,25 +168,25 @@ async def test_a_job_that_another_pipeline_has_recorded_and_this_one_had_seen_be
 async def test_a_job_that_another_pipeline_reaps_at_the_same_time_keeps_its_output(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    let_go(bench)
+    release(bench)
     directory = bench.manager.basedir / "work" / "job"
-    look = LocalWorkspace.look
+    inspect = LocalWorkspace.inspect
 
-    async def look_too_late(
+    async def inspect_too_late(
         self: LocalWorkspace, jobs: Mapping[str, str | None], outputs: Collection[str]
-    ) -> dict[str, Finding]:
-        findings = await look(self, jobs, outputs)
-        if findings["job"].state is JobState.FINISHED:
-            bench.stdout.data["job"] = findings["job"].outputs["stdout"]
-            bench.done.data["job"] = completion_record(bench.pids.data["job"]["start_time"], findings["job"])
+    ) -> dict[str, JobStatus]:
+        statuses = await inspect(self, jobs, outputs)
+        if statuses["job"].state is JobState.FINISHED:
+            bench.stdout.data["job"] = statuses["job"].outputs["stdout"]
+            bench.done.data["job"] = completion_record(bench.pids.data["job"]["start_time"], statuses["job"])
             del bench.pids.data["job"]
             await asyncio.to_thread(shutil.rmtree, directory)
-            return {"job": dataclasses.replace(findings["job"], outputs={})}
-        return findings
+            return {"job": dataclasses.replace(statuses["job"], outputs={})}
+        return statuses
 
     async with bench.pipeline() as pipeline:
         await pipeline.update()
-        monkeypatch.setattr(LocalWorkspace, "look", look_too_late)
+        monkeypatch.setattr(LocalWorkspace, "inspect", inspect_too_late)
         await pipeline.run(timeout=20)
     assert_all_is_well(bench)
 
@@ -242,7 +242,7 @@ async def test_a_pipeline_that_cannot_record_what_is_live_lets_go_of_everything_
                 await pipeline.run(timeout=0.3)
     supervisor = supervisor_of(bench.manager.basedir / "work" / "job")
     assert bench.leftovers == [str(bench.manager.basedir / "work" / "job")]
-    let_go(bench)
+    release(bench)
     await until(lambda: not process_exists(supervisor))
     await bench.run()
     assert_all_is_well(bench)
@@ -311,7 +311,7 @@ async def test_a_record_that_could_not_be_written_is_written_later(
             assert bench.pids.data == {}
         await pipeline.update_only_launch()
         assert "job" in bench.pids.data
-        let_go(bench)
+        release(bench)
         await pipeline.run(timeout=20)
     assert_all_is_well(bench)
 
@@ -323,7 +323,7 @@ async def test_an_outcome_that_cannot_be_stored_is_kept_and_tried_again(
         raise OSError("the store is down")
 
     bench.inputs.data["other"] = {}
-    let_go(bench)
+    release(bench)
     async with bench.pipeline() as pipeline:
         with monkeypatch.context() as patch:
             patch.setattr(bench.done, "dump", refuse)
@@ -347,7 +347,7 @@ async def test_a_process_that_somebody_kills_is_recorded_truthfully(bench: Bench
         await until(lambda: runs(bench) == 1)
         os.kill(number_of(bench.pids.data["job"]["pid"]), signal.SIGKILL)
         await pipeline.run(timeout=20)
-        let_go(bench)
+        release(bench)
     assert bench.done.data["job"]["return_code"] == 128 + signal.SIGKILL
 
 
@@ -373,7 +373,7 @@ async def test_a_run_whose_time_is_over_leaves_processes_alone(bench: Bench) -> 
             await pipeline.run(timeout=0.5)
     assert runs(bench) == 1
     assert process_exists(number_of(bench.pids.data["job"]["pid"]))
-    let_go(bench)
+    release(bench)
     await bench.run()
     assert_all_is_well(bench)
 
@@ -390,7 +390,7 @@ async def test_a_cancelled_run_lets_processes_run_on(bench: Bench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert process_exists(number_of(bench.pids.data["job"]["pid"]))
-    let_go(bench)
+    release(bench)
     await bench.run()
     assert_all_is_well(bench)
 

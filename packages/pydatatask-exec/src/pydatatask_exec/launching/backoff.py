@@ -7,13 +7,13 @@ import time
 from pydatatask_core.quotas.launch_offers import offer_under_way
 from pydatatask_core.quotas.resources import ResourceType
 
-__all__ = ["TargetPatience"]
+__all__ = ["TargetBackoff"]
 
 _PAUSE_SECONDS = 0.5
 _PATIENCE_SECONDS = 300.0
 
 
-class TargetPatience:
+class TargetBackoff:
     """Knows whether a target could be reached lately; one job tries it from time to time, and the others wait.
 
     After five minutes all of them try, and fail, so that a run comes to the end that it deserves.
@@ -33,7 +33,7 @@ class TargetPatience:
         self._failing_since = self._failing_since or now
         self._retry_at = now + _PAUSE_SECONDS
 
-    def asks_to_wait(self) -> bool:
+    def must_wait(self) -> bool:
         """Tell whether a launch is not to be tried now; the scheduler is told that there is no room for the job."""
         now = time.monotonic()
         if self._failing_since is None or now >= self._retry_at or now - self._failing_since > _PATIENCE_SECONDS:

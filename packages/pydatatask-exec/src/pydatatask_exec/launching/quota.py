@@ -81,7 +81,7 @@ class LaunchQuota:
         request = Resources(request.cpu, request.mem, launches=1)
         refused = await self.manager.reserve(request)
         if refused is not None:
-            self._tell_of_refusal(job, refused, request)
+            self._log_refusal(job, refused, request)
             yield False
             return
         # What the scheduler offers, the manager keeps account of by itself as long as the launch is under way.
@@ -96,7 +96,7 @@ class LaunchQuota:
         finally:
             del self._launching[job]
 
-    def _tell_of_refusal(self, job: str, refused: ResourceType, request: Resources) -> None:
+    def _log_refusal(self, job: str, refused: ResourceType, request: Resources) -> None:
         if self.warned:
             return  # it takes time to put it in words
         offer = offer_under_way()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["GROUP_SECONDS", "UpdatePace"]
+__all__ = ["GROUP_SECONDS", "UpdateTimer"]
 
 GROUP_SECONDS = 0.02
 """For how long things are gathered, when there is a lot going on."""
@@ -18,7 +18,7 @@ _BUSY_SECONDS = 0.1
 """There is, if the last update was asked for no longer ago than this."""
 
 
-class UpdatePace:
+class UpdateTimer:
     """Asks for updates of one task.
 
     :param ask: Asks for one.

@@ -9,7 +9,7 @@ from enum import Enum
 
 from pydatatask_exec.processes.identity_file import parse_marks
 
-__all__ = ["Evidence", "Finding", "JobState", "judge", "parse_return_code"]
+__all__ = ["Evidence", "JobState", "JobStatus", "infer_state", "parse_return_code"]
 
 _PATIENCE_SECONDS = 5.0
 """How long the file for the identity may be empty before it is clear that nobody will fill it."""
@@ -61,7 +61,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class JobStatus:
     """How it stands with a job, and what is known about its run."""
 
     state: JobState
@@ -79,7 +79,7 @@ class Finding:
     end_time: datetime | None = None
     """When it ended, by the clock of the target, where that is known."""
 
-    forgotten: bool = False
+    kill_requested: bool = False
     """Whether somebody has asked for it to be killed and not to be recorded."""
 
     outputs: Mapping[str, bytes] = field(default_factory=dict)
@@ -96,7 +96,7 @@ def parse_return_code(text: str | None) -> int | None:
     return int(digits) if newline and digits.removeprefix("-").isdecimal() else None
 
 
-def judge(evidence: Evidence) -> JobState:
+def infer_state(evidence: Evidence) -> JobState:
     """Tell how it stands with a job.
 
     :param evidence: What its directory says.

@@ -46,12 +46,12 @@ from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import LaunchError, PydatataskError, TargetUnreachableError
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import EventListener
-from pydatatask_exec.launching.update_interval import GROUP_SECONDS, UpdatePace
+from pydatatask_exec.launching.update_interval import GROUP_SECONDS, UpdateTimer
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.job_status import Finding, JobState
-from pydatatask_exec.processes.quota_account import Account
+from pydatatask_exec.processes.job_status import JobState, JobStatus
+from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import ProcessReaper, Results
-from pydatatask_exec.processes.reconcile import ProcessAdoption
+from pydatatask_exec.processes.reconcile import ClaimReconciler
 from pydatatask_exec.processes.records import claim_recorded_in
 from pydatatask_exec.processes.workspace import Order, Workspace
 
@@ -98,18 +98,18 @@ class ProcessJobs:
     :param account: Counts what they use.
     """
 
-    def __init__(self, task: JobOwner, workspace: Workspace, results: Results, account: Account) -> None:
+    def __init__(self, task: JobOwner, workspace: Workspace, results: Results, account: QuotaAccount) -> None:
         self.workspace = workspace
         self._task = task
         self._results = results
         self._account = account
         self._claims = ProcessClaims(self._ended)
         self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
-        self._adoption = ProcessAdoption(task.name, workspace, self._claims, results.pids, self._count, account.leave)
-        self._pace = UpdatePace(task.wants_update)
-        self._in_doubt = False
+        self._adoption = ClaimReconciler(task.name, workspace, self._claims, results.pids, self._count, account.leave)
+        self._update_timer = UpdateTimer(task.wants_update)
+        self._uncertain = False
         self._comparing: SingleFlight[None] = SingleFlight()
-        self._is_taken_over = False
+        self._is_adopted = False
         self._is_to_recount = False
 
     def _count(self, claim: ProcessClaim) -> None:
@@ -117,14 +117,14 @@ class ProcessJobs:
 
     def _ended(self, claim: ProcessClaim) -> None:
         self._account.leave(claim)  # at once: what has to be recorded now keeps no other job waiting
-        self._pace.soon()
+        self._update_timer.soon()
 
-    async def take_over(self) -> None:
+    async def adopt(self) -> None:
         """Take up the jobs that another pipeline has left, unless that has been done.
 
         Before the quota is asked for anything, this has to come to its end: it counts what they use.
         """
-        if not self._is_taken_over:
+        if not self._is_adopted:
             await self._comparing.share("compare", self._compare)
 
     async def _compare_if_due(self) -> None:
@@ -136,7 +136,7 @@ class ProcessJobs:
         if self._is_to_recount:
             self._is_to_recount = False
             await self._account.recount()
-        self._is_taken_over = True
+        self._is_adopted = True
 
     async def is_live(self, job: str) -> bool:
         """Tell whether a job is live or being launched; if its record is missing, write it.
@@ -168,7 +168,7 @@ class ProcessJobs:
         :returns: Why the process, which runs, could not be recorded; it will be tried again. None if all is well.
         :raises ClaimedElsewhereError: It was not started, as it is live already.
         """
-        await self._resolve_doubts()
+        await self._settle_uncertain()
         if self._claims.get(job) is not None:
             raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: it is live already, and not started again")
         claim = ProcessClaim(job, datetime.now(UTC), launching=True)
@@ -176,19 +176,19 @@ class ProcessJobs:
         try:
             claim.pid = await self._start(job, await order(self.workspace, job))
         except TargetUnreachableError:
-            self._in_doubt = True
+            self._uncertain = True
             raise
         finally:
             if claim.pid is None:
                 self._claims.drop(claim)
         return await self._record(claim, claim.pid)
 
-    async def _resolve_doubts(self) -> None:
+    async def _settle_uncertain(self) -> None:
         """Before anything is launched, find out what became of launches during which the target was lost."""
-        if self._in_doubt:
-            self._adoption.hurry()
+        if self._uncertain:
+            self._adoption.expedite()
             await self._compare_if_due()
-            self._in_doubt = False
+            self._uncertain = False
             raise LaunchError("the target was lost, and what runs there has been found out just now; launch again")
 
     async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:
@@ -196,7 +196,7 @@ class ProcessJobs:
         self._account.enter(claim)
         try:
             if self.workspace.holds_claims and self._task.listener is not None:
-                self._pace.later()
+                self._update_timer.later()
             else:
                 await self._adoption.record(claim, True)
         except Exception as error:
@@ -213,7 +213,7 @@ class ProcessJobs:
                 raise LaunchError(f"job {job} of task {self._task.name} was launched but has not begun: {reason}")
             pid = await self.workspace.start(order, partial(self._task.ready.contains, job))
             if pid is None:
-                self._adoption.hurry()
+                self._adoption.expedite()
                 raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another pipeline has claimed it")
         finally:
             if pid is None and isinstance(order.stdin, PurePath):
@@ -248,24 +248,24 @@ class ProcessJobs:
         due = [claim for claim in unrecorded if claim.launched_at <= latest]
         await asyncio.gather(*(self._adoption.record(claim, True) for claim in due[:_RECORDS_AT_A_TIME]))
         if len(unrecorded) > min(len(due), _RECORDS_AT_A_TIME):
-            self._pace.later()
+            self._update_timer.later()
 
     async def finish(self) -> None:
         """Write what has not been written yet, as the pipeline is being closed."""
-        self._pace.stop()
+        self._update_timer.stop()
         try:
             for claim in self._claims.unrecorded():
                 await self._adoption.record(claim, True)
         finally:
             await self.workspace.close()
 
-    async def _look_at(self, job: str, pid: str | None) -> Finding:
+    async def _look_at(self, job: str, pid: str | None) -> JobStatus:
         """Look at a job; one whose process is not named yet, as it is just being started, is waited for a while."""
         deadline = time.monotonic() + _NAMING_SECONDS
         while True:
-            finding = (await self.workspace.look({job: pid}, ()))[job]
-            if finding.state is not JobState.STARTING or time.monotonic() > deadline:
-                return finding
+            status = (await self.workspace.inspect({job: pid}, ()))[job]
+            if status.state is not JobState.STARTING or time.monotonic() > deadline:
+                return status
             await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
 
     async def forget(self, job: str) -> None:

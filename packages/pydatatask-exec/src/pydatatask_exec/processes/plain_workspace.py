@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_core.streams.text import AReadText, AWriteText
-from pydatatask_exec.processes.job_status import Finding, JobState, parse_return_code
+from pydatatask_exec.processes.job_status import JobState, JobStatus, parse_return_code
 from pydatatask_exec.processes.stdout_marker import STDOUT as STDOUT_MARKER
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import CWD, EXE, RETURN_CODE, STDIN, IsWanted, Order, Workspace, launch_of
@@ -80,7 +80,7 @@ class PlainWorkspace(Workspace):
         super().__init__(directory)
         self._manager = manager
         self._root = directory
-        self._doubtful: set[str] = set()
+        self._uncertain: set[str] = set()
 
     @override
     async def jobs(self) -> set[str]:
@@ -136,22 +136,22 @@ class PlainWorkspace(Workspace):
         await self._manager.rmtree(Path(path).parent)
 
     @override
-    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+    async def inspect(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
         alive = await self._manager.get_live_pids({pid for pid in jobs.values() if pid is not None})
         return {job: await self._look(job, pid, pid in alive) for job, pid in jobs.items()}
 
-    async def _look(self, job: str, pid: str | None, alive: bool) -> Finding:
+    async def _look(self, job: str, pid: str | None, alive: bool) -> JobStatus:
         if alive:
-            return Finding(JobState.RUNNING, pid)
+            return JobStatus(JobState.RUNNING, pid)
         return_code = await self._return_code(job)
         if return_code is not None:
-            self._doubtful.discard(job)
-            return Finding(JobState.FINISHED, pid, return_code)
-        if pid is not None and job not in self._doubtful:
-            self._doubtful.add(job)  # it may be about to be recorded; the next look will tell
-            return Finding(JobState.RUNNING, pid)
-        self._doubtful.discard(job)
-        return Finding(JobState.VANISHED, pid)
+            self._uncertain.discard(job)
+            return JobStatus(JobState.FINISHED, pid, return_code)
+        if pid is not None and job not in self._uncertain:
+            self._uncertain.add(job)  # it may be about to be recorded; the next look will tell
+            return JobStatus(JobState.RUNNING, pid)
+        self._uncertain.discard(job)
+        return JobStatus(JobState.VANISHED, pid)
 
     async def _return_code(self, job: str) -> int | None:
         try:
@@ -165,7 +165,7 @@ class PlainWorkspace(Workspace):
         return await self._manager.open(self._root / job / name, "rb")
 
     @override
-    async def take_back(self, job: str) -> bool:
+    async def revoke(self, job: str) -> bool:
         return False
 
     @override

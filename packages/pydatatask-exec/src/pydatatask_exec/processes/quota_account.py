@@ -6,10 +6,10 @@ from pydatatask_core.quotas.resources import Resources
 from pydatatask_exec.launching.quota import Holding, LaunchQuota
 from pydatatask_exec.processes.claims import ProcessClaim
 
-__all__ = ["Account"]
+__all__ = ["QuotaAccount"]
 
 
-class Account:
+class QuotaAccount:
     """The account at the task's quota: live jobs are entered, those that have ended leave.
 
     :param quota: The quota.

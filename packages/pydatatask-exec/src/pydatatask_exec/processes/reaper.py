@@ -13,7 +13,7 @@ from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.streams.byte_streams import async_copyfile
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.job_status import Finding, JobState
+from pydatatask_exec.processes.job_status import JobState, JobStatus
 from pydatatask_exec.processes.records import completes, completion_record, read_claim_record
 from pydatatask_exec.processes.workspace import Workspace
 
@@ -79,8 +79,8 @@ class ProcessReaper:
         self._under_way |= mine.keys()
         try:
             asked = {job: claim.pid for job, claim in mine.items()}
-            findings = await self._workspace.look(asked, self._results.outputs)
-            over = [(mine[job], finding) for job, finding in findings.items() if _is_over(finding)]
+            statuses = await self._workspace.inspect(asked, self._results.outputs)
+            over = [(mine[job], status) for job, status in statuses.items() if _is_over(status)]
             for claim, _ in over:
                 self._claims.end(claim)
             await self._settle(over, metadata)
@@ -88,25 +88,25 @@ class ProcessReaper:
             self._under_way -= mine.keys()
         return bool(over)
 
-    async def _settle(self, over: list[tuple[ProcessClaim, Finding]], metadata: bool) -> None:
+    async def _settle(self, over: list[tuple[ProcessClaim, JobStatus]], metadata: bool) -> None:
         """Take the steps in the order that a crash between any two of them demands, each for many jobs at a time."""
         settled: list[ProcessClaim] = []
         slots = asyncio.Semaphore(_AT_A_TIME)
 
-        async def record(claim: ProcessClaim, finding: Finding) -> None:
+        async def record(claim: ProcessClaim, status: JobStatus) -> None:
             async with slots:
-                await self._contain([claim], self._record(claim, finding, metadata, settled))
+                await self._contain([claim], self._record(claim, status, metadata, settled))
 
         if len(over) == 1:
             await record(*over[0])
         else:
             async with asyncio.TaskGroup() as group:
-                for claim, finding in over:
-                    group.create_task(record(claim, finding))
+                for claim, status in over:
+                    group.create_task(record(claim, status))
         if settled:
-            await self._contain(settled, self._give_up(settled))
+            await self._contain(settled, self._abandon(settled))
 
-    async def _give_up(self, claims: list[ProcessClaim]) -> None:
+    async def _abandon(self, claims: list[ProcessClaim]) -> None:
         jobs = [claim.job for claim in claims]
         await self._workspace.retire(jobs)
         await self._results.pids.delete_many(jobs)
@@ -126,22 +126,24 @@ class ProcessReaper:
                 claim.failed()
                 log.exception("task %s, job %s: it is over, but that could not be recorded", self._task, claim.job)
 
-    async def _record(self, claim: ProcessClaim, finding: Finding, metadata: bool, settled: list[ProcessClaim]) -> None:
+    async def _record(
+        self, claim: ProcessClaim, status: JobStatus, metadata: bool, settled: list[ProcessClaim]
+    ) -> None:
         """Record what became of a job; its claim is to be given up then, if it is ours still."""
-        if finding.state is JobState.MISSING and not await self._is_still_claimed(claim):
+        if status.state is JobState.MISSING and not await self._is_still_claimed(claim):
             self._claims.drop(claim)
             return
-        if finding.forgotten:
+        if status.kill_requested:
             log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
-            if finding.pid is not None:  # whoever had begun to kill it may have ended
-                await self._workspace.kill(claim.job, finding.pid)
+            if status.pid is not None:  # whoever had begun to kill it may have ended
+                await self._workspace.kill(claim.job, status.pid)
             else:
                 await self._workspace.end_orphans(claim.job, claim.pid)
-        elif finding.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
-            if not await self._record_end(claim, finding, metadata):
+        elif status.state in (JobState.FINISHED, JobState.VANISHED, JobState.MISSING):
+            if not await self._record_end(claim, status, metadata):
                 return
         else:
-            await self._give_up_start(claim.job, finding.state)
+            await self._give_up_start(claim.job, status.state)
         settled.append(claim)
 
     async def _is_still_claimed(self, claim: ProcessClaim) -> bool:
@@ -155,25 +157,25 @@ class ProcessReaper:
             return False
         return read_claim_record(await pids.info(job))[0] == claim.pid
 
-    async def _record_end(self, claim: ProcessClaim, finding: Finding, metadata: bool) -> bool:
+    async def _record_end(self, claim: ProcessClaim, status: JobStatus, metadata: bool) -> bool:
         """Record how a job has ended; False if somebody else turns out to have done so: then it is looked at again."""
         job, done = claim.job, self._results.done
-        if finding.return_code is None:
+        if status.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
-            await self._workspace.end_orphans(job, finding.pid or claim.pid)
-        elif finding.return_code != 0:
-            log.warning("task %s, job %s: its process ended with status %d", self._task, job, finding.return_code)
-        if finding.state is not JobState.MISSING:
+            await self._workspace.end_orphans(job, status.pid or claim.pid)
+        elif status.return_code != 0:
+            log.warning("task %s, job %s: its process ended with status %d", self._task, job, status.return_code)
+        if status.state is not JobState.MISSING:
             for name, repository in self._results.outputs.items():
-                if not await self._record_output(job, name, repository, finding):
+                if not await self._record_output(job, name, repository, status):
                     return False
         if done is not None and metadata:
-            await done.dump(job, completion_record(claim.start_time, finding))
+            await done.dump(job, completion_record(claim.start_time, status))
             self._changed(done, job)
         return True
 
-    async def _record_output(self, job: str, name: str, repository: BlobRepository, finding: Finding) -> bool:
-        small = finding.outputs.get(name)
+    async def _record_output(self, job: str, name: str, repository: BlobRepository, status: JobStatus) -> bool:
+        small = status.outputs.get(name)
         if small is not None:
             async with await repository.open(job, "wb") as writer:
                 await writer.write(small)
@@ -186,7 +188,7 @@ class ProcessReaper:
         try:
             reader = await self._workspace.open_output(job, name)
         except FileNotFoundError:
-            if (await self._workspace.look({job: None}, ()))[job].state is JobState.MISSING:
+            if (await self._workspace.inspect({job: None}, ()))[job].state is JobState.MISSING:
                 return False  # another pipeline has just reaped it, and has recorded what there was
             async with await repository.open(job, "wb"):  # it did not get as far as that
                 return True
@@ -196,11 +198,11 @@ class ProcessReaper:
 
     async def _give_up_start(self, job: str, state: JobState) -> None:
         """See to it that a job whose launcher has failed does not run after all, so that it can be launched again."""
-        if state is JobState.UNSTARTED and not await self._workspace.take_back(job):
+        if state is JobState.UNSTARTED and not await self._workspace.revoke(job):
             raise RuntimeError(f"job {job} has begun just now; it will be looked at again")
         self.start_failures[job] = "its launcher ended before it had begun; is there space left in the job's directory?"
         log.warning("task %s, job %s: its claim is taken back, as it has not begun", self._task, job)
 
 
-def _is_over(finding: Finding) -> bool:
-    return finding.forgotten or finding.state not in (JobState.RUNNING, JobState.STARTING)
+def _is_over(status: JobStatus) -> bool:
+    return status.kill_requested or status.state not in (JobState.RUNNING, JobState.STARTING)

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.job_status import Finding, JobState
+from pydatatask_exec.processes.job_status import JobState, JobStatus
 from pydatatask_exec.processes.records import claim_record, claim_recorded_in
 from pydatatask_exec.processes.workspace import Workspace
 
-__all__ = ["ProcessAdoption"]
+__all__ = ["ClaimReconciler"]
 
 log = logging.getLogger("pydatatask.proc")
 
@@ -26,7 +26,7 @@ _SHORTEST_PAUSE = 1.0
 _REST_FACTOR = 20
 
 
-class ProcessAdoption:
+class ClaimReconciler:
     """Compares the claims of one task with the target.
 
     :param task: The task's name.
@@ -60,7 +60,7 @@ class ProcessAdoption:
         """Whether it is time to look again: about once a second, for no more than a twentieth of the time."""
         return time.monotonic() >= self._due_at
 
-    def hurry(self) -> None:
+    def expedite(self) -> None:
         """Look again at the next opportunity."""
         self._due_at = 0.0
 
@@ -93,22 +93,22 @@ class ProcessAdoption:
         if unknown:
             level = logging.WARNING if first else logging.DEBUG
             infos = {job: await claim_recorded_in(self._pids, job, level) for job in unknown if job in recorded}
-            findings = await self._workspace.look({job: infos.get(job, (None, None))[0] for job in unknown}, ())
-            for job in self._claims.without(findings):  # again, as launches go on meanwhile
-                finding, (pid, start) = findings[job], infos.get(job, (None, None))
-                if finding.state is JobState.UNSTARTED:
+            statuses = await self._workspace.inspect({job: infos.get(job, (None, None))[0] for job in unknown}, ())
+            for job in self._claims.without(statuses):  # again, as launches go on meanwhile
+                status, (pid, start) = statuses[job], infos.get(job, (None, None))
+                if status.state is JobState.UNSTARTED:
                     unstarted.add(job)
-                elif finding.state is not JobState.MISSING or pid is not None:
-                    self._take_over(job, finding, pid, start)
+                elif status.state is not JobState.MISSING or pid is not None:
+                    self._adopt_job(job, status, pid, start)
             await self._take_back(unstarted if first else unstarted & (self._unstarted or set()))
         self._unstarted = unstarted
 
-    def _take_over(self, job: str, finding: Finding, pid: str | None, start: datetime | None) -> None:
-        claim = ProcessClaim(job, start or finding.start_time or datetime.now(UTC), finding.pid or pid)
+    def _adopt_job(self, job: str, status: JobStatus, pid: str | None, start: datetime | None) -> None:
+        claim = ProcessClaim(job, start or status.start_time or datetime.now(UTC), status.pid or pid)
         claim.recorded = pid is not None and pid == claim.pid
-        claim.ended = finding.state not in (JobState.RUNNING, JobState.STARTING) or finding.forgotten
+        claim.ended = status.state not in (JobState.RUNNING, JobState.STARTING) or status.kill_requested
         claim.watched = not claim.ended and claim.pid is not None and self._watch(claim, claim.pid)
-        log.info("task %s, job %s: taken over, %s", self._task, job, finding.state.value)
+        log.info("task %s, job %s: taken over, %s", self._task, job, status.state.value)
         self._claims.add(claim)
         if claim.ended:
             self._claims.end(claim)
@@ -120,7 +120,7 @@ class ProcessAdoption:
 
     async def _take_back(self, jobs: AbstractSet[str]) -> None:
         """Give up claims whose launchers have not begun, and now never will."""
-        taken = [job for job in jobs if await self._workspace.take_back(job)]
+        taken = [job for job in jobs if await self._workspace.revoke(job)]
         if taken:
             log.warning("task %s: %d claims are taken back, as their launchers have not begun", self._task, len(taken))
             await self._workspace.retire(taken)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_exec.processes.job_status import Finding, JobState
+from pydatatask_exec.processes.job_status import JobState, JobStatus
 
 __all__ = ["claim_record", "claim_recorded_in", "completes", "completion_record", "read_claim_record"]
 
@@ -81,20 +81,20 @@ async def claim_recorded_in(
     return None, None
 
 
-def completion_record(start_time: datetime, finding: Finding) -> dict[str, object]:
+def completion_record(start_time: datetime, status: JobStatus) -> dict[str, object]:
     """Make the record of a job that is over.
 
     :param start_time: When it was launched.
-    :param finding: What is known about its end.
+    :param status: What is known about its end.
     """
-    end_time = finding.end_time or datetime.now(UTC)
+    end_time = status.end_time or datetime.now(UTC)
     if end_time < start_time:  # by the clock of the target, or by one that ticks slowly
         end_time = start_time + timedelta(0)  # an object of its own, or YAML would write a reference
     record: dict[str, object] = {
-        "return_code": finding.return_code,
+        "return_code": status.return_code,
         "start_time": start_time,
         "end_time": end_time,
     }
-    if finding.return_code is None:
-        record["reason"] = _REASONS[finding.state]
+    if status.return_code is None:
+        record["reason"] = _REASONS[status.state]
     return record

@@ -8,13 +8,13 @@ from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.streams.byte_streams import AReadStream, async_copyfile
 from pydatatask_exec.processes.workspace import Workspace
 
-__all__ = ["order_input"]
+__all__ = ["stage_stdin"]
 
 _SMALL = 1 << 16
 """Inputs up to this size, in bytes, are handed over with the order."""
 
 
-async def order_input(workspace: Workspace, repository: BlobRepository, job: str) -> bytes | PurePath:
+async def stage_stdin(workspace: Workspace, repository: BlobRepository, job: str) -> bytes | PurePath:
     """Read a small input, or stage a large one.
 
     :param workspace: Where the job will run.

@@ -19,13 +19,13 @@ from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import Task
-from pydatatask_exec.launching.backoff import TargetPatience
+from pydatatask_exec.launching.backoff import TargetBackoff
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
 from pydatatask_exec.processes.manager import AbstractProcessManager
-from pydatatask_exec.processes.quota_account import Account
+from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import Results
-from pydatatask_exec.processes.stdin_staging import order_input
+from pydatatask_exec.processes.stdin_staging import stage_stdin
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import STDERR, STDOUT, Order, Workspace
 from pydatatask_exec.templates.template import Template
@@ -106,7 +106,7 @@ class ProcessTask(Task):
         self._jobs: ProcessJobs | None = None
         self._template: Template | None = None
         self._opening: SingleFlight[ProcessJobs] = SingleFlight()
-        self._patience = TargetPatience()
+        self._patience = TargetBackoff()
         _check_environ(name, self.environ)
         self._link_all()
         resource_manager.register(self._usage)
@@ -176,14 +176,14 @@ class ProcessTask(Task):
             outputs[STDERR] = self._stderr
         workspace = await self.manager.workspace(self.name)
         self._jobs = ProcessJobs(
-            self, workspace, Results(self.pids, self.done, outputs), Account(self._quota, self.job_resources)
+            self, workspace, Results(self.pids, self.done, outputs), QuotaAccount(self._quota, self.job_resources)
         )
         return self._jobs
 
     async def _usage(self) -> Resources:
         """Tell what the live jobs use."""
         try:
-            await (await self._open()).take_over()
+            await (await self._open()).adopt()
         except ConnectionError as error:
             log.warning(
                 "task %s: what its jobs use is not counted, as its target cannot be reached: %s", self.name, error
@@ -200,7 +200,7 @@ class ProcessTask(Task):
             log.info("task %s, job %s: it is live already, and not started again", self.name, job)
         elif await self._is_stale(job):
             log.info("task %s, job %s: it has been done meanwhile, and is not started again", self.name, job)
-        elif self._patience.asks_to_wait():
+        elif self._patience.must_wait():
             log.debug("task %s, job %s: it waits until the target can be reached", self.name, job)
             return
         else:
@@ -222,7 +222,7 @@ class ProcessTask(Task):
         problem: Exception | None = None
         try:
             jobs = await self._open()
-            await jobs.take_over()
+            await jobs.adopt()
             async with self._quota.launching(job, self.job_resources) as admitted:
                 if admitted:
                     problem = await jobs.launch(job, self._order)
@@ -242,7 +242,7 @@ class ProcessTask(Task):
         return Order(
             job,
             await self._template.render(job, self.links),
-            None if self.stdin is None else await order_input(workspace, self.stdin, job),
+            None if self.stdin is None else await stage_stdin(workspace, self.stdin, job),
             stdout=self.stdout is not None,
             stderr=self._stderr is not None,
             interleaved=isinstance(self._stderr, StderrIsStdout),

@@ -19,19 +19,19 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_exec.processes.job_status import Finding
+from pydatatask_exec.processes.job_status import JobStatus
 from pydatatask_exec.processes.launch_script import Launch, command_for
 from pydatatask_exec.processes.local.supervisor import protocol
 
 __all__ = [
     "CWD",
     "EXE",
-    "FORGOTTEN",
+    "KILL_REQUESTED",
     "RETURN_CODE",
+    "REVOKED",
     "STDERR",
     "STDIN",
     "STDOUT",
-    "TAKEN_BACK",
     "IsWanted",
     "Order",
     "Workspace",
@@ -44,7 +44,7 @@ __all__ = [
 EXE, CWD, RETURN_CODE = protocol.EXE.decode(), protocol.CWD.decode(), protocol.RETURN_CODE.decode()
 STDIN, STDOUT, STDERR = protocol.STDIN.decode(), "stdout", "stderr"
 
-FORGOTTEN = "forgotten"
+KILL_REQUESTED = "forgotten"
 """The file that says that the end of a job is not to be recorded."""
 
 IsWanted = Callable[[], Awaitable[bool]]
@@ -52,7 +52,7 @@ IsWanted = Callable[[], Awaitable[bool]]
 
 _OWNER = re.compile(r"@([0-9]+:[0-9.]+:[0-9a-f-]+)")
 
-TAKEN_BACK = "taken back\n"
+REVOKED = "taken back\n"
 """What the file for the identity holds if the launcher is to find it there, and not to run the job."""
 
 
@@ -137,7 +137,7 @@ class Workspace(ABC):
     """Whether what is on the target keeps another pipeline from running a job a second time."""
 
     poll_seconds: float = 0.0
-    """How often, at most, :meth:`look` is asked about processes that cannot be watched."""
+    """How often, at most, :meth:`inspect` is asked about processes that cannot be watched."""
 
     recheck_seconds: float = math.inf
     """How often it is asked about those that are watched, where it may go unnoticed that one has ended."""
@@ -181,7 +181,7 @@ class Workspace(ABC):
         """
 
     @abstractmethod
-    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+    async def inspect(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
         """Find out how it stands with jobs, all in one go.
 
         :param jobs: The jobs, with the process identifier where that is known.
@@ -198,7 +198,7 @@ class Workspace(ABC):
         """
 
     @abstractmethod
-    async def take_back(self, job: str) -> bool:
+    async def revoke(self, job: str) -> bool:
         """See to it that a claimed job whose launcher has not recorded its identity yet will not run.
 
         :param job: The job.
@@ -245,6 +245,6 @@ class Workspace(ABC):
         :param pid: The process identifier.
         :param on_exit: The function; it is called once at most.
         :param on_lost: Is called instead if it will not be known when the process ends.
-        :returns: Whether that will be done. Else :meth:`look` has to be asked from time to time.
+        :returns: Whether that will be done. Else :meth:`inspect` has to be asked from time to time.
         """
         return False

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from process_doubles import until
 
-from pydatatask_exec.processes.local import other_controllers as local_neighbours
+from pydatatask_exec.processes.local import other_controllers as other_controllers
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
-from pydatatask_exec.processes.local.other_controllers import Neighbours
+from pydatatask_exec.processes.local.other_controllers import OtherControllers
 from pydatatask_exec.processes.workspace import Order, Workspace
 
 SH = "#!/bin/sh\n"
@@ -169,39 +169,39 @@ async def test_a_large_input_survives_the_arrival_of_another_pipeline(opened: Op
     assert (directory / "stdout").read_bytes() == b"input"
 
 
-def is_alone(neighbours: Neighbours) -> bool:
-    neighbours.look()
-    return neighbours.quiet is not None
+def is_alone(others: OtherControllers) -> bool:
+    others.check()
+    return others.exclusivity_token is not None
 
 
 def test_after_a_while_alone_nobody_is_expected_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_neighbours, "_UNCERTAIN_SECONDS", 0.0)
-    neighbours = Neighbours(tmp_path)
-    neighbours.begin()
-    neighbours.enter("own")
-    assert is_alone(neighbours)
+    monkeypatch.setattr(other_controllers, "_UNCERTAIN_SECONDS", 0.0)
+    others = OtherControllers(tmp_path)
+    others.begin()
+    others.enter("own")
+    assert is_alone(others)
     (tmp_path / "other").mkdir()
-    assert not is_alone(neighbours)
+    assert not is_alone(others)
     (tmp_path / "other").rmdir()
-    assert not is_alone(neighbours)
-    monkeypatch.setattr(local_neighbours, "_MEMORY_SECONDS", 0.0)
-    neighbours.doubt()
-    assert is_alone(neighbours)
+    assert not is_alone(others)
+    monkeypatch.setattr(other_controllers, "_MEMORY_SECONDS", 0.0)
+    others.note_presence()
+    assert is_alone(others)
 
 
 def test_a_change_of_just_now_may_hide_another(tmp_path: Path) -> None:
-    neighbours = Neighbours(tmp_path)
-    neighbours.begin()
-    neighbours.enter("own")
-    assert not is_alone(neighbours)
+    others = OtherControllers(tmp_path)
+    others.begin()
+    others.enter("own")
+    assert not is_alone(others)
 
 
 def test_a_directory_of_our_own_that_goes_is_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_neighbours, "_UNCERTAIN_SECONDS", 0.0)
-    neighbours = Neighbours(tmp_path)
-    neighbours.begin()
-    neighbours.enter("own")
-    neighbours.leave("own")
+    monkeypatch.setattr(other_controllers, "_UNCERTAIN_SECONDS", 0.0)
+    others = OtherControllers(tmp_path)
+    others.begin()
+    others.enter("own")
+    others.leave("own")
     (tmp_path / "own").rmdir()
-    neighbours.left()
-    assert is_alone(neighbours)
+    others.left()
+    assert is_alone(others)

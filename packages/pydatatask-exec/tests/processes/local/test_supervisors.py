@@ -54,7 +54,7 @@ def directory_of(workspace: Workspace, job: str) -> Path:
     return Path(workspace.directory) / job
 
 
-def let_go(fifo: Path) -> None:
+def release(fifo: Path) -> None:
     """Let all jobs that wait go on."""
     os.write(os.open(fifo, os.O_RDWR), b"x\n" * 50)
 
@@ -93,10 +93,10 @@ async def test_what_is_claimed_already_is_left_as_it_is(workspace: Workspace) ->
     (directory / "exe").write_text("somebody else's")
     assert await workspace.start(Order("job", SH + "touch ran")) is None
     assert [path.name for path in directory.iterdir()] == ["exe"]
-    assert workshops(workspace) == []
+    assert staged_claims(workspace) == []
 
 
-def workshops(workspace: Workspace) -> list[str]:
+def staged_claims(workspace: Workspace) -> list[str]:
     """What is left where directories are filled."""
     return [
         path.name for place in Path(workspace.directory).parent.glob(".work.launching/*") for path in place.iterdir()
@@ -139,7 +139,7 @@ async def test_what_cannot_be_started_leaves_no_claim(workspace: Workspace) -> N
     with pytest.raises(OSError, match="Argument list too long"):
         await workspace.start(Order("job", SH, environ={"LONG": "x" * 3_000_000}))
     assert not directory.exists()
-    assert workshops(workspace) == []
+    assert staged_claims(workspace) == []
     await start(workspace, "job")
 
 
@@ -155,7 +155,7 @@ async def test_what_no_process_can_be_given_is_refused_and_does_the_supervisor_n
         await manager.spawn(args, environ, str(tmp_path), str(tmp_path / "return_code"), None, None, None)
     await start(workspace, "next")
     assert supervisor_of(directory_of(workspace, "next")) == supervisor_of(directory_of(workspace, "job"))
-    let_go(fifo)
+    release(fifo)
     assert await code_of(workspace, "job") == "6"
 
 
@@ -176,8 +176,8 @@ async def test_a_status_is_recorded_whatever_the_job_has_done_to_its_directory(
     told = asyncio.Event()
     assert workspace.watch(pid, told.set, lambda: None)
     await told.wait()
-    (finding,) = (await workspace.look({"job": pid}, ())).values()
-    assert (finding.state.value, finding.return_code) == ("finished", 7)
+    (status,) = (await workspace.inspect({"job": pid}, ())).values()
+    assert (status.state.value, status.return_code) == ("finished", 7)
 
 
 async def test_many_launches_at_a_time(workspace: Workspace) -> None:
@@ -208,7 +208,7 @@ async def test_more_jobs_than_one_supervisor_can_have_go_to_another(
         await start(workspace, job, WAITING)
     seen = [supervisor_of(directory_of(workspace, job)) for job in jobs]
     assert [seen.count(one) for one in dict.fromkeys(seen)] == [2, 2, 1]
-    let_go(fifo)
+    release(fifo)
     assert {await code_of(workspace, job) for job in jobs} == {"0"}
 
 
@@ -275,7 +275,7 @@ async def test_a_process_that_waits_for_a_named_pipe_holds_up_no_other(tmp_path:
     os.mkfifo(tmp_path / "status")
     with pytest.raises(OSError, match="No such device"):
         await asyncio.wait_for(manager.spawn(script, {}, place, f"{place}/status", None, None, None), 20)
-    let_go(fifo)
+    release(fifo)
     await until(lambda: all((tmp_path / name).read_text() == "3\n  " for name in ("one", "two")))
     written = [(tmp_path / name).read_text() for name in ("output", "error", "output2")]
     assert written == ["x b\n", "err\n", "x\nerr\n"]
@@ -286,7 +286,7 @@ async def test_who_asks_a_supervisor_to_end_gets_no_hearing(workspace: Workspace
     supervisor = supervisor_of(directory_of(workspace, "job"))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(supervisor, number)
-    let_go(fifo)
+    release(fifo)
     assert await code_of(workspace, "job") == "4"
     await start(workspace, "next", SH + "exit 5")
     assert await code_of(workspace, "next") == "5"
@@ -322,7 +322,7 @@ async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_job_is_
         await code_of(workspace, "job")
         await workspace.retire(["job"])
         await workspace.discard(["job"])
-    let_go(fifo)
+    release(fifo)
     assert await code_of(workspace, "first") == "0"
     await start(workspace, "last", WAITING)
     await start(workspace, "last of all")
@@ -337,12 +337,12 @@ async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_pipelin
     staged = tmp_path / "targets" / "app" / ".work.launching"
     with stopped(workspace, "first"):
         await cancel_a_launch(workspace, "job")
-        (workshop,) = staged.iterdir()
-        (workshop / "1-1" / "cwd").mkdir(parents=True)  # as the supervisor was about to claim another job
+        (staging,) = staged.iterdir()
+        (staging / "1-1" / "cwd").mkdir(parents=True)  # as the supervisor was about to claim another job
         await workspace.close()
         assert list(staged.iterdir()) == []
     supervisor = supervisor_of(directory_of(workspace, "first"))
-    let_go(fifo)
+    release(fifo)
     await until(lambda: not Path(f"/proc/{supervisor}").exists())
     assert not directory_of(workspace, "job").exists()
 
@@ -361,7 +361,7 @@ async def test_a_launch_that_is_lost_late_gives_up_no_place_but_its_own(
         assert await workspace.start(Order("job", SH)) is None
         await start(workspace, "job")
     assert await late is None
-    let_go(fifo)
+    release(fifo)
     await workspace.close()
     assert list(staged.iterdir()) == []
 
@@ -400,8 +400,8 @@ async def test_the_jobs_of_a_killed_supervisor_are_told_to_be_over_and_others_go
     supervisor = supervisor_of(directory_of(workspace, "job"))
     os.kill(supervisor, signal.SIGKILL)
     await told.wait()
-    (finding,) = (await workspace.look({"job": pid}, ())).values()
-    assert (finding.state.value, finding.pid, finding.return_code) == ("vanished", pid, None)
+    (status,) = (await workspace.inspect({"job": pid}, ())).values()
+    assert (status.state.value, status.pid, status.return_code) == ("vanished", pid, None)
     await workspace.end_orphans("job", pid)
     assert not process_exists(number_of(pid))
     await start(workspace, "next", SH + "exit 5")
@@ -439,12 +439,12 @@ async def test_a_process_that_a_killed_supervisor_has_not_named_is_found_and_end
     await start(workspace, "job", SH + "sleep 1000 & wait")
     marks = (directory / "pid").read_text().splitlines(keepends=True)
     (directory / "pid").write_text(marks[0])
-    (finding,) = (await workspace.look({"job": None}, ())).values()
-    assert (finding.state.value, finding.pid) == ("starting", None)
+    (status,) = (await workspace.inspect({"job": None}, ())).values()
+    assert (status.state.value, status.pid) == ("starting", None)
     os.kill(supervisor_of(directory), signal.SIGKILL)
     await until(lambda: not process_exists(supervisor_of(directory)))
-    (finding,) = (await workspace.look({"job": None}, ())).values()
-    assert (finding.state.value, finding.pid) == ("vanished", None)
+    (status,) = (await workspace.inspect({"job": None}, ())).values()
+    assert (status.state.value, status.pid) == ("vanished", None)
     await workspace.end_orphans("job", None)
     assert not process_exists(number_of(marks[1]))
 
@@ -461,7 +461,7 @@ async def test_supervisors_end_with_the_last_pipeline_and_its_jobs(tmp_path: Pat
     await second.close()
     await asyncio.sleep(0.1)
     assert process_exists(supervisor)
-    let_go(fifo)
+    release(fifo)
     assert {await code_of(first, "job"), await code_of(second, "next")} == {"0"}
     await until(lambda: not Path(f"/proc/{supervisor}").exists())
 
@@ -475,7 +475,7 @@ def test_supervisors_end_with_their_loop_and_leave_jobs_running(tmp_path: Path, 
 
     async def see(workspace: Workspace, supervisor: int) -> None:
         assert process_exists(supervisor)
-        await asyncio.to_thread(let_go, fifo)
+        await asyncio.to_thread(release, fifo)
         assert await code_of(workspace, "job") == "6"
         await until(lambda: not process_exists(supervisor))
         await start(workspace, "next")
@@ -515,7 +515,7 @@ async def test_a_supervisor_outlives_its_pipeline_but_not_its_jobs(tmp_path: Pat
         pipeline.kill()
         await asyncio.sleep(0.1)
         assert process_exists(supervisor)
-        let_go(fifo)
+        release(fifo)
         assert await code_of(workspace, "job") == "8"
         await until(lambda: not process_exists(supervisor))
     finally:
@@ -676,7 +676,7 @@ async def test_a_supervisor_that_is_let_go_while_it_is_started_does_what_it_was_
     slow = SlowStart(monkeypatch)
     launches = [asyncio.create_task(workspace.start(Order(job, SH))) for job in ("first", "second")]
     await until(slow.has_begun.is_set)
-    supervisors().let_go(workspace)
+    supervisors().release(workspace)
     slow.go_on.set()
     assert all(await asyncio.gather(*launches))
     await until(lambda: not Path(f"/proc/{slow.started[0]}").exists())

@@ -11,13 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from pydatatask_exec.processes.identity_file import parse_marks
-from pydatatask_exec.processes.job_status import Evidence, Finding, JobState, judge, parse_return_code
+from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
 from pydatatask_exec.processes.launch_script import IDENTITY
 from pydatatask_exec.processes.local.process_sessions import is_alive
 from pydatatask_exec.processes.local.supervisor.protocol import Claim
-from pydatatask_exec.processes.workspace import FORGOTTEN, RETURN_CODE, TAKEN_BACK, Order
+from pydatatask_exec.processes.workspace import KILL_REQUESTED, RETURN_CODE, REVOKED, Order
 
-__all__ = ["claim_of", "find_out", "forget", "is_file", "jobs", "release", "remove", "reserve", "retire", "take_back"]
+__all__ = [
+    "claim_of",
+    "is_file",
+    "jobs",
+    "read_status",
+    "release",
+    "remove",
+    "request_kill",
+    "reserve",
+    "retire",
+    "revoke",
+]
 
 _IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
 """Why a file cannot be opened that is not there, or is something else."""
@@ -35,21 +46,21 @@ def jobs(root: Path) -> set[str]:
         return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
-def claim_of(order: Order, directory: str, workshop: str, quiet: int | None = None) -> Claim:
+def claim_of(order: Order, directory: str, staging: str, token: int | None = None) -> Claim:
     """Say what is to be in the directory of a job.
 
     :param order: What to run.
     :param directory: The directory.
-    :param workshop: Where it is to be filled.
-    :param quiet: Optional: when the directory of the workshops was changed last, if nobody else may come there.
+    :param staging: Where it is to be filled.
+    :param token: Optional: when the directory of the staged_claims was changed last, if nobody else may come there.
     """
     return Claim(
         path=os.fsencode(directory),
-        workshop=os.fsencode(workshop),
+        staging=os.fsencode(staging),
         script=order.script.encode(),
         stdin=order.stdin if isinstance(order.stdin, bytes) else None,
         staged=os.fsencode(order.stdin) if isinstance(order.stdin, PurePath) else b"",
-        quiet=b"" if quiet is None else b"%d" % quiet,
+        token=b"" if token is None else b"%d" % token,
     )
 
 
@@ -114,7 +125,7 @@ def _read(path: str, limit: int = 4096) -> tuple[str, float] | None:
         os.close(descriptor)
 
 
-def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) -> Finding:
+def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str]) -> JobStatus:
     """Find out how it stands with a job.
 
     :param root: Where the directories of the jobs are.
@@ -134,15 +145,15 @@ def find_out(root: Path, job: str, pid: str | None, outputs: Collection[str]) ->
         alive=alive,
         return_code=return_code[0] if return_code else None,
     )
-    state = judge(evidence)
+    state = infer_state(evidence)
     over = state in (JobState.FINISHED, JobState.VANISHED)
-    return Finding(
+    return JobStatus(
         state,
         pid=marks.process if marks is not None else None,
         return_code=parse_return_code(evidence.return_code),
         start_time=_utc(identity[1]) if identity else None,
         end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
-        forgotten=os.path.exists(f"{path}/{FORGOTTEN}"),
+        kill_requested=os.path.exists(f"{path}/{KILL_REQUESTED}"),
         outputs=_small_files(path, outputs) if over else {},
     )
 
@@ -176,7 +187,7 @@ def _small_files(path: str, names: Collection[str]) -> dict[str, bytes]:
     return found
 
 
-def take_back(root: Path, job: str) -> bool:
+def revoke(root: Path, job: str) -> bool:
     """Create the file that whoever has claimed a job would have to have created, so that it is clear that it has not.
 
     :param root: Where the directories of the jobs are.
@@ -185,20 +196,20 @@ def take_back(root: Path, job: str) -> bool:
     """
     try:
         with open(root / job / IDENTITY, "x") as file:
-            file.write(TAKEN_BACK)
+            file.write(REVOKED)
     except FileExistsError:
         return False
     return True
 
 
-def forget(root: Path, job: str) -> None:
+def request_kill(root: Path, job: str) -> None:
     """Mark a job as one whose end is not to be recorded.
 
     :param root: Where the directories of the jobs are.
     :param job: The job; nothing happens if it has no directory.
     """
     try:
-        (root / job / FORGOTTEN).touch()
+        (root / job / KILL_REQUESTED).touch()
     except FileNotFoundError:
         return
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from pydatatask_core.errors import LaunchError
 
-__all__ = ["CrowdedError", "SupervisedJob", "SupervisorLostError"]
+__all__ = ["NotExclusiveError", "SupervisedJob", "SupervisorLostError"]
 
 
-class CrowdedError(LaunchError):
+class NotExclusiveError(LaunchError):
     """The job is not claimed, as another pipeline has come, or gone, that may have done it."""
 
 
@@ -60,7 +60,7 @@ class SupervisedJob:
         elif what == "lost":
             self._settle(lambda started: started.set_result(None))
         elif what == "crowded":
-            self._fail(CrowdedError("another pipeline has come or gone; find out whether the job is done"))
+            self._fail(NotExclusiveError("another pipeline has come or gone; find out whether the job is done"))
         else:
             self._fail(OSError(int(rest), os.strerror(int(rest))))
 

@@ -18,7 +18,7 @@ from pydatatask_exec.processes.local.child_watch import child_watch, wait_for_ch
 from pydatatask_exec.processes.local.supervised_job import SupervisedJob
 from pydatatask_exec.processes.local.supervisor.protocol import CRASHED, Claim, Request, no_more_requests
 
-__all__ = ["Environment", "Pipes", "SupervisorLine", "hang_up"]
+__all__ = ["Environment", "Pipes", "SupervisorConnection", "close_all"]
 
 log = logging.getLogger("pydatatask.proc")
 
@@ -26,7 +26,7 @@ _CHUNK = 1 << 16
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
 _PACKAGE = str(Path(__file__).parent)
 
-_on_their_own: set[int] = set()
+_detached: set[int] = set()
 """The processes that the loops have left behind by which they were started, until somebody has waited for them."""
 
 Pipes = tuple[int, int]
@@ -36,7 +36,7 @@ Environment = Mapping[bytes, bytes]
 """The environment of a process."""
 
 
-class SupervisorLine:
+class SupervisorConnection:
     """Leads to one supervisor, whose process is started when it is asked for the first job.
 
     It must not keep a reference to its loop, by which it is found.
@@ -52,7 +52,7 @@ class SupervisorLine:
         environment: Environment,
         open_pipes: dict[Pipes, int],
         changed: Callable[[SupervisedJob], None],
-        gone: Callable[[SupervisorLine], None],
+        gone: Callable[[SupervisorConnection], None],
     ) -> None:
         self.environment = environment
         self.pid: int | None = None
@@ -106,7 +106,7 @@ class SupervisorLine:
             return
         if not sys.executable:
             raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
-        _wait_for_those_on_their_own()
+        _reap_detached()
         opened: list[int] = []
         try:
             opened += os.pipe()
@@ -238,7 +238,7 @@ def _path(path: str | None) -> bytes:
     return b"" if path is None else os.fsencode(path)
 
 
-def hang_up(open_pipes: dict[Pipes, int]) -> None:
+def close_all(open_pipes: dict[Pipes, int]) -> None:
     """Let supervisors end once they have no more jobs, and listen to them no more.
 
     :param open_pipes: The pipes that lead to them, with their processes.
@@ -248,13 +248,13 @@ def hang_up(open_pipes: dict[Pipes, int]) -> None:
         _write(requests, no_more_requests())
         os.close(requests)
         os.close(answers)
-        _on_their_own.add(pid)
+        _detached.add(pid)
 
 
-def _wait_for_those_on_their_own() -> None:
-    for pid in list(_on_their_own):
+def _reap_detached() -> None:
+    for pid in list(_detached):
         if wait_for_child(pid):
-            _on_their_own.discard(pid)
+            _detached.discard(pid)
 
 
 def _write(pipe: int, data: bytes | bytearray) -> int:

@@ -15,7 +15,7 @@ from pydatatask_exec.processes.identity import ProcessIdentity, stat_fields
 from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.local.supervised_job import SupervisedJob
 from pydatatask_exec.processes.local.supervisor.protocol import CAPACITY, Claim
-from pydatatask_exec.processes.local.supervisor_connection import Environment, Pipes, SupervisorLine, hang_up
+from pydatatask_exec.processes.local.supervisor_connection import Environment, Pipes, SupervisorConnection, close_all
 
 __all__ = ["Supervisors", "supervisors"]
 
@@ -30,11 +30,11 @@ class Supervisors:
     """
 
     def __init__(self) -> None:
-        self._lines: list[SupervisorLine] = []
+        self._lines: list[SupervisorConnection] = []
         self._running: dict[str, SupervisedJob] = {}
         self._users: set[object] = set()
         self._open_pipes: dict[Pipes, int] = {}
-        weakref.finalize(self, hang_up, self._open_pipes)
+        weakref.finalize(self, close_all, self._open_pipes)
 
     async def start(self, launch: Launch, environment: Environment, claim: Claim | None = None) -> str | None:
         """Have a process started.
@@ -48,13 +48,13 @@ class Supervisors:
         """
         return await self._line(environment).start(launch, claim)
 
-    def _line(self, environment: Environment) -> SupervisorLine:
+    def _line(self, environment: Environment) -> SupervisorConnection:
         for line in self._lines:
             if len(line) < _capacity() and not line.is_closed and line.environment == environment:
                 return line
         if not self._users:  # else other pipelines, with other environments, may go on
             self._close([line for line in self._lines if not len(line)])
-        line = SupervisorLine(environment, self._open_pipes, self._changed, self._gone)
+        line = SupervisorConnection(environment, self._open_pipes, self._changed, self._gone)
         self._lines.append(line)
         return line
 
@@ -100,14 +100,14 @@ class Supervisors:
         fields = None if identity is None else stat_fields(identity.pid)
         return fields is not None and fields[0] == "Z" and int(fields[1]) in [line.pid for line in self._lines]
 
-    def hold(self, user: object) -> None:
+    def keep(self, user: object) -> None:
         """Keep supervisors that have no jobs, as there may be more.
 
         :param user: On whose behalf.
         """
         self._users.add(user)
 
-    def let_go(self, user: object) -> None:
+    def release(self, user: object) -> None:
         """Let supervisors end once they have no more jobs, if nobody else keeps them.
 
         :param user: On whose behalf they were kept.
@@ -116,11 +116,11 @@ class Supervisors:
         if not self._users:
             self._close(list(self._lines))
 
-    def _close(self, lines: list[SupervisorLine]) -> None:
+    def _close(self, lines: list[SupervisorConnection]) -> None:
         for line in lines:
             line.close()
 
-    def _gone(self, line: SupervisorLine) -> None:
+    def _gone(self, line: SupervisorConnection) -> None:
         if line in self._lines:  # else it was let go while its process was being started
             self._lines.remove(line)
         self._running = {pid: job for pid, job in self._running.items() if not job.ended}

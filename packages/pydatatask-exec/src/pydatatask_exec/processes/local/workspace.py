@@ -13,13 +13,13 @@ from typing_extensions import override
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.identity import ProcessIdentity
-from pydatatask_exec.processes.job_status import Finding
-from pydatatask_exec.processes.local import job_directory as local_jobs
+from pydatatask_exec.processes.job_status import JobStatus
+from pydatatask_exec.processes.local import job_directory
 from pydatatask_exec.processes.local.child_watch import child_watch
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
-from pydatatask_exec.processes.local.other_controllers import Neighbours
+from pydatatask_exec.processes.local.other_controllers import OtherControllers
 from pydatatask_exec.processes.local.process_sessions import is_alive
-from pydatatask_exec.processes.local.supervised_job import CrowdedError, SupervisorLostError
+from pydatatask_exec.processes.local.supervised_job import NotExclusiveError, SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
 from pydatatask_exec.processes.local.termination import end_orphans, end_session
 from pydatatask_exec.processes.workspace import (
@@ -51,10 +51,10 @@ class LocalWorkspace(Workspace):
         self._reaped = basedir / f".{task}.reaped"
         self._staged = basedir / f".{task}.staged"
         self._launching = basedir / f".{task}.launching"
-        self._neighbours = Neighbours(self._launching)
+        self._others = OtherControllers(self._launching)
         self._kill_grace = kill_grace
-        self._workshop: Path | None = None
-        self._given_up: list[Path] = []
+        self._staging: Path | None = None
+        self._abandoned: list[Path] = []
         self._environment = dict(os.environb)
         self._retired: dict[str, list[str]] = {}
 
@@ -67,17 +67,17 @@ class LocalWorkspace(Workspace):
     def _make_directories(self) -> None:
         for path in (self._root, self._reaped, self._staged, self._launching):
             path.mkdir(0o700, exist_ok=True)
-        self._neighbours.begin()
+        self._others.begin()
 
     @override
     async def close(self) -> None:
-        supervisors().let_go(self)
+        supervisors().release(self)
         with suppress(OSError):  # whoever comes next removes what is left
-            await offload(self._remove_workshops)
+            await offload(self._remove_staging)
 
     @override
     async def jobs(self) -> set[str]:
-        return await offload(local_jobs.jobs, self._root)
+        return await offload(job_directory.jobs, self._root)
 
     @override
     async def retired(self) -> set[str]:
@@ -88,23 +88,23 @@ class LocalWorkspace(Workspace):
 
     @override
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
-        supervisors().hold(self)
+        supervisors().keep(self)
         while True:
-            quiet = self._neighbours.quiet or await offload(self._look_around)
-            if quiet is None:
+            token = self._others.exclusivity_token or await offload(self._check_exclusivity)
+            if token is None:
                 return await self._start_beside_others(order, is_wanted)
             try:
-                return await self._run(order, quiet)
-            except CrowdedError:
-                self._neighbours.doubt()
+                return await self._run(order, token)
+            except NotExclusiveError:
+                self._others.note_presence()
 
-    def _look_around(self) -> int | None:
+    def _check_exclusivity(self) -> int | None:
         """Find out whether another pipeline may be launching jobs, too; nobody is if this gives a time."""
-        self._make_workshop()
-        self._neighbours.look()
-        if self._neighbours.quiet is None:
+        self._make_staging()
+        self._others.check()
+        if self._others.exclusivity_token is None:
             _sweep(self._launching)
-        return self._neighbours.quiet
+        return self._others.exclusivity_token
 
     async def _start_beside_others(self, order: Order, is_wanted: IsWanted | None) -> str | None:
         """Start a job that another pipeline may have done since it was seen to be ready.
@@ -115,17 +115,17 @@ class LocalWorkspace(Workspace):
         if is_wanted is None:
             return await self._run(order)
         directory = f"{self._root}/{order.job}"
-        if not await offload(local_jobs.reserve, directory):
+        if not await offload(job_directory.reserve, directory):
             return None
         try:
             return await self._run(order) if await is_wanted() else None
         finally:
-            await offload(local_jobs.release, directory)
+            await offload(job_directory.release, directory)
 
-    async def _run(self, order: Order, quiet: int | None = None) -> str | None:
+    async def _run(self, order: Order, token: int | None = None) -> str | None:
         directory = f"{self._root}/{order.job}"
-        workshop = await offload(self._make_workshop) if self._workshop is None else self._workshop
-        claim = local_jobs.claim_of(order, directory, str(workshop), quiet)
+        staging = await offload(self._make_staging) if self._staging is None else self._staging
+        claim = job_directory.claim_of(order, directory, str(staging), token)
         try:
             pid = await supervisors().start(launch_of(order, directory), self._environment, claim)
         except SupervisorLostError:
@@ -133,42 +133,42 @@ class LocalWorkspace(Workspace):
                 return None  # it may have been started
             raise
         except asyncio.CancelledError:
-            self._give_up(workshop)
+            self._abandon(staging)
             raise
-        if pid is None and not await offload(workshop.is_dir):
-            self._give_up(workshop)
+        if pid is None and not await offload(staging.is_dir):
+            self._abandon(staging)
         return pid
 
-    def _make_workshop(self) -> Path:
+    def _make_staging(self) -> Path:
         """Make the directory in which those of jobs are filled; the next pipeline removes it if this one is no more."""
-        if self._workshop is None:
-            self._remove_given_up()
+        if self._staging is None:
+            self._remove_abandoned()
             name = staged_name(f"launch-{os.urandom(4).hex()}", str(ProcessIdentity.now(os.getpid())))
-            self._neighbours.enter(name)
-            self._workshop = self._launching / name
-        return self._workshop
+            self._others.enter(name)
+            self._staging = self._launching / name
+        return self._staging
 
-    def _give_up(self, workshop: Path) -> None:
+    def _abandon(self, staging: Path) -> None:
         """Launch nothing more by way of a directory, which is removed before anything is launched by way of another.
 
         A supervisor may be about to do what is not wanted any more; by then the job may have been done.
         """
-        if self._workshop == workshop:
-            self._workshop = None
-            self._given_up.append(workshop)
+        if self._staging == staging:
+            self._staging = None
+            self._abandoned.append(staging)
 
-    def _remove_given_up(self) -> None:
-        while self._given_up:
-            name = self._given_up[0].name
-            self._neighbours.leave(name)
+    def _remove_abandoned(self) -> None:
+        while self._abandoned:
+            name = self._abandoned[0].name
+            self._others.leave(name)
             _remove_staged(self._launching, name)
-            self._neighbours.left()
-            del self._given_up[0]  # others may have been added meanwhile
+            self._others.left()
+            del self._abandoned[0]  # others may have been added meanwhile
 
-    def _remove_workshops(self) -> None:
-        if self._workshop is not None:
-            self._give_up(self._workshop)
-        self._remove_given_up()
+    def _remove_staging(self) -> None:
+        if self._staging is not None:
+            self._abandon(self._staging)
+        self._remove_abandoned()
 
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
@@ -180,25 +180,25 @@ class LocalWorkspace(Workspace):
         await offload(Path(path).unlink, missing_ok=True)
 
     @override
-    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+    async def inspect(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
         return await offload(
-            lambda: {job: local_jobs.find_out(self._root, job, pid, outputs) for job, pid in jobs.items()}
+            lambda: {job: job_directory.read_status(self._root, job, pid, outputs) for job, pid in jobs.items()}
         )
 
     @override
     async def open_output(self, job: str, name: str) -> AReadStream:
         path = f"{self._root}/{job}/{name}"
-        if not await offload(local_jobs.is_file, path):
+        if not await offload(job_directory.is_file, path):
             raise FileNotFoundError(f"{path} is no file")
         return await LocalReader.open(path)
 
     @override
-    async def take_back(self, job: str) -> bool:
-        return await offload(local_jobs.take_back, self._root, job)
+    async def revoke(self, job: str) -> bool:
+        return await offload(job_directory.revoke, self._root, job)
 
     @override
     async def kill(self, job: str, pid: str) -> None:
-        await offload(local_jobs.forget, self._root, job)
+        await offload(job_directory.request_kill, self._root, job)
         await end_session(pid, self._kill_grace)
         await self.end_orphans(job, pid)
 
@@ -208,14 +208,14 @@ class LocalWorkspace(Workspace):
 
     @override
     async def retire(self, jobs: Collection[str]) -> None:
-        for name in await offload(local_jobs.retire, self._root, self._reaped, jobs):
+        for name in await offload(job_directory.retire, self._root, self._reaped, jobs):
             self._retired.setdefault(retired_job(name), []).append(name)
 
     @override
     async def discard(self, jobs: Collection[str]) -> None:
         names = [name for job in jobs for name in self._retired.pop(job, ())]
         if names:
-            await offload(local_jobs.remove, self._reaped, names)
+            await offload(job_directory.remove, self._reaped, names)
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
@@ -257,4 +257,4 @@ def _remove_staged(directory: Path, name: str) -> None:
         os.rename(directory / name, directory / swept)
     except FileNotFoundError:
         return  # another pipeline removes it at the same time
-    local_jobs.remove(directory, [swept])
+    job_directory.remove(directory, [swept])

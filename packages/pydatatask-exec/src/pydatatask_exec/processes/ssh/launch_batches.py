@@ -11,7 +11,7 @@ from pydatatask_exec.processes.ssh.errors import unreachable
 from pydatatask_exec.processes.ssh.shell import TargetShell
 from pydatatask_exec.processes.ssh.shell_requests import Ticketed, compound, start_code
 
-__all__ = ["RemoteLaunches"]
+__all__ = ["LaunchBatches"]
 
 _AT_A_TIME = 32
 _LONGEST_START_SECONDS = 120.0
@@ -44,7 +44,7 @@ class _Launch:
             self.pid.set_exception(LaunchError(f"job {self.ticketed.order.job} could not be launched: {reason}"))
 
 
-class RemoteLaunches:
+class LaunchBatches:
     """Launches the jobs of one task by one shell, and knows which of them have ended since.
 
     :param shell: The shell.
@@ -58,7 +58,7 @@ class RemoteLaunches:
         self._under_way: set[_Launch] = set()
         self._running: dict[str, tuple[str, _Launch]] = {}
         self._busy = False
-        shell.when_lost(self._lost)
+        shell.on_lost(self._lost)
 
     async def start(self, ticketed: Ticketed) -> str | None:
         """Launch a job, together with others.
@@ -69,7 +69,7 @@ class RemoteLaunches:
         :raises TargetUnreachableError: The shell is lost; the job may have been launched.
         """
         launch = _Launch(ticketed)
-        self._shell.listen(ticketed.ticket, launch.take)
+        self._shell.subscribe(ticketed.ticket, launch.take)
         self._waiting.append(launch)
         self._under_way.add(launch)
         if not self._busy:
@@ -85,7 +85,7 @@ class RemoteLaunches:
         finally:
             self._under_way.discard(launch)
             if not started:
-                self._shell.ignore(ticketed.ticket)
+                self._shell.unsubscribe(ticketed.ticket)
         if pid is not None:
             self._running[pid] = (ticketed.ticket, launch)
         return pid
@@ -103,11 +103,11 @@ class RemoteLaunches:
         ticket, launch = self._running.pop(pid)
 
         def ended() -> None:
-            self._shell.ignore(ticket)
-            self._shell.when_lost_no_more(on_lost)
+            self._shell.unsubscribe(ticket)
+            self._shell.remove_on_lost(on_lost)
             on_exit()
 
-        self._shell.when_lost(on_lost)
+        self._shell.on_lost(on_lost)
         launch.on_exit = ended
         if launch.ended:
             asyncio.get_running_loop().call_soon(ended)
@@ -128,11 +128,11 @@ class RemoteLaunches:
     def _send(self, batch: Sequence[_Launch]) -> None:
         code = start_code(self._root, self._shell.facts, [launch.ticketed for launch in batch])
         ticket = self._shell.ticket()
-        self._shell.listen(ticket, lambda line: self._next(ticket))
+        self._shell.subscribe(ticket, lambda line: self._next(ticket))
         self._shell.send(compound(ticket, code))
 
     def _next(self, ticket: str) -> None:
-        self._shell.ignore(ticket)
+        self._shell.unsubscribe(ticket)
         self._flush()
 
     def _lost(self) -> None:

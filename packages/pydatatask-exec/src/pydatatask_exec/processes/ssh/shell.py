@@ -97,7 +97,7 @@ class TargetShell:
         """Make up a ticket that no request or job has had."""
         return f"t{next(self._tickets)}"
 
-    def listen(self, ticket: str, listener: Callable[[str], None]) -> None:
+    def subscribe(self, ticket: str, listener: Callable[[str], None]) -> None:
         """Have a function called with what is told under a ticket.
 
         :param ticket: The ticket.
@@ -105,22 +105,22 @@ class TargetShell:
         """
         self._listeners[ticket] = listener
 
-    def ignore(self, ticket: str) -> None:
+    def unsubscribe(self, ticket: str) -> None:
         """Listen to a ticket no more.
 
         :param ticket: The ticket.
         """
         self._listeners.pop(ticket, None)
 
-    def when_lost(self, callback: Callable[[], None]) -> None:
+    def on_lost(self, callback: Callable[[], None]) -> None:
         """Have a function called if the shell is lost, after which nothing more is told.
 
         :param callback: The function; it is called once at most.
         """
         self._lost.add(callback)
 
-    def when_lost_no_more(self, callback: Callable[[], None]) -> None:
-        """Take back what was asked for by :meth:`when_lost`.
+    def remove_on_lost(self, callback: Callable[[], None]) -> None:
+        """Take back what was asked for by :meth:`on_lost`.
 
         :param callback: The function.
         """
@@ -164,8 +164,8 @@ class TargetShell:
             if not answer.done():
                 answer.set_exception(unreachable(self.target, "the shell there has ended"))
 
-        self.listen(ticket, told)
-        self.when_lost(lost)
+        self.subscribe(ticket, told)
+        self.on_lost(lost)
         try:
             self.send(compound(ticket, code))
             async with asyncio.timeout(seconds):
@@ -173,8 +173,8 @@ class TargetShell:
         except TimeoutError as error:
             raise unreachable(self.target, f"no answer for {seconds:.0f} s") from error
         finally:
-            self.ignore(ticket)
-            self.when_lost_no_more(lost)
+            self.unsubscribe(ticket)
+            self.remove_on_lost(lost)
 
     def send(self, code: str) -> None:
         """Send shell code.

@@ -25,23 +25,23 @@ is_alive() { # IDENTITY
     [ "${20}" -le "${alive_seen%.*}${alive_seen#*.}" ]
 }
 
-look() { # TICKET DIRECTORY IDENTITY: whether it is there, is forgotten, is alive; exit status; recorded identity
-    look_there=0 look_forgotten=0 look_alive=0 look_code=- look_id=-
-    [ -d "$2" ] && look_there=1
-    [ -e "$2/forgotten" ] && look_forgotten=1
+inspect() { # TICKET DIRECTORY IDENTITY: whether it is there, is to be killed, is alive; exit status; recorded identity
+    inspect_there=0 inspect_killed=0 inspect_alive=0 inspect_code=- inspect_id=-
+    [ -d "$2" ] && inspect_there=1
+    [ -e "$2/forgotten" ] && inspect_killed=1
     if [ -f "$2/pid" ]; then # anything but a file might never be read
-        { read -r look_id <"$2/pid"; } || look_id=
+        { read -r inspect_id <"$2/pid"; } || inspect_id=
     fi
-    if ! { [ -f "$2/return_code" ] && read -r look_code <"$2/return_code"; }; then
-        look_code=-
-        case $look_id in -) look_process=$3 ;; *) look_process=$look_id ;; esac
-        if is_alive "$look_process"; then
-            look_alive=1
+    if ! { [ -f "$2/return_code" ] && read -r inspect_code <"$2/return_code"; }; then
+        inspect_code=-
+        case $inspect_id in -) inspect_process=$3 ;; *) inspect_process=$inspect_id ;; esac
+        if is_alive "$inspect_process"; then
+            inspect_alive=1
         else
-            { [ -f "$2/return_code" ] && read -r look_code <"$2/return_code"; } || look_code=-
+            { [ -f "$2/return_code" ] && read -r inspect_code <"$2/return_code"; } || inspect_code=-
         fi
     fi
-    echo "$1 $look_there $look_forgotten $look_alive $look_code $look_id" >&9
+    echo "$1 $inspect_there $inspect_killed $inspect_alive $inspect_code $inspect_id" >&9
 }
 
 members() { # SESSION: the processes in it

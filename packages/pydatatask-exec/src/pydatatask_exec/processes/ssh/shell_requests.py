@@ -13,21 +13,21 @@ from shlex import quote
 
 from pydatatask_exec.processes.launch_script import IDENTITY, Introduction, Launch, time_code
 from pydatatask_exec.processes.ssh.shell_functions import TargetFacts
-from pydatatask_exec.processes.workspace import EXE, FORGOTTEN, STDIN, TAKEN_BACK, Order, launch_of
+from pydatatask_exec.processes.workspace import EXE, KILL_REQUESTED, REVOKED, STDIN, Order, launch_of
 
 __all__ = [
     "Ticketed",
     "alive_code",
     "compound",
     "end_code",
-    "forget_code",
-    "look_code",
+    "inspect_code",
+    "kill_code",
     "orphans_code",
     "owners_code",
     "remove_code",
+    "revoke_code",
     "spawn_code",
     "start_code",
-    "take_back_code",
 ]
 
 _PLAIN = frozenset(range(32, 127)) - {ord("\\")} | {ord("\n"), ord("\t")}
@@ -126,13 +126,13 @@ def spawn_code(launch: Launch, facts: TargetFacts) -> str:
     return f'( setsid sh -c {quote(head + launch.script())} sh "$ticket" </dev/null >/dev/null & )'
 
 
-def look_code(root: PurePath, jobs: Mapping[str, str | None]) -> str:
-    """Look at jobs; there is a line of the answer for each, in order.
+def inspect_code(root: PurePath, jobs: Mapping[str, str | None]) -> str:
+    """Read the state of jobs; there is a line of the answer for each, in order.
 
     :param root: The directory of the task.
     :param jobs: The jobs, with the identity of the process where that is known.
     """
-    return "\n".join(f'look "$ticket" {quote(str(root / job))} {quote(pid or "-")}' for job, pid in jobs.items())
+    return "\n".join(f'inspect "$ticket" {quote(str(root / job))} {quote(pid or "-")}' for job, pid in jobs.items())
 
 
 def alive_code(pids: Sequence[str]) -> str:
@@ -156,23 +156,23 @@ def owners_code(*directories: PurePath) -> str:
     )
 
 
-def take_back_code(directory: PurePath) -> str:
+def revoke_code(directory: PurePath) -> str:
     """Create the file that the launcher has to create; the answer is ``TICKET taken`` where that could be done.
 
     :param directory: The directory of the job.
     """
-    text, path = quote(TAKEN_BACK.strip()), quote(str(directory / IDENTITY))
+    text, path = quote(REVOKED.strip()), quote(str(directory / IDENTITY))
     return f'set -C; echo {text} >{path} && echo "$ticket taken" >&9; set +C'
 
 
-def forget_code(directory: PurePath, identity: str, grace: float) -> str:
+def kill_code(directory: PurePath, identity: str, grace: float) -> str:
     """Mark a job as forgotten and end its process, in the background; the answer is ``TICKET gone`` or ``alive``.
 
     :param directory: The directory of the job.
     :param identity: The process.
     :param grace: For how many seconds to wait in each step.
     """
-    mark = quote(str(directory / FORGOTTEN))
+    mark = quote(str(directory / KILL_REQUESTED))
     return f": >{mark}; {end_code(identity, grace)}"
 
 

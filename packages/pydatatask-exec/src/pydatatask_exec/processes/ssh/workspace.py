@@ -13,12 +13,12 @@ from typing_extensions import override
 
 from pydatatask_core.errors import StoreError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_exec.processes.job_status import Evidence, Finding, JobState, judge, parse_return_code
+from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
 from pydatatask_exec.processes.launch_script import IDENTITY
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
-from pydatatask_exec.processes.ssh.launch_batches import RemoteLaunches
+from pydatatask_exec.processes.ssh.launch_batches import LaunchBatches
 from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
 from pydatatask_exec.processes.workspace import (
     RETURN_CODE,
@@ -58,7 +58,7 @@ class SSHWorkspace(Workspace):
         self._kill_grace = kill_grace
         self._retired: dict[str, list[str]] = {}
         self._prepared: Channels | None = None
-        self._launches: RemoteLaunches | None = None
+        self._launches: LaunchBatches | None = None
         self._empty_since: dict[str, float] = {}
         self._slots = asyncio.Semaphore(_AT_A_TIME)
 
@@ -77,7 +77,7 @@ class SSHWorkspace(Workspace):
         for path in (self.directory, self._reaped, self._staged):
             with translated(self._target.name):
                 await channels.sftp.makedirs(path, exist_ok=True)
-        self._launches = RemoteLaunches(channels.shell, self.directory)
+        self._launches = LaunchBatches(channels.shell, self.directory)
         self._prepared = channels
         staged = await self._names(channels, self._staged)
         owners = sorted({owner for name in staged if (owner := staged_by(name)) is not None})
@@ -124,20 +124,20 @@ class SSHWorkspace(Workspace):
         await channels.shell.ask(shell_requests.remove_code([path]))
 
     @override
-    async def look(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, Finding]:
+    async def inspect(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
         channels = await self._channels()
-        findings: dict[str, Finding] = {}
+        statuses: dict[str, JobStatus] = {}
         names = list(jobs)
         for begin in range(0, len(names), _LOOKS_AT_A_TIME):
             some = {job: jobs[job] for job in names[begin : begin + _LOOKS_AT_A_TIME]}
-            lines = await channels.shell.ask(shell_requests.look_code(self.directory, some))
+            lines = await channels.shell.ask(shell_requests.inspect_code(self.directory, some))
             async with asyncio.TaskGroup() as group:
                 for job, line in zip(some, lines, strict=True):
-                    group.create_task(self._find(channels, job, line, outputs, findings))
-        return findings
+                    group.create_task(self._find(channels, job, line, outputs, statuses))
+        return statuses
 
     async def _find(
-        self, channels: Channels, job: str, line: str, outputs: Collection[str], findings: dict[str, Finding]
+        self, channels: Channels, job: str, line: str, outputs: Collection[str], statuses: dict[str, JobStatus]
     ) -> None:
         """Complete what the shell has told about a job by what only the files tell."""
         there, forgotten, alive, code, *rest = line.split(" ", 4)
@@ -151,10 +151,10 @@ class SSHWorkspace(Workspace):
             alive == "1",
             return_code,
         )
-        state = judge(evidence)
+        state = infer_state(evidence)
         over = state in (JobState.FINISHED, JobState.VANISHED)
         async with self._slots:
-            findings[job] = Finding(
+            statuses[job] = JobStatus(
                 state,
                 identity if complete else None,
                 parse_return_code(return_code),
@@ -199,13 +199,13 @@ class SSHWorkspace(Workspace):
         return await RemoteReader.open(channels.sftp, self.directory / job / name, self._target.name)
 
     @override
-    async def take_back(self, job: str) -> bool:
+    async def revoke(self, job: str) -> bool:
         channels = await self._channels()
-        return bool(await channels.shell.ask(shell_requests.take_back_code(self.directory / job)))
+        return bool(await channels.shell.ask(shell_requests.revoke_code(self.directory / job)))
 
     @override
     async def kill(self, job: str, pid: str) -> None:
-        code = shell_requests.forget_code(self.directory / job, pid, self._kill_grace)
+        code = shell_requests.kill_code(self.directory / job, pid, self._kill_grace)
         await end_process(await self._channels(), code, pid)
         await self.end_orphans(job, pid)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pydatatask_exec.processes.local import job_directory as local_jobs
+from pydatatask_exec.processes.local import job_directory
 from pydatatask_exec.processes.local.supervisor.claims import Claimed, claim_job
 from pydatatask_exec.processes.local.supervisor.protocol import Claim
 from pydatatask_exec.processes.local.supervisor.records import Record
@@ -19,29 +19,29 @@ IDENTITY = b"1:0.01:another-boot"
 @pytest.fixture
 def claimed(tmp_path: Path) -> Claimed:
     """A job that has been claimed, by a supervisor that is no more."""
-    (tmp_path / "workshop").mkdir()
+    (tmp_path / "staging").mkdir()
     (tmp_path / "tasks").mkdir()
-    claim = Claim(bytes(tmp_path / "tasks" / "job"), bytes(tmp_path / "workshop"), b"#!/bin/sh\n", None, b"")
+    claim = Claim(bytes(tmp_path / "tasks" / "job"), bytes(tmp_path / "staging"), b"#!/bin/sh\n", None, b"")
     claimed = claim_job(claim, b"1-1", IDENTITY)
     assert claimed is not None
     return claimed
 
 
 def state_of(tmp_path: Path) -> str:
-    return local_jobs.find_out(tmp_path / "tasks", "job", None, ()).state.value
+    return job_directory.read_status(tmp_path / "tasks", "job", None, ()).state.value
 
 
 def test_what_is_given_up_is_gone(tmp_path: Path, claimed: Claimed) -> None:
     claimed.give_up()
     os.close(claimed.record)
     assert state_of(tmp_path) == "missing"
-    assert list((tmp_path / "workshop").iterdir()) == []
+    assert list((tmp_path / "staging").iterdir()) == []
 
 
 def test_what_is_given_up_and_cannot_be_moved_away_is_no_job_that_is_about_to_begin(
     tmp_path: Path, claimed: Claimed
 ) -> None:
-    shutil.rmtree(tmp_path / "workshop")
+    shutil.rmtree(tmp_path / "staging")
     claimed.give_up()
     os.close(claimed.record)
     os.utime(tmp_path / "tasks" / "job" / "pid", (1, 1))

@@ -7,12 +7,12 @@ import os
 
 from .protocol import CWD, EXE, IDENTITY, RECORDER, RETURN_CODE, STDIN, Claim
 
-__all__ = ["Claimed", "CrowdedError", "claim_job"]
+__all__ = ["Claimed", "NotExclusiveError", "claim_job"]
 
 _IS_CLAIMED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
-class CrowdedError(Exception):
+class NotExclusiveError(Exception):
     """Somebody else has come to where directories are filled, or gone."""
 
 
@@ -20,15 +20,15 @@ class Claimed:
     """A job that is claimed, and whose process is still to be started.
 
     :param claim: The claim.
-    :param workshop: Where the directory was filled.
+    :param staging: Where the directory was filled.
     :param record: The open file for the exit status.
     :param identity: The open file for the identity.
     """
 
-    def __init__(self, claim: Claim, workshop: bytes, record: int, identity: int) -> None:
+    def __init__(self, claim: Claim, staging: bytes, record: int, identity: int) -> None:
         self.record = record
         self._claim = claim
-        self._workshop = workshop
+        self._staging = staging
         self._identity = identity
 
     def complete(self, identity: bytes) -> None:
@@ -53,10 +53,10 @@ class Claimed:
         os.ftruncate(self._identity, 0)
         os.close(self._identity)
         try:
-            os.rename(self._claim.path, self._workshop)
+            os.rename(self._claim.path, self._staging)
         except OSError:
             return
-        _remove(self._workshop)
+        _remove(self._staging)
 
 
 def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
@@ -66,25 +66,25 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     :param name: How to call that as long as it is being filled.
     :param recorder: The identity of the supervisor.
     :returns: None if somebody else has claimed the job, or the claim may not be made any more.
-    :raises CrowdedError: It is not to be made while others are there.
+    :raises NotExclusiveError: It is not to be made while others are there.
     """
-    workshop = claim.workshop + b"/" + name
+    staging = claim.staging + b"/" + name
     try:
-        os.mkdir(workshop, 0o700)
+        os.mkdir(staging, 0o700)
     except FileNotFoundError:
         return None
     opened: list[int] = []
     try:
-        record, identity = _fill(claim, workshop, recorder, opened)
-        os.rename(workshop, claim.path)
-    except (OSError, CrowdedError) as error:
+        record, identity = _fill(claim, staging, recorder, opened)
+        os.rename(staging, claim.path)
+    except (OSError, NotExclusiveError) as error:
         for descriptor in opened:
             os.close(descriptor)
-        _remove(workshop)
+        _remove(staging)
         if isinstance(error, OSError) and error.errno in _IS_CLAIMED:
             return None
         raise
-    return Claimed(claim, workshop, record, identity)
+    return Claimed(claim, staging, record, identity)
 
 
 def _fill(claim: Claim, directory: bytes, recorder: bytes, opened: list[int]) -> tuple[int, int]:
@@ -95,8 +95,8 @@ def _fill(claim: Claim, directory: bytes, recorder: bytes, opened: list[int]) ->
         os.close(_write(directory + b"/" + STDIN, claim.stdin, 0o600))
     for name, content in ((RETURN_CODE, b"    "), (IDENTITY, RECORDER + recorder + b"\n")):
         opened.append(_write(directory + b"/" + name, content, 0o600))
-    if claim.quiet and int(claim.quiet) != os.stat(os.path.dirname(claim.workshop)).st_mtime_ns:
-        raise CrowdedError
+    if claim.token and int(claim.token) != os.stat(os.path.dirname(claim.staging)).st_mtime_ns:
+        raise NotExclusiveError
     if claim.staged:
         os.rename(claim.staged, directory + b"/" + STDIN)
     record, identity = opened
@@ -118,7 +118,7 @@ def _write(path: bytes, content: bytes, mode: int) -> int:
 
 
 def _remove(directory: bytes) -> None:
-    """Remove a directory that has nothing but files and empty ones in it, or leave it to who removes the workshop."""
+    """Remove a directory that has nothing but files and empty ones in it, or leave it to who removes the staging."""
     try:
         with os.scandir(directory) as entries:
             for entry in entries:

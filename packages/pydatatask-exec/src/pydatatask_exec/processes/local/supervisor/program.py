@@ -10,7 +10,7 @@ import sys
 import time
 
 from .answers import Answers
-from .claims import CrowdedError, claim_job
+from .claims import NotExclusiveError, claim_job
 from .protocol import CRASHED, Request, Requests
 from .records import Record
 from .spawning import own_environment, spawn
@@ -104,7 +104,7 @@ class Supervisor:
                 identity = self._launch(request)
             except OSError as error:
                 self._answers.add(request.ticket, b"failed", b"%d" % (error.errno or errno.EIO))
-            except CrowdedError:
+            except NotExclusiveError:
                 self._answers.add(request.ticket, b"crowded")
             except ValueError:  # no command, a zero byte, a variable without a name
                 self._answers.add(request.ticket, b"failed", b"%d" % errno.EINVAL)

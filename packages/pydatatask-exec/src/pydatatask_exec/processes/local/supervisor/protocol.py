@@ -53,25 +53,25 @@ class Claim:
     """The directory of a job, which is made for it.
 
     :param path: The directory.
-    :param workshop: Where it is filled; it is to be on the same file system.
+    :param staging: The staging directory in which it is filled, on the same file system.
     :param script: What is to be executed.
     :param stdin: The input, or None if there is none or it is in a file already.
     :param staged: The file that is to become the input, or nothing.
-    :param quiet: When the directory of the workshops was changed last, in nanoseconds, if the claim is to be made only
-        where nobody has come or gone there since; else nothing.
+    :param token: The exclusivity token, or nothing. It is the time at which the parent of the staging directories last
+        changed, in nanoseconds: the claim is made only if no other controller has come or gone since.
     """
 
-    __slots__ = ("path", "quiet", "script", "staged", "stdin", "workshop")
+    __slots__ = ("path", "script", "staged", "staging", "stdin", "token")
 
     def __init__(
-        self, path: bytes, workshop: bytes, script: bytes, stdin: bytes | None, staged: bytes, quiet: bytes = b""
+        self, path: bytes, staging: bytes, script: bytes, stdin: bytes | None, staged: bytes, token: bytes = b""
     ) -> None:
         self.path = path
-        self.workshop = workshop
+        self.staging = staging
         self.script = script
         self.stdin = stdin
         self.staged = staged
-        self.quiet = quiet
+        self.token = token
 
 
 class Request:
@@ -113,7 +113,7 @@ class Request:
         made = [b"%d" % len(self.args), b"", b"", b"", b"", b"", b""]
         if claim is not None:
             given = b"" if claim.stdin is None else b"=" + claim.stdin
-            made[1:] = [claim.path, claim.workshop, claim.script, given, claim.staged, claim.quiet]
+            made[1:] = [claim.path, claim.staging, claim.script, given, claim.staged, claim.token]
         fields = [self.ticket, self.cwd, self.return_code, *self.streams, *made, *self.args, *self.environ]
         body = b"".join([_sized(field) for field in fields])
         return _sized(body)
@@ -125,8 +125,8 @@ class Request:
         :param body: It, without its length.
         """
         ticket, cwd, return_code, stdin, stdout, stderr, count, *rest = _fields(body)
-        path, workshop, script, given, staged, quiet, *words = rest
-        claim = Claim(path, workshop, script, given[1:] if given else None, staged, quiet) if path else None
+        path, staging, script, given, staged, token, *words = rest
+        claim = Claim(path, staging, script, given[1:] if given else None, staged, token) if path else None
         number = int(count)
         return cls(ticket, cwd, return_code, (stdin, stdout, stderr), words[:number], words[number:], claim)
 
