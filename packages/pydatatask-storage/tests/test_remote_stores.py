@@ -17,7 +17,7 @@ from pydatatask_storage import (
     S3BucketRepository,
     YamlMetadataS3Repository,
 )
-from pydatatask_storage.redaction import secret_free, without_secrets
+from pydatatask_storage.remote.redaction import secret_free, without_secrets
 
 Make = Callable[[Callable[[], Any]], Repository]
 

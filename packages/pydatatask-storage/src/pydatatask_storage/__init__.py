@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pydatatask_storage.memory.blobs import InProcessBlobStream as InProcessBlobStream
     from pydatatask_storage.memory.metadata import InProcessMetadataRepository as InProcessMetadataRepository
     from pydatatask_storage.mongo.repository import MongoMetadataRepository as MongoMetadataRepository
-    from pydatatask_storage.s3.info import S3BucketInfo as S3BucketInfo
+    from pydatatask_storage.s3.bucket_info import S3BucketInfo as S3BucketInfo
     from pydatatask_storage.s3.repository import S3BucketRepository as S3BucketRepository
     from pydatatask_storage.yaml.files import YamlMetadataFileRepository as YamlMetadataFileRepository
-    from pydatatask_storage.yaml.metadata import YamlMetadataRepository as YamlMetadataRepository
+    from pydatatask_storage.yaml.repository import YamlMetadataRepository as YamlMetadataRepository
     from pydatatask_storage.yaml.s3 import YamlMetadataS3Repository as YamlMetadataS3Repository
 else:
     from pydatatask_core.lazy_names import lazy_names
@@ -37,10 +37,10 @@ else:
             "pydatatask_storage.memory.metadata": ["InProcessMetadataRepository"],
             "pydatatask_storage.mongo.repository": ["MongoMetadataRepository"],
             "pydatatask_storage.combinators.related": ["RelatedItemRepository"],
-            "pydatatask_storage.s3.info": ["S3BucketInfo"],
+            "pydatatask_storage.s3.bucket_info": ["S3BucketInfo"],
             "pydatatask_storage.s3.repository": ["S3BucketRepository"],
             "pydatatask_storage.yaml.files": ["YamlMetadataFileRepository"],
-            "pydatatask_storage.yaml.metadata": ["YamlMetadataRepository"],
+            "pydatatask_storage.yaml.repository": ["YamlMetadataRepository"],
             "pydatatask_storage.yaml.s3": ["YamlMetadataS3Repository"],
         },
     )

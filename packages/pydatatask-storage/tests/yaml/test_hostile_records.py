@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pydatatask_core.errors import BrokenRecordError
 from pydatatask_storage import YamlMetadataFileRepository
-from pydatatask_storage.yaml.codec import load_record
-from pydatatask_storage.yaml.limits import safe_loader
+from pydatatask_storage.yaml.bounded_loader import safe_loader
+from pydatatask_storage.yaml.serialization import load_record
 
 MARKS = [
     "a",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydatatask_cli.error_handler import CommandFailedError
 from pydatatask_core.errors import UsageError
-from pydatatask_storage.yaml.limits import safe_loader
+from pydatatask_storage.yaml.bounded_loader import safe_loader
 
 __all__ = ["parse_record", "record_text"]
 

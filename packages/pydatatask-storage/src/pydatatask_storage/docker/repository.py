@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
 from pydatatask_core.repositories.repository import Repository
-from pydatatask_storage.extras import needs_extra
-from pydatatask_storage.membership import contained_concurrently
+from pydatatask_storage.remote.concurrent_membership import contained_concurrently
+from pydatatask_storage.remote.missing_extras import needs_extra
 
 if TYPE_CHECKING:
     from docker_registry_client_async import DockerRegistryClientAsync

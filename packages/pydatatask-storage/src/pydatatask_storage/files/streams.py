@@ -15,7 +15,7 @@ from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.streams.bases import ReadStreamBase, WriteStreamBase
-from pydatatask_storage.binary_data import as_bytes
+from pydatatask_storage.bytes_like import as_bytes
 from pydatatask_storage.files.errors import NO_SUCH_FILE, failure, unwritable
 from pydatatask_storage.files.staged import StagedFile
 

@@ -11,7 +11,7 @@ from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.repositories.blobs import StreamBlobRepository
 from pydatatask_core.streams.bases import WriteStreamBase
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_storage.binary_data import as_bytes
+from pydatatask_storage.bytes_like import as_bytes
 from pydatatask_storage.memory.base import DictRepository
 
 __all__ = ["InProcessBlobRepository", "InProcessBlobStream"]

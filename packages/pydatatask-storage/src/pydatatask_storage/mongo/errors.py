@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
-from pydatatask_storage.extras import needs_extra
-from pydatatask_storage.redaction import secret_free, without_secrets
+from pydatatask_storage.remote.missing_extras import needs_extra
+from pydatatask_storage.remote.redaction import secret_free, without_secrets
 
 __all__ = ["mongo_errors", "require_mongo"]
 

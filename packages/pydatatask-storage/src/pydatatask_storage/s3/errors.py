@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
-from pydatatask_storage.extras import needs_extra
-from pydatatask_storage.redaction import secret_free, without_secrets
+from pydatatask_storage.remote.missing_extras import needs_extra
+from pydatatask_storage.remote.redaction import secret_free, without_secrets
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

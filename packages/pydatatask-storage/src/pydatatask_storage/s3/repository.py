@@ -14,10 +14,10 @@ from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.blobs import StreamBlobRepository
 from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, overrides
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_storage.membership import contained_concurrently
+from pydatatask_storage.remote.concurrent_membership import contained_concurrently
 from pydatatask_storage.s3.bucket import abort_stale_uploads, ensure_bucket
+from pydatatask_storage.s3.bucket_info import S3BucketInfo
 from pydatatask_storage.s3.errors import answer_code, client_error, failed_deletions, s3_errors
-from pydatatask_storage.s3.info import S3BucketInfo
 from pydatatask_storage.s3.parts import PartPlan
 from pydatatask_storage.s3.reader import S3Reader
 from pydatatask_storage.s3.upload import S3Target
@@ -231,7 +231,7 @@ class S3BucketRepository(StreamBlobRepository):
 
     @override
     async def info(self, job: str) -> Any:
-        """Return an :class:`~pydatatask_storage.s3.info.S3BucketInfo` corresponding to the given job.
+        """Return an :class:`~pydatatask_storage.s3.bucket_info.S3BucketInfo` corresponding to the given job.
 
         :param job: The job, present or not.
         :raises InvalidJobIdError: ``job`` cannot be a job id.

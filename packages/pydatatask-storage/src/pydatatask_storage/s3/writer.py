@@ -7,7 +7,7 @@ import io
 from typing_extensions import override
 
 from pydatatask_core.streams.bases import WriteStreamBase
-from pydatatask_storage.binary_data import as_bytes
+from pydatatask_storage.bytes_like import as_bytes
 from pydatatask_storage.s3.errors import s3_errors
 from pydatatask_storage.s3.parts import PartPlan
 from pydatatask_storage.s3.upload import MultipartUpload, S3Target

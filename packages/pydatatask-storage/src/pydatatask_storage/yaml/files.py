@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pydatatask_storage.files.files import FileRepository
-from pydatatask_storage.yaml.metadata import YamlMetadataRepository
+from pydatatask_storage.yaml.repository import YamlMetadataRepository
 
 __all__ = ["YamlMetadataFileRepository"]
 

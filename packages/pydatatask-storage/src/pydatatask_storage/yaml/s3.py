@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_storage.s3.repository import S3BucketRepository
-from pydatatask_storage.yaml.metadata import YamlMetadataRepository
+from pydatatask_storage.yaml.repository import YamlMetadataRepository
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client

@@ -10,8 +10,8 @@ from http import HTTPStatus
 import aiohttp
 
 from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
-from pydatatask_storage.extras import needs_extra
-from pydatatask_storage.redaction import without_secrets
+from pydatatask_storage.remote.missing_extras import needs_extra
+from pydatatask_storage.remote.redaction import without_secrets
 
 __all__ = ["docker_errors", "is_absent", "unauthorized"]
 

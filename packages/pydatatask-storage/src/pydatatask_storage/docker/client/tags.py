@@ -14,7 +14,7 @@ from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.errors import StoreError, StoreRefusedError
 from pydatatask_storage.docker.client.credentials import has_credentials, load_credentials
 from pydatatask_storage.docker.client.errors import docker_errors, is_absent, unauthorized
-from pydatatask_storage.docker.client.names import ExactName, TagToDelete
+from pydatatask_storage.docker.client.image_names import ExactName, TagToDelete
 from pydatatask_storage.docker.client.placeholder import Placeholder
 
 __all__ = ["DockerTags"]

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_storage.yaml.fast_dump import usual_text
+from pydatatask_storage.yaml.fast_serialization import usual_text
 
 WORDS = st.text("abfnotrusylec_XYZ019", max_size=8) | st.sampled_from(
     ["Yes", "NO", "on", "OFF", "True", "false", "null", "NULL", "_", "e1", "nan", "inf", "y", "n", "x" * 40, "x" * 41]

@@ -16,7 +16,7 @@ from pydatatask_storage import (
     YamlMetadataFileRepository,
     YamlMetadataRepository,
 )
-from pydatatask_storage.yaml import metadata as yaml_metadata
+from pydatatask_storage.yaml import repository as yaml_repository
 
 
 class YamlInMemory(YamlMetadataRepository, InProcessBlobRepository):
@@ -94,13 +94,13 @@ async def test_large_records_are_turned_into_text_and_back_in_a_thread(
 ) -> None:
     threads: list[threading.Thread] = []
     for name in ("dump_record", "load_record"):
-        original = getattr(yaml_metadata, name)
+        original = getattr(yaml_repository, name)
 
         def noting(*args: Any, original: Any = original) -> Any:
             threads.append(threading.current_thread())
             return original(*args)
 
-        monkeypatch.setattr(yaml_metadata, name, noting)
+        monkeypatch.setattr(yaml_repository, name, noting)
     repository = YamlInMemory()
     await repository.dump("first", record)
     assert (threads == [threading.main_thread()]) is small

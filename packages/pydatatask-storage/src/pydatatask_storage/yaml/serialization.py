@@ -6,8 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import BrokenRecordError, RecordTypeError
-from pydatatask_storage.yaml.fast_dump import usual_text
-from pydatatask_storage.yaml.limits import safe_loader
+from pydatatask_storage.yaml.bounded_loader import safe_loader
+from pydatatask_storage.yaml.fast_serialization import usual_text
 
 if TYPE_CHECKING:
     from yaml import SafeDumper

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from pydatatask_core.errors import BrokenRecordError, RecordTypeError
 from pydatatask_core.testing import yaml_records
-from pydatatask_storage.yaml.codec import dump_record, load_record
+from pydatatask_storage.yaml.serialization import dump_record, load_record
 
 NAME = "the record of job 'first' of place"
 

@@ -1,4 +1,4 @@
-"""Asking a server about many jobs at the same time."""
+"""Membership queries for many jobs, a few of them at the same time."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_storage.yaml.codec import dump_record, load_record
+from pydatatask_storage.yaml.serialization import dump_record, load_record
 
 __all__ = ["YamlMetadataRepository"]
 
