@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from typing_extensions import override
 from pydatatask_core import MetadataRepository, Pipeline, Session
 from pydatatask_core.errors import DefinitionError, FunctionBindingError, MissingFunctionError, NotPicklableError
 from pydatatask_exec.executors.calls import FunctionCall
-from pydatatask_exec.executors.capacity import ProcessHands, hands_of
 from pydatatask_exec.executors.live import ExecutorLiveRepo
 from pydatatask_exec.executors.task import ExecutorTask
 
@@ -477,51 +475,6 @@ async def test_suspects_run_one_at_a_time_in_one_pool_like_the_one_that_was_give
     for job, number in trials.items():  # nothing happens between the beginning of a job and its end
         assert lines[number + 1][:2] == ["dies" if job == "deadly" else "ends", job]
     assert {line[3] for line in lines} == {"initialized"}
-
-
-@pytest.mark.timeout(60)
-async def test_the_pool_that_replaces_a_broken_one_is_like_it_and_is_shut_down(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, context, executor_functions.begin, (str(tmp_path),), max_tasks_per_child=5) as executor:
-        hands = hands_of(executor, None)
-        with pytest.raises(BrokenExecutor):
-            executor.submit(os._exit, 3).result()
-        processes = list(getattr(executor, "_processes").values())  # noqa: B009  # it is another's private name
-        await asyncio.to_thread(hands.renew)
-        assert not any(process.is_alive() for process in processes)
-        replacement = hands.executor
-        assert replacement is not executor
-        names = ("_max_workers", "_mp_context", "_initializer", "_initargs", "_max_tasks_per_child")
-        assert [getattr(replacement, name) for name in names] == [getattr(executor, name) for name in names]
-        await asyncio.to_thread(hands.close)
-        assert hands.executor is executor
-        with pytest.raises(RuntimeError, match="after shutdown"):
-            replacement.submit(os.getpid)
-
-
-@pytest.mark.requirement("executor.worker-dies")
-@pytest.mark.parametrize("which", ["given", "replacement"])
-async def test_a_worker_of_a_broken_pool_that_does_not_end_is_killed(
-    processes: ProcessPoolExecutor, tmp_path: Path, which: str
-) -> None:
-    async def break_pool() -> None:
-        hands.executor.submit(executor_functions.ignore_termination, tmp_path / which)
-        await until((tmp_path / which).exists)
-        with pytest.raises(BrokenExecutor):
-            await asyncio.wrap_future(hands.executor.submit(os._exit, 3))
-
-    hands = ProcessHands(processes, None)
-    hands.kill_grace = 0.5
-    async with asyncio.timeout(30):
-        if which == "replacement":
-            await asyncio.to_thread(hands.renew)
-            await break_pool()
-            await asyncio.to_thread(hands.close)
-        else:
-            await break_pool()
-            await asyncio.to_thread(hands.renew)
-    assert hands.executor is not processes if which == "given" else hands.executor is processes
-    assert not multiprocessing.active_children()
 
 
 @pytest.mark.requirement("executor.back-pressure")

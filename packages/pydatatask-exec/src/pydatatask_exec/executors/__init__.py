@@ -1,6 +1,8 @@
 """Tasks that run a function in an executor: threads, processes, or a distributed engine.
 
-:mod:`.task` has the task. :mod:`.jobs` submits its jobs through the :mod:`.queue`, no faster than :mod:`.capacity`
-allows; what is submitted is a :mod:`call <.calls>`, pickled by :mod:`.pickling`. :mod:`.live` is the repository of
-submitted jobs, and :mod:`.loop_bridge` lets worker threads use repositories of the pipeline's event loop.
+:mod:`.task` has the task. Its :mod:`.jobs` are submitted while the executor has :mod:`.capacity`, through the
+:mod:`.adapters` that know each kind of executor and through :mod:`.recovery`, which replaces a broken
+:mod:`.process_pool`. What is submitted is a :mod:`call <.calls>`; :mod:`.pickling` sends it to other processes.
+:mod:`.live` is the repository of submitted jobs, and :mod:`.loop_bridge` lets worker threads use the repositories of
+the pipeline's event loop. Others use :class:`~.task.ExecutorTask` and :class:`~.live.ExecutorLiveRepo`.
 """

@@ -1,7 +1,7 @@
-"""What is submitted to an executor: a callable that runs a task's function for a job, to its end.
+"""Calls: what is submitted to an executor to run a task's function for a job.
 
-In a thread of this process it uses the pipeline's repositories, over a bridge. Pickled, it becomes one that has
-repositories of its own, so nobody needs to know beforehand what kind of executor it is.
+In a thread of this process, a call uses the pipeline's repositories over a bridge. Once it has been pickled and sent to
+another process, it has repositories of its own. So it suits every kind of executor.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from pydatatask_exec.functions.binding import BoundFunction, bind_function
 from pydatatask_exec.functions.records import function_record
 from pydatatask_exec.functions.types import TaskFunction
 
-__all__ = ["Ending", "FunctionCall", "SentCall"]
+__all__ = ["FunctionCall", "Outcome", "PickledCall"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a function has ended."""
+class Outcome:
+    """How a function ended."""
 
     record: dict[str, object]
-    """The record of completion."""
+    """The outcome record."""
 
     error: str | None = None
-    """What it raised, as far as it can be sent."""
+    """The ``repr`` of what it raised, since an exception itself may not be picklable."""
 
 
-def _ending(start: datetime, error: BaseException | None) -> Ending:
+def _outcome(start: datetime, error: BaseException | None) -> Outcome:
     record = function_record(start, datetime.now(UTC), error)
-    return Ending(record, None if error is None else str(record["exception"]))
+    return Outcome(record, None if error is None else str(record["exception"]))
 
 
-def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: None) -> Ending:
+def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: None) -> Outcome:
     """Run a function in this thread, in an event loop of its own where it needs one."""
     start = datetime.now(UTC)
 
@@ -55,13 +55,15 @@ def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: 
         result = function(job)
         if inspect.isawaitable(result):
             asyncio.run(finish(result))
-    except BaseException as error:  # Ctrl-C is for the main thread to handle; here, it would launch the job again
-        return _ending(start, error)
-    return _ending(start, None)
+    except BaseException as error:
+        # Even KeyboardInterrupt and SystemExit: raised from a worker, they would look like an interrupted run to the
+        # pipeline, which would launch the job again.
+        return _outcome(start, error)
+    return _outcome(start, None)
 
 
 class FunctionCall:
-    """Runs the function of a task in this process, or once it has been pickled, in another.
+    """Runs a task's function in this process, or in another one once it has been pickled.
 
     :param func: The function.
     :param task: The task's name.
@@ -88,11 +90,11 @@ class FunctionCall:
         self._running: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, job: str, attempt: int) -> Ending:
+    def __call__(self, job: str, attempt: int) -> Outcome:
         """Run the function.
 
         :param job: The job.
-        :param attempt: Tells this run from others of the same job.
+        :param attempt: Distinguishes this run from others of the same job.
         """
 
         def began() -> None:
@@ -108,41 +110,41 @@ class FunctionCall:
                 self._running.pop(job, None)
 
     def cancel(self, job: str) -> None:
-        """Cancel the coroutine that runs for a job in a thread of this process; if there is none, nothing happens.
+        """Cancel the coroutine of a job in a thread of this process; do nothing if there is none.
 
         :param job: The job.
         """
         with self._lock:
             if job in self._running:
                 loop, task = self._running[job]
-                with suppress(RuntimeError):  # its loop has just been closed, so there is nothing left to cancel
+                with suppress(RuntimeError):  # its loop was closed a moment ago, so there is nothing left to cancel
                     loop.call_soon_threadsafe(task.cancel)
 
     def data(self) -> bytes:
-        """Give what is sent to other processes.
+        """Return the pickle that is sent to other processes.
 
-        :raises NotPicklableError: The function or a repository cannot be sent.
+        :raises NotPicklableError: The function or a repository cannot be pickled.
         """
         if self._data is None:
             self._data = pickled_function(self._there, self._task, self._links, self._main_is_shared)
         return self._data
 
     @override
-    def __reduce__(self) -> tuple[type[SentCall], tuple[bytes]]:
-        return SentCall, (self.data(),)
+    def __reduce__(self) -> tuple[type[PickledCall], tuple[bytes]]:
+        return PickledCall, (self.data(),)
 
 
 @dataclass(frozen=True)
-class SentCall:
-    """Runs the function of a task in a process to which it was sent."""
+class PickledCall:
+    """Runs a task's function in the process that it was sent to."""
 
     data: bytes
     """The pickle."""
 
-    def __call__(self, job: str, attempt: int) -> Ending:
+    def __call__(self, job: str, attempt: int) -> Outcome:
         """Run the function.
 
         :param job: The job.
-        :param attempt: Tells this run from others of the same job.
+        :param attempt: Distinguishes this run from others of the same job.
         """
         return _run(unpickled_function(self.data), job)

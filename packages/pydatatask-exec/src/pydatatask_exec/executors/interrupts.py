@@ -1,6 +1,7 @@
-"""Keeping Ctrl-C from the workers of a pool: a terminal sends it to them as well, but it is meant for the pipeline.
+"""Keep Ctrl-C from the workers of a process pool.
 
-A worker that idles must not take it either, as its death would break the pool, and so end the functions of the others.
+A terminal sends SIGINT to the whole process group, but it is meant for the pipeline. An idle worker must not see it
+either, since its death would break the pool, and so end the functions that run in other workers.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pydatatask_exec.executors.calls import Ending
+from pydatatask_exec.executors.calls import Outcome
 
-__all__ = ["new_workers_undisturbed", "run_undisturbed"]
+__all__ = ["run_without_sigint", "workers_without_sigint"]
 
 
 @contextmanager
-def new_workers_undisturbed() -> Iterator[None]:
-    """While it is entered, what this thread starts never sees a Ctrl-C: other processes, or threads that start some.
-
-    They inherit what is blocked. One that comes meanwhile is taken by another thread, or after that.
-    """
+def workers_without_sigint() -> Iterator[None]:
+    """Block SIGINT in this thread, so that the processes and threads it starts meanwhile never see the signal."""
+    # Blocked signals are inherited by fork and by new threads, but Python never unblocks them. A SIGINT that arrives
+    # meanwhile goes to another thread of this process, or stays pending until the block ends.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -27,12 +27,12 @@ def new_workers_undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_undisturbed(call: Callable[[str, int], Ending], job: str, attempt: int) -> Ending:
-    """Run a function in a worker that from now on sees no Ctrl-C, in case that it was started by somebody else.
+def run_without_sigint(call: Callable[[str, int], Outcome], job: str, attempt: int) -> Outcome:
+    """Run a function in a worker with SIGINT blocked for good, since somebody else may have started the worker.
 
     :param call: Runs the function.
     :param job: The job.
-    :param attempt: Tells this run from others of the same job.
+    :param attempt: Distinguishes this run from others of the same job.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     return call(job, attempt)

@@ -1,4 +1,4 @@
-"""The jobs of one task that an executor has been given: handed over no faster than it takes them."""
+"""The jobs of one task in an executor, from their submission until their outcomes have been recorded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from datetime import UTC, datetime
 
-from pydatatask_exec.executors.calls import Ending, FunctionCall
-from pydatatask_exec.executors.capacity import ExecutorHands
-from pydatatask_exec.executors.queue import ExecutorJob, ExecutorQueue
+from pydatatask_exec.executors.adapters import ExecutorAdapter
+from pydatatask_exec.executors.calls import FunctionCall, Outcome
+from pydatatask_exec.executors.capacity import Capacity
+from pydatatask_exec.executors.job import ExecutorJob
+from pydatatask_exec.executors.recovery import PoolRecovery
 from pydatatask_exec.functions.records import describe_exception, function_record
 
 __all__ = ["ExecutorJobs"]
@@ -26,104 +28,113 @@ class ExecutorJobs:
 
     :param task: The task's name.
     :param call: Runs the task's function.
-    :param hands: The executor.
+    :param executor: The executor.
+    :param capacity: How many jobs the executor is given at a time.
     :param on_end: Is called, in the pipeline's event loop, when a job has ended.
     """
 
-    def __init__(self, task: str, call: FunctionCall, hands: ExecutorHands, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        task: str,
+        call: FunctionCall,
+        executor: ExecutorAdapter,
+        capacity: Capacity,
+        on_end: Callable[[], None],
+    ) -> None:
         self._task = task
         self._call = call
-        self._hands = hands
+        self._executor = executor
+        self._capacity = capacity
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
-        self._queue = ExecutorQueue(hands, self._submit, self._fail)
-        self._slots = asyncio.Semaphore(hands.capacity)
+        self._recovery = PoolRecovery(executor, self._submit, self._fail)
         self._attempts = itertools.count()
         self._live: dict[str, ExecutorJob] = {}
         self._ended: dict[str, ExecutorJob] = {}
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.changes = 0
 
     @property
     def live(self) -> AbstractSet[str]:
-        """The jobs that have been handed over, and whose end has not been recorded yet."""
+        """The jobs that were submitted, and whose outcomes have not been recorded yet."""
         return self._live.keys()
 
     @property
     def has_room(self) -> bool:
         """Whether the executor takes another job now."""
-        return not self._slots.locked()
+        return not self._capacity.is_exhausted
 
-    async def hand_over(self, job: str) -> None:
-        """Hand a job to the executor once that has room for it; one that is live already is left alone.
+    async def submit(self, job: str) -> None:
+        """Submit a job once the executor has room for it; do nothing if it is live already.
 
         :param job: The job.
         """
-        await self._slots.acquire()
-        if job in self._live:  # it was handed over while this launch waited for room
-            self._slots.release()
+        await self._capacity.acquire()
+        if job in self._live:  # another launch submitted it while this one waited for room
+            self._capacity.release()
             return
         entry = ExecutorJob(job, datetime.now(UTC))
         self._live[job] = entry
         self.changes += 1
-        self._quiet.clear()
+        self._idle.clear()
         try:
-            self._queue.add(entry)
+            self._recovery.add(entry)
         except BaseException:
             self._drop(entry)
             raise
 
     def _submit(self, entry: ExecutorJob) -> None:
-        """Give the executor a job."""
-        entry.future = self._hands.submit(self._call, entry.job, next(self._attempts))
-        entry.future.add_done_callback(lambda future: self._tell(entry, future))
+        entry.future = self._executor.submit(self._call, entry.job, next(self._attempts))
+        entry.future.add_done_callback(lambda future: self._notify(entry, future))
 
-    def _tell(self, entry: ExecutorJob, future: Future[Ending]) -> None:
-        """Bring the news from the executor's thread to the pipeline's."""
+    def _notify(self, entry: ExecutorJob, future: Future[Outcome]) -> None:
+        """Pass the end of a job from the executor's thread to the pipeline's."""
         try:
             self._loop.call_soon_threadsafe(self._end, entry, future)
-        except RuntimeError:
+        except RuntimeError:  # the event loop is closed
             log.warning("task %s, job %s: it ended after the pipeline; nothing is recorded", self._task, entry.job)
 
-    def _end(self, entry: ExecutorJob, future: Future[Ending]) -> None:
+    def _end(self, entry: ExecutorJob, future: Future[Outcome]) -> None:
         if self._live.get(entry.job) is not entry:
-            return  # it was cancelled before it began
+            return  # it was revoked before it began
         error = None if future.cancelled() else future.exception()
-        if isinstance(error, BrokenExecutor) and self._hands.is_renewable and not (entry.alone or entry.cancelled):
-            log.warning("task %s, job %s: a worker died; the job is to be run again on its own", self._task, entry.job)
-            if not self._queue.suspect(entry):
-                self._drop(entry)  # it is for the next run to find out which of the jobs has done that
+        lost = isinstance(error, BrokenExecutor) and self._executor.is_renewable
+        # A job that was alone in its pool has broken it itself.
+        if lost and not entry.alone and not entry.cancelled:
+            log.warning("task %s, job %s: a worker died; the job runs again on its own", self._task, entry.job)
+            if not self._recovery.suspect(entry):
+                self._drop(entry)  # the next run finds out which job kills workers
             return
-        self._finish(entry, self._ending(entry, future, error))
-        self._queue.ended(entry)
+        self._finish(entry, self._outcome(entry, future, error))
+        self._recovery.ended(entry)
 
     def _fail(self, entry: ExecutorJob, error: BaseException) -> None:
-        """Take note that a job could not be given to the executor after all."""
+        """Fail a job that waited and could not be submitted."""
         self._finish(entry, self._failure(entry, error))
 
-    def _finish(self, entry: ExecutorJob, ending: Ending | None) -> None:
-        entry.ending = ending
-        self._slots.release()
+    def _finish(self, entry: ExecutorJob, outcome: Outcome | None) -> None:
+        entry.outcome = outcome
+        self._capacity.release()
         self._ended[entry.job] = entry
-        self._note_quiet()
+        self._update_idle()
         self._on_end()
 
     def _drop(self, entry: ExecutorJob) -> None:
-        """Forget a job that has not begun, or that was lost."""
-        self._slots.release()
+        """Untrack a job that has not begun, or that was lost."""
+        self._capacity.release()
         del self._live[entry.job]
         self.changes += 1
-        self._note_quiet()
+        self._update_idle()
 
-    def _note_quiet(self) -> None:
+    def _update_idle(self) -> None:
         if len(self._ended) == len(self._live):
-            self._quiet.set()
+            self._idle.set()
 
-    def _failure(self, entry: ExecutorJob, error: BaseException) -> Ending:
-        return Ending(function_record(entry.start, datetime.now(UTC), error), describe_exception(error))
+    def _failure(self, entry: ExecutorJob, error: BaseException) -> Outcome:
+        return Outcome(function_record(entry.start, datetime.now(UTC), error), describe_exception(error))
 
-    def _ending(self, entry: ExecutorJob, future: Future[Ending], error: BaseException | None) -> Ending | None:
+    def _outcome(self, entry: ExecutorJob, future: Future[Outcome], error: BaseException | None) -> Outcome | None:
         if entry.cancelled or future.cancelled() or isinstance(error, CancelledError):
             return None
         if error is None:
@@ -131,45 +142,43 @@ class ExecutorJobs:
         return self._failure(entry, error)
 
     def cancel(self, job: str) -> bool:
-        """Stop a job; what cannot be stopped goes on, and its end is not recorded.
+        """Cancel a job; what cannot be stopped goes on, and no outcome is recorded.
 
         :param job: The job; nothing happens if it is not live.
-        :returns: Whether it is gone at once, as it had not begun.
+        :returns: Whether it has left the live jobs already, since it had not begun.
         """
         entry = self._live.get(job)
         if entry is None or job in self._ended:
             return False
-        if self._take_back(entry):
+        if self._revoke(entry):
             return True
         entry.cancelled = True
         self._call.cancel(job)
         return False
 
-    def _take_back(self, entry: ExecutorJob) -> bool:
-        """Forget a job if it has not begun. A cluster may say that it has cancelled one that still runs."""
-        future = entry.future
-        if not (self._queue.remove(entry) or (self._hands.is_local and future is not None and future.cancel())):
+    def _revoke(self, entry: ExecutorJob) -> bool:
+        """Untrack a job if it has not begun, and return whether that is so."""
+        # Only a local pool is asked: a cluster may claim to have cancelled a job that still runs.
+        future = entry.future if self._executor.is_local else None
+        if not self._recovery.remove(entry) and (future is None or not future.cancel()):
             return False
         self._drop(entry)
-        self._queue.ended(entry)
+        self._recovery.ended(entry)
         return True
 
-    def take_back_all(self) -> int:
-        """Forget the jobs that have not begun.
-
-        :returns: How many there were.
-        """
+    def revoke_all(self) -> int:
+        """Untrack the jobs that have not begun, and return how many there were."""
         waiting = [entry for job, entry in reversed(self._live.items()) if job not in self._ended]
-        self._queue.stop()
-        return sum([self._take_back(entry) for entry in waiting])
+        self._recovery.stop()
+        return sum([self._revoke(entry) for entry in waiting])
 
     def due(self) -> list[ExecutorJob]:
-        """Give the jobs that have ended, apart from those whose end could not be recorded just now."""
+        """Return the jobs that have ended, except those whose outcome could not be recorded a moment ago."""
         now = time.monotonic()
         return [entry for entry in self._ended.values() if entry.retry_at <= now]
 
-    def forget(self, entry: ExecutorJob) -> None:
-        """Take note that the end of a job has been recorded, or is not to be.
+    def untrack(self, entry: ExecutorJob) -> None:
+        """Untrack a job whose outcome has been recorded, or is not going to be.
 
         :param entry: The job.
         """
@@ -178,5 +187,5 @@ class ExecutorJobs:
 
     async def wait(self) -> None:
         """Wait until all jobs have ended."""
-        await self._quiet.wait()
-        await self._queue.wait()
+        await self._idle.wait()
+        await self._recovery.wait()

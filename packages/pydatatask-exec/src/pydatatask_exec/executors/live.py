@@ -1,4 +1,4 @@
-"""The repository of jobs that an executor has been given."""
+"""The live repository of an executor task: the jobs that were submitted and not recorded yet."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ExecutorLiveRepo(Repository):
     """A repository where keys translate to running jobs in an ExecutorTask.
 
     This repository is constructed automatically and is linked as the ``live`` repository. Do not construct this class
-    manually. A job is in it until its end has been recorded.
+    manually. A job is in it until its outcome has been recorded.
 
     :param task: The task whose jobs these are.
     """
@@ -87,7 +87,7 @@ class ExecutorLiveRepo(Repository):
 
     @override
     async def delete(self, job: str) -> None:
-        """Deleting a job from the repository will cancel the corresponding task.
+        """Cancel a job.
 
         :param job: The job; nothing happens if it is not live.
         """

@@ -1,4 +1,4 @@
-"""Sending a function, with the repositories that it is given, to a worker in another process."""
+"""Pickle a function and its repositories, and unpickle them in a worker in another process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAIN = ("__main__", "__mp_main__")
 
 @dataclass(frozen=True, slots=True)
 class FunctionReference:
-    """A function that is found again in the worker by its module and name, or the task's that it decorates."""
+    """The module and name by which a worker finds a function, or the task that decorates the function."""
 
     module: str
     """The module."""
@@ -30,7 +30,7 @@ class FunctionReference:
     """The name there, dots included."""
 
     def find(self) -> TaskFunction:
-        """Import the module, and give the function."""
+        """Import the module and return the function."""
         found = _lookup(self.module, self.qualname)
         func: TaskFunction = getattr(found, "func", found)
         return func
@@ -41,7 +41,7 @@ def _lookup(module: str, qualname: str) -> Any:
 
 
 def _reference(func: TaskFunction) -> FunctionReference | None:
-    """Give a reference to a function, if it leads to this very one: directly or by way of its task."""
+    """Return a reference to a function, or None if the name does not lead to this very function or its task."""
     module, qualname = getattr(func, "__module__", None), getattr(func, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(qualname, str) or "<" in qualname:
         return None
@@ -68,7 +68,7 @@ def _pickled_body(func: TaskFunction, task: str, main_is_shared: bool) -> bytes:
 
 
 def _by_value() -> Callable[[object], bytes]:
-    """Give the function that pickles by value what lies in no module that can be imported, if there is one."""
+    """Return cloudpickle's ``dumps`` where it is installed: it pickles what lies in no importable module by value."""
     try:
         dumps: Callable[[object], bytes] = importlib.import_module("cloudpickle").dumps
     except ImportError:
@@ -83,7 +83,7 @@ def pickled_function(function: BoundFunction, task: str, links: Mapping[str, Lin
     :param task: The task's name, for messages.
     :param links: The task's links, for messages.
     :param main_is_shared: Whether the main program of the workers is that of this process.
-    :raises NotPicklableError: Something cannot be pickled; it says what, and for a repository by which link it comes.
+    :raises NotPicklableError: Something cannot be pickled; the message names it, and for a repository its link.
     """
     names = {id(link.repo): name for name, link in links.items()}
     body = _pickled_body(function.func, task, main_is_shared)
@@ -107,7 +107,7 @@ def _pickled_value(task: str, links: Mapping[int, str], name: str, value: object
 
 @lru_cache(maxsize=32)
 def unpickled_function(data: bytes) -> BoundFunction:
-    """Take up what :func:`pickled_function` has sent; what has been taken up lately is used again.
+    """Unpickle what :func:`pickled_function` returned; recent results are cached, since every job brings the pickle.
 
     :param data: The pickle.
     """

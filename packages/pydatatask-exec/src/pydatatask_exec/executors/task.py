@@ -1,4 +1,4 @@
-"""The task that runs a Python function in an executor: threads, processes, or a distributed engine."""
+"""The task that runs a Python function for each job in an executor: threads, processes, or a distributed engine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from pydatatask_core.quotas.resources import ResourceType
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.executors.calls import FunctionCall
-from pydatatask_exec.executors.capacity import hands_of
-from pydatatask_exec.executors.closing import to_its_end
+from pydatatask_exec.executors.capacity import Capacity
+from pydatatask_exec.executors.closing import run_to_completion
+from pydatatask_exec.executors.job import ExecutorJob
 from pydatatask_exec.executors.jobs import ExecutorJobs
+from pydatatask_exec.executors.kinds import adapter_for
 from pydatatask_exec.executors.live import ExecutorLiveRepo
-from pydatatask_exec.executors.queue import ExecutorJob
 from pydatatask_exec.functions.task import FunctionTask
 from pydatatask_exec.functions.types import TaskFunction
 
@@ -32,20 +33,19 @@ _SYNCHRONOUS_POLL_SECONDS = 0.01
 
 
 class RemoteFunctionError(Exception):
-    """A function has raised in an executor; the text is the ``repr`` of what it raised."""
+    """A function raised in an executor; the text is the ``repr`` of what it raised."""
 
 
 class ExecutorTask(FunctionTask):
     """A task which runs python functions in a :class:`concurrent.futures.Executor`.
 
     See :class:`~pydatatask_exec.functions.in_process.InProcessSyncTask` for information on how to use instances of this
-    class as decorators for their bodies. The function runs to its end in the executor, if it is a coroutine function in
-    an event loop of the worker's. In a thread it can use what the pipeline's session has opened, by way of its
-    repositories; to another process, function and repositories are sent (see
-    :mod:`pydatatask_exec.executors.pickling`).
+    class as decorators for their bodies. The function runs to its end in the executor; a coroutine function runs in an
+    event loop of the worker's. In a thread, the repositories work with what the pipeline's session has opened. For
+    another process, function and repositories are pickled (see :mod:`pydatatask_exec.executors.pickling`).
 
-    It is expected that the executor will perform all necessary resource quota management; jobs are handed over as it
-    gets room for them. It is linked as ``live`` to the repository of jobs that were handed over.
+    It is expected that the executor will perform all necessary resource quota management; jobs are submitted while it
+    has room for them. The task is linked as ``live`` to the repository of submitted jobs.
 
     :param name: The name of this task.
     :param executor: The executor to run jobs in. Whoever made it shuts it down.
@@ -53,7 +53,7 @@ class ExecutorTask(FunctionTask):
         is linked as ``done``.
     :param ready: Optional: A repository from which to read task-ready status.
     :param func: Optional: The function to run as the task body, if you don't want to use this task as a decorator.
-    :param at_a_time: Optional: How many jobs to hand over at a time. By default that is twice the number of workers of
+    :param at_a_time: Optional: How many jobs to submit at a time. By default that is twice the number of workers of
         a local pool, and 1,000 otherwise.
     :raises DefinitionError: That is less than one.
     """
@@ -76,7 +76,8 @@ class ExecutorTask(FunctionTask):
         self.executor = executor
         self.done = done
         self.func = func
-        self._hands = hands_of(executor, at_a_time)
+        self._adapter = adapter_for(executor)
+        self._at_a_time = at_a_time
         self._jobs: ExecutorJobs | None = None
         self._earlier_changes = 0
         self.live = ExecutorLiveRepo(self)
@@ -85,7 +86,7 @@ class ExecutorTask(FunctionTask):
 
     @property
     def live_jobs(self) -> AbstractSet[str]:
-        """The jobs that were handed over, and whose end has not been recorded yet."""
+        """The jobs that were submitted, and whose outcomes have not been recorded yet."""
         return frozenset() if self._jobs is None else self._jobs.live
 
     @property
@@ -97,9 +98,9 @@ class ExecutorTask(FunctionTask):
         self.bind()
         if self.func is None:
             raise MissingFunctionError(f"task {self.name} has no function to run")
-        call = FunctionCall(self.func, self.name, self.links, asyncio.get_running_loop(), self._hands.main_is_shared)
-        if self._hands.sends:
-            call.data()
+        call = FunctionCall(self.func, self.name, self.links, asyncio.get_running_loop(), self._adapter.main_is_shared)
+        if self._adapter.pickles:
+            call.data()  # so that what cannot be pickled is refused when the pipeline opens
         return call
 
     @override
@@ -108,12 +109,13 @@ class ExecutorTask(FunctionTask):
 
     def _begin(self) -> ExecutorJobs:
         self._earlier_changes = self.live_changes + 1
-        self._jobs = ExecutorJobs(self.name, self._make_call(), self._hands, self.wants_update)
+        capacity = Capacity(self.executor, self._at_a_time)
+        self._jobs = ExecutorJobs(self.name, self._make_call(), self._adapter, capacity, self.wants_update)
         return self._jobs
 
     @override
     async def launch(self, job: str) -> None:
-        """Hand a job to the executor, once that has room for it; the scheduler is told to offer it again then.
+        """Submit a job to the executor once that has room; the scheduler offers a refused job again then.
 
         :param job: The job to launch.
         """
@@ -122,14 +124,14 @@ class ExecutorTask(FunctionTask):
         if offer is not None and not jobs.has_room:
             offer.refused = ResourceType.RATE
             return
-        await jobs.hand_over(job)
+        await jobs.submit(job)
         while self.synchronous and job in jobs.live:
             await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
             await self.update()
 
     @override
     async def update(self) -> bool:
-        """Record how jobs have ended.
+        """Record the outcomes of jobs that have ended.
 
         :returns: Whether there are live jobs, or there were.
         """
@@ -146,30 +148,30 @@ class ExecutorTask(FunctionTask):
         try:
             await self._record(entry)
         except Exception:
-            entry.failed()
+            entry.back_off()
             log.exception("task %s, job %s: it has ended, but that could not be recorded", self.name, entry.job)
             return
         if entry.job in jobs.live:
-            jobs.forget(entry)
+            jobs.untrack(entry)
             self.changed(self.live, entry.job)
             self.completed(entry.job)
 
     async def _record(self, entry: ExecutorJob) -> None:
-        ending = entry.ending
-        if ending is None:
+        outcome = entry.outcome
+        if outcome is None:
             log.info("task %s, job %s: it was cancelled; nothing is recorded", self.name, entry.job)
             return
         if self.metadata:
-            await self.done.dump(entry.job, ending.record)
-        if ending.error is not None:
-            log.warning("task %s, job %s: the function raised %s", self.name, entry.job, ending.error)
-            self.failed(entry.job, RemoteFunctionError(ending.error))
+            await self.done.dump(entry.job, outcome.record)
+        if outcome.error is not None:
+            log.warning("task %s, job %s: the function raised %s", self.name, entry.job, outcome.error)
+            self.failed(entry.job, RemoteFunctionError(outcome.error))
 
     async def cancel(self, job: str) -> None:
         """Stop the current job from running, or do nothing if it is not running.
 
-        What has not begun yet is gone at once. A coroutine in a thread is cancelled; what cannot be stopped goes on to
-        its end, which is not recorded. In all cases the job can be launched again after that.
+        A job that has not begun leaves ``live`` at once. A coroutine in a thread is cancelled. What cannot be stopped
+        runs to its end, and nothing is recorded. In all cases the job can be launched again afterwards.
 
         :param job: The job.
         """
@@ -179,23 +181,23 @@ class ExecutorTask(FunctionTask):
 
     @override
     async def finish(self) -> None:
-        """Wait for the jobs of local workers, which end with this process, and record how they have ended.
+        """Wait for the jobs of local workers, which end with this process, and record their outcomes.
 
-        Those that have not begun are given back. A cancellation, however often it comes, is raised after that.
+        Jobs that have not begun are revoked. A cancellation is raised only after that, however often it comes.
         """
         if self._jobs is not None:
-            await to_its_end(self._close(self._jobs))
+            await run_to_completion(self._close(self._jobs))
 
     async def _close(self, jobs: ExecutorJobs) -> None:
-        given_back = jobs.take_back_all()
-        if given_back:
-            log.warning("task %s: %d jobs have not begun; they are ready for the next run", self.name, given_back)
-        if self._hands.is_local:
+        revoked = jobs.revoke_all()
+        if revoked:
+            log.warning("task %s: %d jobs have not begun; they are ready for the next run", self.name, revoked)
+        if self._adapter.is_local:
             await self._wait(jobs)
-            await asyncio.to_thread(self._hands.close)
+            await asyncio.to_thread(self._adapter.close)
         await self.update()
         if jobs.live:
-            log.warning("task %s: %d jobs are given up; nothing is recorded of them", self.name, len(jobs.live))
+            log.warning("task %s: %d jobs are abandoned; nothing is recorded of them", self.name, len(jobs.live))
         self._earlier_changes, self._jobs = self.live_changes + 1, None
 
     async def _wait(self, jobs: ExecutorJobs) -> None:

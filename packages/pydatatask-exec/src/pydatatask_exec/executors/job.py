@@ -1,0 +1,48 @@
+"""A job from its submission to an executor until its outcome has been recorded."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydatatask_exec.executors.calls import Outcome
+
+__all__ = ["ExecutorJob"]
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0
+
+
+@dataclass(slots=True, eq=False)
+class ExecutorJob:
+    """A job that was submitted, and whose outcome has not been recorded yet."""
+
+    job: str
+    """The job."""
+
+    start: datetime
+    """When it was submitted, in UTC."""
+
+    future: Future[Outcome] | None = None
+    """What the executor returned for it, or None while it waits for a pool to recover."""
+
+    alone: bool = False
+    """Whether it runs with no other job beside it, as a worker died while it ran before."""
+
+    cancelled: bool = False
+    """Whether somebody has asked for its cancellation, so that no outcome is recorded."""
+
+    outcome: Outcome | None = None
+    """How it ended; None if that is not recorded."""
+
+    failures: int = 0
+    """How often in a row its outcome could not be recorded."""
+
+    retry_at: float = 0.0
+    """When to try again to record it, by :func:`time.monotonic`."""
+
+    def back_off(self) -> None:
+        """Put off the next attempt to record the outcome, each time for twice as long."""
+        self.retry_at = time.monotonic() + min(_FIRST_DELAY * 2.0 ** min(self.failures, 20), _LONGEST_DELAY)
+        self.failures += 1
