@@ -7,10 +7,10 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from pydatatask_core.concurrency.cancellation import unrequested_cancellation
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.repositories.translation import TranslatedRepository
-from pydatatask_core.scheduling.failure_tracker import spontaneous
 from pydatatask_core.tasks.task import Task
 
 __all__ = ["all_repositories", "finish_tasks", "prepare_tasks", "validate_repositories"]
@@ -126,4 +126,4 @@ async def _finish(task: Task) -> None:
     except Exception:
         _log.exception("task %s could not be finished in good order", task.name)
     except asyncio.CancelledError as error:
-        _log.error("task %s could not be finished in good order", task.name, exc_info=spontaneous(error))
+        _log.error("task %s could not be finished in good order", task.name, exc_info=unrequested_cancellation(error))

@@ -16,16 +16,16 @@ from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
+from pydatatask_core.concurrency.cancellation import unrequested_cancellation
 from pydatatask_core.errors import (
     ClosedSessionError,
     DefinitionError,
     MissingExtraError,
-    PydatataskError,
     QuotaImpossibleError,
 )
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Subject", "Trouble", "Troubles", "spontaneous"]
+__all__ = ["Subject", "Trouble", "Troubles"]
 
 T = TypeVar("T")
 
@@ -195,20 +195,8 @@ class Troubles:
             self.note(subject, error)
             return otherwise
         except asyncio.CancelledError as error:
-            self.note(subject, spontaneous(error))
+            self.note(subject, unrequested_cancellation(error))
             return otherwise
         if self.present:
             self.clear(subject)
         return value
-
-
-def spontaneous(error: asyncio.CancelledError) -> Exception:
-    """Give an error to note for a cancellation that nobody asked for: a call has waited for something cancelled.
-
-    :param error: What was raised in the running asyncio task.
-    :raises CancelledError: Somebody did ask for it.
-    """
-    running = asyncio.current_task()
-    if running is None or running.cancelling():
-        raise error
-    return PydatataskError(f"it was cancelled from within: {error!r}")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
+from pydatatask_core.concurrency.cancellation import unrequested_cancellation
 from pydatatask_core.errors import QuotaImpossibleError
 from pydatatask_core.quotas.launch_offers import Offer, Settling
 from pydatatask_core.quotas.resource_manager import ResourceManager
@@ -16,7 +17,7 @@ from pydatatask_core.quotas.resources import ResourceType
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
-from pydatatask_core.scheduling.failure_tracker import Subject, Troubles, spontaneous
+from pydatatask_core.scheduling.failure_tracker import Subject, Troubles
 from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.scheduling.task_groups import owner
 from pydatatask_core.tasks.task import Task
@@ -122,7 +123,7 @@ class Rounds:
         except Exception as error:
             failure = error
         except asyncio.CancelledError as error:
-            failure = spontaneous(error)
+            failure = unrequested_cancellation(error)
         if offer is not None:
             self._adopt(offer)
             if failure is None and offer.impossible is not None:
