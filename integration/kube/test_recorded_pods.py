@@ -8,10 +8,10 @@ import pytest
 
 from integration.kube.recordings import PODS, load
 from pydatatask_exec.kubernetes.cluster.cache import PodCache, TaskPods, known_pod
-from pydatatask_exec.kubernetes.names import PodIdentity
+from pydatatask_exec.kubernetes.pods.names import PodIdentity
+from pydatatask_exec.kubernetes.pods.state import Phase, PodState, pod_state
+from pydatatask_exec.kubernetes.pods.state import version_number as number
 from pydatatask_exec.kubernetes.reaping import completion_record
-from pydatatask_exec.kubernetes.state import Phase, PodState, pod_state
-from pydatatask_exec.kubernetes.state import version_number as number
 
 
 class Meaning(NamedTuple):

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from pydatatask_exec.kubernetes.state import PodState
+from pydatatask_exec.kubernetes.pods.state import PodState
 
 __all__ = ["PodDeadlines"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.api import PodApi
-from pydatatask_exec.kubernetes.state import Phase, PodState
+from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
 __all__ = ["PodEvents"]
 

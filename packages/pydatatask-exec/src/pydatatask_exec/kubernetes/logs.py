@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError, PydatataskError
 from pydatatask_exec.kubernetes.cluster.api import PodApi
-from pydatatask_exec.kubernetes.containers import Container
-from pydatatask_exec.kubernetes.state import PodState, pod_state
+from pydatatask_exec.kubernetes.pods.containers import Container
+from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
 __all__ = ["PodGoneError", "is_temporary", "pod_log", "pod_log_with_notes"]
 

@@ -17,8 +17,8 @@ from pydatatask_exec.kubernetes.cluster.models import V1Pods
 from pydatatask_exec.kubernetes.cluster.watch import PodWatch, WatchTimes
 from pydatatask_exec.kubernetes.logs import pod_log
 from pydatatask_exec.kubernetes.manifest import job_manifest
-from pydatatask_exec.kubernetes.names import PodIdentity, label_selector, pod_name
-from pydatatask_exec.kubernetes.state import PodState, pod_state
+from pydatatask_exec.kubernetes.pods.names import PodIdentity, label_selector, pod_name
+from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api, V1Pod

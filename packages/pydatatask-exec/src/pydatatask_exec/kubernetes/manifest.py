@@ -8,8 +8,8 @@ from typing import Any
 
 from pydatatask_core.errors import ManifestError
 from pydatatask_core.quotas.resources import Resources
-from pydatatask_exec.kubernetes.names import PodIdentity, pod_labels, pod_name
-from pydatatask_exec.kubernetes.resource_requests import (
+from pydatatask_exec.kubernetes.pods.names import PodIdentity, pod_labels, pod_name
+from pydatatask_exec.kubernetes.pods.resource_requests import (
     RESOURCES,
     Manifest,
     containers_of,

@@ -35,7 +35,7 @@ from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.kubernetes.logs import PodGoneError, pod_log_with_notes
 from pydatatask_exec.kubernetes.manager import PodManager
-from pydatatask_exec.kubernetes.state import Phase, PodState
+from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
 __all__ = ["Ending", "PodReaper", "completion_record"]
 

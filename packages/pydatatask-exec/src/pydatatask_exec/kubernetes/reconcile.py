@@ -16,8 +16,8 @@ from pydatatask_exec.kubernetes.cluster.cache import TaskPods
 from pydatatask_exec.kubernetes.deadlines import PodDeadlines
 from pydatatask_exec.kubernetes.events import PodEvents
 from pydatatask_exec.kubernetes.manager import PodManager
+from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 from pydatatask_exec.kubernetes.reaping import Ending, PodReaper
-from pydatatask_exec.kubernetes.state import Phase, PodState
 from pydatatask_exec.launching.quota import Holding, LaunchQuota
 from pydatatask_exec.launching.recent_jobs import RecentJobs
 

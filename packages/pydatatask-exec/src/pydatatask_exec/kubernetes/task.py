@@ -27,8 +27,8 @@ from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA
 from pydatatask_exec.kubernetes.live_pods import LiveKubeRepository
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.manifest import check_manifest, parse_manifest
+from pydatatask_exec.kubernetes.pods.resource_requests import Manifest
 from pydatatask_exec.kubernetes.reconcile import PodUpkeep
-from pydatatask_exec.kubernetes.resource_requests import Manifest
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.templates.template import Template
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, TaskPods, known_pod
-from pydatatask_exec.kubernetes.names import PodIdentity, pod_labels
+from pydatatask_exec.kubernetes.pods.names import PodIdentity, pod_labels
 
 
 def known(job: str, version: int, uid: str = "", phase: str = "Running", task: str = "t") -> KnownPod:

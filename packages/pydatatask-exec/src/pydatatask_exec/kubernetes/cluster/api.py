@@ -8,7 +8,7 @@ from typing import Any
 
 from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.client import ClusterClient, Request, Stream
-from pydatatask_exec.kubernetes.resource_requests import Manifest
+from pydatatask_exec.kubernetes.pods.resource_requests import Manifest
 
 __all__ = ["PodApi"]
 

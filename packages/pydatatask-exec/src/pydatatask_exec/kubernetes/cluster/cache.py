@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pydatatask_exec.kubernetes.resource_requests import Manifest, section
-from pydatatask_exec.kubernetes.state import PodState, pod_state
+from pydatatask_exec.kubernetes.pods.resource_requests import Manifest, section
+from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
 __all__ = ["KnownPod", "PodCache", "TaskPods", "known_pod"]
 

@@ -22,8 +22,8 @@ from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, known_pod
 from pydatatask_exec.kubernetes.cluster.client import Stream
 from pydatatask_exec.kubernetes.cluster.errors import EXPIRED, cluster_error
-from pydatatask_exec.kubernetes.resource_requests import section
-from pydatatask_exec.kubernetes.state import version_number
+from pydatatask_exec.kubernetes.pods.resource_requests import section
+from pydatatask_exec.kubernetes.pods.state import version_number
 
 __all__ = ["PodWatch", "WatchTimes"]
 

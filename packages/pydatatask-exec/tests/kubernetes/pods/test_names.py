@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_exec.kubernetes.names import PodIdentity, identity_of, label_selector, label_value, pod_labels, pod_name
+from pydatatask_exec.kubernetes.pods.names import (
+    PodIdentity,
+    identity_of,
+    label_selector,
+    label_value,
+    pod_labels,
+    pod_name,
+)
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")

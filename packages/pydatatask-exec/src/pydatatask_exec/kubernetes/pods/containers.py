@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pydatatask_exec.kubernetes.resource_requests import Manifest, containers_of, section
+from pydatatask_exec.kubernetes.pods.resource_requests import Manifest, containers_of, section
 
 __all__ = ["Container", "container_states", "ends_of", "moment"]
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from pydatatask_core.quotas.resources import Resources
-from pydatatask_exec.kubernetes.conditions import Remark, is_orphan, remark_on
-from pydatatask_exec.kubernetes.containers import Container, container_states, ends_of, moment
-from pydatatask_exec.kubernetes.names import PodIdentity, identity_of
-from pydatatask_exec.kubernetes.resource_requests import Manifest, pod_request, section
+from pydatatask_exec.kubernetes.pods.conditions import Remark, is_orphan, remark_on
+from pydatatask_exec.kubernetes.pods.containers import Container, container_states, ends_of, moment
+from pydatatask_exec.kubernetes.pods.names import PodIdentity, identity_of
+from pydatatask_exec.kubernetes.pods.resource_requests import Manifest, pod_request, section
 
 __all__ = ["Phase", "PodState", "pod_state", "version_number"]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
-from pydatatask_exec.kubernetes.containers import Container
-from pydatatask_exec.kubernetes.resource_requests import Manifest
+from pydatatask_exec.kubernetes.pods.containers import Container
+from pydatatask_exec.kubernetes.pods.resource_requests import Manifest
 
 __all__ = ["Remark", "is_orphan", "remark_on"]
 
