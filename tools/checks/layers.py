@@ -30,10 +30,10 @@ Parts = Mapping[str, Mapping[str, Set[str]]]
 
 PARTS: Final[Parts] = {
     CORE: {
-        "concurrency": set(),
+        "concurrency": {"errors"},
         "errors": set(),
         "lazy_names": set(),
-        "opening": {"repositories", "scheduling", "tasks"},
+        "opening": {"concurrency", "repositories", "tasks"},
         "pipeline": {"errors", "opening", "quotas", "repositories", "scheduling", "sessions", "tasks"},
         "quotas": {"concurrency"},
         "repositories": {"concurrency", "errors", "streams"},
@@ -58,8 +58,9 @@ PARTS: Final[Parts] = {
     EXEC: {
         "executors": {"functions"},
         "functions": set(),
-        "kubernetes": {"functions", "kubernetes/cluster", "launching", "templates"},
-        "kubernetes/cluster": {"kubernetes"},
+        "kubernetes": {"functions", "kubernetes/cluster", "kubernetes/pods", "launching", "templates"},
+        "kubernetes/cluster": {"kubernetes/pods"},
+        "kubernetes/pods": set(),
         "launching": set(),
         "processes": {"launching", "processes/local/supervisor", "templates"},
         "processes/local": {"processes", "processes/local/supervisor"},
@@ -117,9 +118,5 @@ PARTS: Final[Parts] = {
 }
 """What the parts of each package import, no more and no less: an entry that no import needs is an error as well."""
 
-CYCLES_TO_MEND: Final = (
-    {"kubernetes", "kubernetes/cluster"},
-    {"error_handler", "terminal"},
-    {"opening", "scheduling"},
-)
+CYCLES_TO_MEND: Final = ({"error_handler", "terminal"},)
 """Parts that import one another, and have to be disentangled yet."""
