@@ -74,6 +74,7 @@ PARTS: Final[Parts] = {
             "arguments",
             "deletion",
             "error_handler",
+            "command_errors",
             "expressions",
             "fuse",
             "gathering",
@@ -89,11 +90,12 @@ PARTS: Final[Parts] = {
         "deletion": {"names", "opening"},
         "discovery": set(),
         "dispatch": {"arguments", "interruption", "opening", "terminal"},
-        "error_handler": {"terminal"},
+        "error_handler": {"command_errors", "terminal"},
+        "command_errors": set(),
         "expressions": set(),
-        "fuse": {"deletion", "error_handler", "names", "terminal"},
+        "fuse": {"deletion", "command_errors", "names", "terminal"},
         "gathering": set(),
-        "graph": {"error_handler"},
+        "graph": {"command_errors"},
         "interruption": {"error_handler"},
         "main": {"arguments", "dispatch", "error_handler", "parser", "terminal"},
         "names": set(),
@@ -101,7 +103,7 @@ PARTS: Final[Parts] = {
         "parser": {"arguments", "commands", "terminal"},
         "shell": {"error_handler"},
         "standard_input": set(),
-        "terminal": {"error_handler", "gathering", "names", "opening"},
+        "terminal": {"command_errors", "gathering", "names", "opening"},
     },
     META: {
         "fuse": set(),
@@ -117,6 +119,3 @@ PARTS: Final[Parts] = {
     },
 }
 """What the parts of each package import, no more and no less: an entry that no import needs is an error as well."""
-
-CYCLES_TO_MEND: Final = ({"error_handler", "terminal"},)
-"""Parts that import one another, and have to be disentangled yet."""

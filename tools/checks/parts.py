@@ -12,7 +12,7 @@ from tools.checks.imports import Module, parse, target
 from tools.workspace import Distribution, distributions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence, Set
+    from collections.abc import Iterator, Mapping, Set
     from pathlib import Path
 
 TABLE = "PARTS of tools/checks/layers.py"
@@ -27,14 +27,11 @@ class Part:
     """The parts that it imports, and where: one import each."""
 
 
-def problems(
-    root: Path, table: layers.Parts = layers.PARTS, cycles_to_mend: Sequence[Set[str]] = layers.CYCLES_TO_MEND
-) -> list[str]:
+def problems(root: Path, table: layers.Parts = layers.PARTS) -> list[str]:
     """Compare the imports with the table, both ways.
 
     :param root: the workspace.
     :param table: what may import what.
-    :param cycles_to_mend: cycles that are known.
     """
     found: list[str] = []
     for distribution in distributions(root):
@@ -42,7 +39,7 @@ def problems(
         parts = parts_of(distribution, root)
         found += _undeclared(distribution.import_name, parts, allowed)
         found += _unused(distribution.import_name, parts, allowed)
-        found += _cycles(distribution.import_name, parts, cycles_to_mend)
+        found += _cycles(distribution.import_name, parts)
     return found
 
 
@@ -90,11 +87,11 @@ def _unused(package: str, parts: Mapping[str, Part], allowed: Mapping[str, Set[s
             yield f"{TABLE} lets {name} of {package} import {other}, and nothing there does: remove that"
 
 
-def _cycles(package: str, parts: Mapping[str, Part], known: Sequence[Set[str]]) -> Iterator[str]:
+def _cycles(package: str, parts: Mapping[str, Part]) -> Iterator[str]:
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     graph.add_edges_from((name, other) for name, part in parts.items() for other in part.imports)
     for names in networkx.strongly_connected_components(graph):
-        if len(names) > 1 and names not in known:
+        if len(names) > 1:
             places = [
                 f"{place} ({name} imports {other})"
                 for name in sorted(names)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from typing import ParamSpec
 
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.terminal import output
 from pydatatask_core.errors import (
     DefinitionError,
@@ -24,7 +25,7 @@ from pydatatask_core.errors import (
     UsageError,
 )
 
-__all__ = ["FAILURE", "USAGE", "CommandFailedError", "report", "returns_status", "signal_status", "status_of"]
+__all__ = ["FAILURE", "USAGE", "report", "returns_status", "signal_status", "status_of"]
 
 FAILURE = 1
 """The command ran, and failed or found nothing."""
@@ -44,10 +45,6 @@ _USER_ERRORS = (
 _log = logging.getLogger("pydatatask.cli")
 
 P = ParamSpec("P")
-
-
-class CommandFailedError(PydatataskError):
-    """The command ran, and found nothing or could not do what was asked."""
 
 
 def signal_status(number: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_pipelines import call_main, library
 
-from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.fuse import mountpoint
 from pydatatask_cli.fuse.binding import load_fuse
 from pydatatask_cli.fuse.mountpoint import check_device, check_mountpoint

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.fuse.refusals import Refusal, errno_of, is_expected
 from pydatatask_core.errors import (
     BrokenRecordError,

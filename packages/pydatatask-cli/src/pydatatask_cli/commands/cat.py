@@ -7,7 +7,8 @@ import codecs
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
-from pydatatask_cli.error_handler import CommandFailedError, returns_status
+from pydatatask_cli.command_errors import CommandFailedError
+from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.names import Data, find_data
 from pydatatask_cli.opening import look_at
 from pydatatask_cli.terminal import output

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
-from pydatatask_cli.error_handler import CommandFailedError, returns_status
+from pydatatask_cli.command_errors import CommandFailedError
+from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.names import find_data
 from pydatatask_cli.opening import look_at
 from pydatatask_cli.standard_input import read_all, standard_input

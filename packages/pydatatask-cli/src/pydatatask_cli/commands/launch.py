@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
-from pydatatask_cli.error_handler import CommandFailedError, returns_status
+from pydatatask_cli.command_errors import CommandFailedError
+from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.names import find_task
 from pydatatask_cli.opening import opened
 from pydatatask_core.pipeline import Pipeline

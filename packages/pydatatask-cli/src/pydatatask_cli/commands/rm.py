@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.deletion import Doomed, forget, plan, refuses_deletes
-from pydatatask_cli.error_handler import FAILURE, CommandFailedError, returns_status
+from pydatatask_cli.error_handler import FAILURE, returns_status
 from pydatatask_cli.gathering import gather
 from pydatatask_cli.names import all_links, find_data, find_task
 from pydatatask_cli.terminal import output

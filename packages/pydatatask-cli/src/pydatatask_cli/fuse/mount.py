@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.fuse.binding import Fuse, load_fuse
 from pydatatask_cli.fuse.event_loop import TrioOnAsyncio
 from pydatatask_cli.fuse.filesystem import FileSystem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_core.errors import UsageError
 
 __all__ = ["DEVICE", "check_device", "check_mountpoint"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.command_errors import CommandFailedError
 
 __all__ = ["render"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydatatask_cli.error_handler import CommandFailedError
+from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_core.errors import UsageError
 from pydatatask_storage.yaml.bounded_loader import safe_loader
 
