@@ -24,8 +24,7 @@ from process_doubles import number_of, process_exists, supervisor_of, until
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import LaunchError
 from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.local import supervisor_connection as supervisor_line
-from pydatatask_exec.processes.local import supervisors as supervisors_module
+from pydatatask_exec.processes.local import capacity, supervisor_process
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
 from pydatatask_exec.processes.local.supervised_job import SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
@@ -197,11 +196,11 @@ async def test_many_large_scripts_take_no_more_time_than_their_size_demands(work
     assert {await code_of(workspace, job) for job in jobs} == {"3"}
 
 
-@pytest.mark.parametrize(("capacity", "files"), [(2, 1024), (2, resource.RLIM_INFINITY), (200, 26)])
+@pytest.mark.parametrize(("jobs_at_a_time", "files"), [(2, 1024), (2, resource.RLIM_INFINITY), (200, 26)])
 async def test_more_jobs_than_one_supervisor_can_have_go_to_another(
-    workspace: Workspace, fifo: Path, monkeypatch: pytest.MonkeyPatch, capacity: int, files: int
+    workspace: Workspace, fifo: Path, monkeypatch: pytest.MonkeyPatch, jobs_at_a_time: int, files: int
 ) -> None:
-    monkeypatch.setattr(supervisors_module, "CAPACITY", capacity)
+    monkeypatch.setattr(capacity, "CAPACITY", jobs_at_a_time)
     monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
     jobs = [f"job{number}" for number in range(5)]
     for job in jobs:
@@ -314,7 +313,7 @@ async def cancel_a_launch(workspace: Workspace, job: str) -> None:
 async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_job_is_done(
     workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisors_module, "CAPACITY", 2)
+    monkeypatch.setattr(capacity, "CAPACITY", 2)
     await start(workspace, "first", WAITING)
     with stopped(workspace, "first"):
         await cancel_a_launch(workspace, "job")
@@ -350,7 +349,7 @@ async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_pipelin
 async def test_a_launch_that_is_lost_late_gives_up_no_place_but_its_own(
     workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisors_module, "CAPACITY", 2)
+    monkeypatch.setattr(capacity, "CAPACITY", 2)
     staged = tmp_path / "targets" / "app" / ".work.launching"
     await start(workspace, "first", WAITING)
     with stopped(workspace, "first"):
@@ -603,7 +602,7 @@ async def test_what_breaks_a_supervisor_is_told(tmp_path: Path) -> None:
 async def test_why_a_supervisor_had_to_end_is_logged(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor_line, "_PROGRAM", "print('! nonsense', flush=True)")
+    monkeypatch.setattr(supervisor_process, "_PROGRAM", "print('! nonsense', flush=True)")
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert "has to end: ! nonsense" in caplog.text
@@ -614,7 +613,7 @@ async def test_why_a_supervisor_had_to_end_is_logged(
 async def test_a_supervisor_that_cannot_even_begin_says_why(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(supervisor_line, "_PACKAGE", "/nowhere")
+    monkeypatch.setattr(supervisor_process, "_PACKAGE", "/nowhere")
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert "No module named 'supervisor'" in capfd.readouterr().err
@@ -687,7 +686,7 @@ async def test_jobs_are_given_up_only_once_their_supervisor_is_no_more(
 ) -> None:
     slow = SlowStart(monkeypatch)
     slow.go_on.set()
-    monkeypatch.setattr(supervisor_line, "_PROGRAM", "import os, time; os.close(1); time.sleep(0.2)")
+    monkeypatch.setattr(supervisor_process, "_PROGRAM", "import os, time; os.close(1); time.sleep(0.2)")
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert not process_exists(slow.started[0])

@@ -1,89 +1,124 @@
-"""A job that a supervisor has been asked to run, until it has ended."""
+"""A job that a supervisor runs, from the request until its exit status is recorded."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Callable
+from enum import Enum
 
 from pydatatask_core.errors import LaunchError
+from pydatatask_exec.processes.local.supervisor_connection import Answer, AnswerKind
 
-__all__ = ["NotExclusiveError", "SupervisedJob", "SupervisorLostError"]
+__all__ = ["TRANSITIONS", "JobPhase", "NotExclusiveError", "SupervisedJob", "SupervisorLostError"]
 
 
 class NotExclusiveError(LaunchError):
-    """The job is not claimed, as another pipeline has come, or gone, that may have done it."""
+    """The job is not claimed: another controller has come or gone, and may have done it."""
 
 
 class SupervisorLostError(LaunchError):
-    """A supervisor has ended before it could tell whether it has started a process."""
+    """A supervisor has ended before it could report whether it has started a process."""
+
+
+class JobPhase(Enum):
+    """How far a job has come."""
+
+    REQUESTED = "requested"
+    """The supervisor has been asked to start it."""
+
+    RUNNING = "running"
+    """Its process has been started."""
+
+    ENDED = "ended"
+    """Its process has ended, and its exit status is recorded, or nobody is left to record it."""
+
+    REFUSED = "refused"
+    """No process has been started."""
+
+
+TRANSITIONS = {
+    (JobPhase.REQUESTED, AnswerKind.STARTED): JobPhase.RUNNING,
+    (JobPhase.REQUESTED, AnswerKind.LOST): JobPhase.REFUSED,
+    (JobPhase.REQUESTED, AnswerKind.NOT_EXCLUSIVE): JobPhase.REFUSED,
+    (JobPhase.REQUESTED, AnswerKind.FAILED): JobPhase.REFUSED,
+    (JobPhase.REQUESTED, AnswerKind.CRASHED): JobPhase.REFUSED,
+    (JobPhase.RUNNING, AnswerKind.ENDED): JobPhase.ENDED,
+    (JobPhase.RUNNING, AnswerKind.CRASHED): JobPhase.ENDED,
+}
+"""The next phase, by the present one and what the supervisor reports; that it is lost counts as ``CRASHED``."""
 
 
 class SupervisedJob:
     """A job that a supervisor is asked to run.
 
-    :param started: Gets its process identifier, or None if somebody else has claimed the job.
+    :param started: Gets the process identifier, or None if another controller has claimed the job.
     """
 
     def __init__(self, started: asyncio.Future[str | None]) -> None:
-        self._started: asyncio.Future[str | None] | None = started
+        self.phase = JobPhase.REQUESTED
+        """How far it has come."""
         self.pid: str | None = None
         """Its process identifier, once there is one."""
-        self.ended = False
-        """Whether it has ended, and its exit status is recorded."""
-        self.was_watched = False
-        """Whether anybody has asked to be told when it ends, or nobody will."""
+        self.is_watched = False
+        """Whether somebody watches for its end, or nobody ever will."""
+        self._started: asyncio.Future[str | None] | None = started
         self._on_exit: list[Callable[[], None]] = []
 
-    def watch(self, on_exit: Callable[[], None]) -> None:
-        """Have a function called once it has ended.
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self.phase is JobPhase.ENDED
 
-        :param on_exit: The function; it is called in the loop.
+    def watch(self, on_exit: Callable[[], None]) -> None:
+        """Have a function called once the job has ended.
+
+        :param on_exit: The function; it is called in the event loop.
         """
-        self.was_watched = True
-        if self.ended:
+        self.is_watched = True
+        if self.has_ended:
             asyncio.get_running_loop().call_soon(on_exit)
         else:
             self._on_exit.append(on_exit)
 
-    def take(self, what: str, rest: str = "") -> None:
-        """Take what the supervisor says.
+    def receive(self, answer: Answer) -> None:
+        """Move on as the supervisor reports.
 
-        :param what: The first word of it.
-        :param rest: What follows.
+        :param answer: What it reports.
         """
-        if what == "started":
-            self.pid = rest
-            self._settle(lambda started: started.set_result(rest))
-        elif what == "ended":
-            self._end()
-        elif what == "lost":
-            self._settle(lambda started: started.set_result(None))
-        elif what == "crowded":
-            self._fail(NotExclusiveError("another pipeline has come or gone; find out whether the job is done"))
-        else:
-            self._fail(OSError(int(rest), os.strerror(int(rest))))
+        self.phase = TRANSITIONS[self.phase, answer.kind]
+        match self.phase:
+            case JobPhase.RUNNING:
+                self.pid = answer.detail
+                self._settle(lambda started: started.set_result(answer.detail))
+            case JobPhase.REFUSED if answer.kind is AnswerKind.LOST:
+                self._settle(lambda started: started.set_result(None))
+            case JobPhase.REFUSED:
+                error = _error(answer)
+                self._settle(lambda started: started.set_exception(error))
+            case JobPhase.ENDED:
+                on_exit, self._on_exit = self._on_exit, []
+                for call in on_exit:
+                    call()
+            case JobPhase.REQUESTED:
+                raise AssertionError("no transition leads back to the request")
 
     def lose(self) -> None:
-        """Take note that the supervisor is gone."""
-        if self.pid is not None:
-            self._end()
-        else:
-            self._fail(SupervisorLostError("what runs the jobs of this machine has ended; another will be started"))
+        """Move on as the supervisor is gone, and will report nothing more."""
+        self.receive(Answer(AnswerKind.CRASHED, "", ""))
 
     def _settle(self, settle: Callable[[asyncio.Future[str | None]], None]) -> None:
-        """Tell how the launch went, and let go of what leads to the loop, by which the supervisors are found."""
+        # The future leads to the loop, by which the supervisors are found: kept, it would keep all of them for ever.
         started, self._started = self._started, None
         if started is not None and not started.done():
             settle(started)
         else:
-            self.was_watched = True  # as far as it ever will be
+            self.is_watched = True  # who asked was cancelled, so nobody will ask how it ended
 
-    def _fail(self, error: Exception) -> None:
-        self._settle(lambda started: started.set_exception(error))
 
-    def _end(self) -> None:
-        self.ended = True
-        for on_exit in self._on_exit:
-            on_exit()
-        self._on_exit.clear()
+def _error(answer: Answer) -> Exception:
+    if answer.kind is AnswerKind.NOT_EXCLUSIVE:
+        return NotExclusiveError("another controller has come or gone; check whether the job is done, and launch again")
+    if answer.kind is AnswerKind.FAILED:
+        return OSError(int(answer.detail), os.strerror(int(answer.detail)))
+    return SupervisorLostError("the supervisor of this machine's jobs has ended; another will be started")

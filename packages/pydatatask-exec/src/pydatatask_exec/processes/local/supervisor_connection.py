@@ -1,267 +1,144 @@
-"""What leads to one supervisor: its process, and the pipes by which it is asked and answers."""
+"""The connection to one supervisor: requests leave as bytes, and the bytes that arrive become answers.
+
+It knows neither the process at the other end nor the jobs: :mod:`.supervisor_process` has those.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import sys
-from collections.abc import Callable, Mapping
-from itertools import count
-from pathlib import Path
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
 
-from pydatatask_core.concurrency.offload import offload
-from pydatatask_core.errors import LaunchError
-from pydatatask_exec.processes.identity import boot_id
-from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.local.child_watch import child_watch, wait_for_child
-from pydatatask_exec.processes.local.supervised_job import SupervisedJob
-from pydatatask_exec.processes.local.supervisor.protocol import CRASHED, Claim, Request, no_more_requests
+from pydatatask_exec.processes.local.supervisor.protocol import CRASHED
 
-__all__ = ["Environment", "Pipes", "SupervisorConnection", "close_all"]
-
-log = logging.getLogger("pydatatask.proc")
+__all__ = ["Answer", "AnswerKind", "AnswerParser", "Pipes", "SupervisorConnection", "send_last"]
 
 _CHUNK = 1 << 16
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
-_PACKAGE = str(Path(__file__).parent)
-
-_detached: set[int] = set()
-"""The processes that the loops have left behind by which they were started, until somebody has waited for them."""
 
 Pipes = tuple[int, int]
-"""The pipes that lead to a supervisor: for requests, and for answers."""
+"""The ends of the pipes to a supervisor: the one for requests, and the one for answers."""
 
-Environment = Mapping[bytes, bytes]
-"""The environment of a process."""
+
+class AnswerKind(Enum):
+    """What a supervisor reports of a job; the values are the words of the protocol."""
+
+    STARTED = "started"
+    LOST = "lost"
+    NOT_EXCLUSIVE = "crowded"
+    FAILED = "failed"
+    ENDED = "ended"
+    CRASHED = CRASHED.decode()
+
+
+class Answer(NamedTuple):
+    """One answer of a supervisor."""
+
+    kind: AnswerKind
+    """What has happened."""
+
+    ticket: str
+    """The ticket of the request; empty for :attr:`AnswerKind.CRASHED`."""
+
+    detail: str
+    """The process identifier, the error number or the reason, as the kind has it; else empty."""
+
+
+class AnswerParser:
+    """Cut the bytes that arrive into answers, whatever pieces they come in."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Answer]:
+        """Return the answers that are complete with these bytes.
+
+        :param data: The next bytes.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [_parse(line.decode()) for line in lines]
+
+
+def _parse(line: str) -> Answer:
+    ticket, word, *detail = line.split(" ", 2)
+    if ticket == AnswerKind.CRASHED.value:
+        return Answer(AnswerKind.CRASHED, "", line)
+    return Answer(AnswerKind(word), ticket, *detail) if detail else Answer(AnswerKind(word), ticket, "")
 
 
 class SupervisorConnection:
-    """Leads to one supervisor, whose process is started when it is asked for the first job.
+    """The open pipes to a supervisor, served by the running event loop.
 
-    It must not keep a reference to its loop, by which it is found.
-
-    :param environment: The environment of its jobs.
-    :param open_pipes: Has the pipes of all supervisors that live, with their processes.
-    :param changed: Is called with each job that the supervisor has told something about.
-    :param gone: Is called once the supervisor has ended, or nobody wants one any more.
+    :param pipes: The pipes; they are closed with the connection.
+    :param received: Is called with each answer.
+    :param lost: Is called once nobody can answer any more.
     """
 
-    def __init__(
-        self,
-        environment: Environment,
-        open_pipes: dict[Pipes, int],
-        changed: Callable[[SupervisedJob], None],
-        gone: Callable[[SupervisorConnection], None],
-    ) -> None:
-        self.environment = environment
-        self.pid: int | None = None
-        """The process, once there is one."""
-        self.is_closed = False
-        """Whether it takes no more jobs."""
-        self._open_pipes = open_pipes
-        self._changed, self._gone = changed, gone
-        self._jobs: dict[str, SupervisedJob] = {}
-        self._tickets = count()
-        self._asking = 0
-        self._pipes: Pipes | None = None
+    def __init__(self, pipes: Pipes, received: Callable[[Answer], None], lost: Callable[[], None]) -> None:
+        self.pipes = pipes
+        self._received, self._lost = received, lost
+        self._parser = AnswerParser()
         self._unsent = bytearray()
-        self._received = b""
-
-    def __len__(self) -> int:
-        return len(self._jobs)
-
-    async def start(self, launch: Launch, claim: Claim | None) -> str | None:
-        """Have a process started.
-
-        :param launch: What to run.
-        :param claim: The directory that is to be made for the job before, or None.
-        :returns: The process identifier, or None if somebody else has claimed the job.
-        :raises OSError: It cannot be started.
-        :raises SupervisorLostError: The supervisor has ended in between.
-        """
-        ticket = str(next(self._tickets))
-        request = _request(ticket, launch, claim).encode()
-        started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._jobs[ticket] = SupervisedJob(started)
-        self._asking += 1
-        try:
-            if self._pipes is None:
-                await offload(self._start_process, asyncio.get_running_loop())
-            self._send(request)
-        except BaseException:
-            self._jobs.pop(ticket, None)
-            raise
-        finally:
-            self._asking -= 1
-            self._let_end()
-        return await started
-
-    def _start_process(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the process, unless that has been done: there is one thread for it.
-
-        Whoever has asked for it may have been cancelled by the time it runs; so it is not up to them to listen to it.
-        """
-        if self.pid is not None:
-            return
-        if not sys.executable:
-            raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
-        _reap_detached()
-        opened: list[int] = []
-        try:
-            opened += os.pipe()
-            opened += os.pipe()
-            asked, requests, answers, answering = opened
-            self.pid = self._spawn(asked, answering)
-        except BaseException:
-            for descriptor in opened:
-                os.close(descriptor)
-            raise
-        os.close(asked)
-        os.close(answering)
-        os.set_blocking(requests, False)
-        os.set_blocking(answers, False)
-        self._open_pipes[requests, answers] = self.pid
-        loop.call_soon_threadsafe(self._listen, (requests, answers))
-
-    def _spawn(self, asked: int, answering: int) -> int:
-        return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, boot_id(), str(os.getpid())],
-            {name: value for name, value in self.environment.items() if name},  # one without could not be handed over
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, asked, 0),
-                (os.POSIX_SPAWN_DUP2, answering, 1),
-            ],
-            setsid=True,
-            setsigmask=[],
-        )
-
-    def _listen(self, pipes: Pipes) -> None:
-        self._pipes = pipes
+        self._is_open = True
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
         asyncio.get_running_loop().add_reader(pipes[1], self._read)
-        self._let_end()
 
-    def _send(self, data: bytes) -> None:
-        """Send something; if the supervisor is busy, the rest of it later."""
-        if self._pipes is None:
-            return  # it is about to be listened to, or has just been lost, and the job with it
+    def send(self, data: bytes) -> None:
+        """Send bytes. What the pipe has no room for is sent later: a busy supervisor holds up nobody.
+
+        :param data: Whole requests.
+        """
         if self._unsent:
             self._unsent += data
             return
-        sent = _write(self._pipes[0], data)
+        sent = _write(self.pipes[0], data)
         if sent < len(data):
             self._unsent += memoryview(data)[sent:]
-            asyncio.get_running_loop().add_writer(self._pipes[0], self._send_rest)
+            asyncio.get_running_loop().add_writer(self.pipes[0], self._send_rest)
 
     def _send_rest(self) -> None:
-        if self._pipes is not None:
-            del self._unsent[: _write(self._pipes[0], self._unsent)]
-            if not self._unsent:
-                asyncio.get_running_loop().remove_writer(self._pipes[0])
+        del self._unsent[: _write(self.pipes[0], self._unsent)]
+        if not self._unsent:
+            asyncio.get_running_loop().remove_writer(self.pipes[0])
 
     def _read(self) -> None:
-        if self._pipes is None:
-            return
-        block = os.read(self._pipes[1], _CHUNK)
+        block = os.read(self.pipes[1], _CHUNK)
         if not block:
-            self._lose()
+            self._lost()
             return
-        *lines, self._received = (self._received + block).split(b"\n")
-        for line in lines:
-            if line.startswith(CRASHED):
-                log.error("process %s, which looks after jobs of this machine, has to end: %s", self.pid, line.decode())
-                continue
-            ticket, what, *rest = line.decode().split(" ", 2)
-            job = self._jobs[ticket]
-            job.take(what, *rest)
-            self._changed(job)
-            if what != "started":
-                del self._jobs[ticket]
+        for answer in self._parser.feed(block):
+            self._received(answer)
 
     def close(self) -> None:
-        """Let the supervisor end, once it has no more jobs, and take no more."""
-        self.is_closed = True
-        self._let_end()
-
-    def _let_end(self) -> None:
-        """Let the supervisor end, if that is wanted, once all have sent their requests that wait for it to be there."""
-        if not self.is_closed or self._asking:
+        """Close the pipes. Nothing is received from now on."""
+        if not self._is_open:
             return
-        if self.pid is None:
-            self._gone(self)
-        else:
-            self._send(no_more_requests())
-
-    def _lose(self) -> None:
-        """Take note that the supervisor ends: what it has open is closed shortly before it is no more."""
+        self._is_open = False
         loop = asyncio.get_running_loop()
-        self.is_closed = True
-        pipes, self._pipes = self._pipes, None
-        if pipes is not None:
-            loop.remove_reader(pipes[1])
-            loop.remove_writer(pipes[0])
-            self._open_pipes.pop(pipes, None)
-            os.close(pipes[0])
-            os.close(pipes[1])
-        if self.pid is not None and not child_watch().watch(self.pid, self._has_ended):
-            wait_for_child(self.pid)
-            self._has_ended()
-
-    def _has_ended(self) -> None:
-        jobs, self._jobs = list(self._jobs.values()), {}
-        if jobs:
-            log.error(
-                "process %s has ended, which looked after %d jobs of this machine: what is left of them is ended, as "
-                "nobody would record their outcome",
-                self.pid,
-                len(jobs),
-            )
-        for job in jobs:
-            job.lose()
-        self._gone(self)
+        loop.remove_reader(self.pipes[1])
+        loop.remove_writer(self.pipes[0])
+        for pipe in self.pipes:
+            os.close(pipe)
 
 
-def _request(ticket: str, launch: Launch, claim: Claim | None) -> Request:
-    return Request(
-        ticket=ticket.encode(),
-        cwd=os.fsencode(launch.cwd),
-        return_code=os.fsencode(launch.return_code),
-        streams=(_path(launch.stdin), _path(launch.stdout), _path(launch.stderr)),
-        args=[os.fsencode(arg) for arg in launch.args],
-        environ=[os.fsencode(f"{name}={value}") for name, value in launch.environ.items()],
-        claim=claim,
-    )
+def send_last(pipes: Pipes, data: bytes) -> None:
+    """Send bytes, as far as there is room, and close the pipes, where no event loop is left to do so.
 
-
-def _path(path: str | None) -> bytes:
-    return b"" if path is None else os.fsencode(path)
-
-
-def close_all(open_pipes: dict[Pipes, int]) -> None:
-    """Let supervisors end once they have no more jobs, and listen to them no more.
-
-    :param open_pipes: The pipes that lead to them, with their processes.
+    :param pipes: The pipes.
+    :param data: What to send.
     """
-    while open_pipes:
-        (requests, answers), pid = open_pipes.popitem()
-        _write(requests, no_more_requests())
-        os.close(requests)
-        os.close(answers)
-        _detached.add(pid)
-
-
-def _reap_detached() -> None:
-    for pid in list(_detached):
-        if wait_for_child(pid):
-            _detached.discard(pid)
+    _write(pipes[0], data)
+    for pipe in pipes:
+        os.close(pipe)
 
 
 def _write(pipe: int, data: bytes | bytearray) -> int:
-    """Write what there is room for, and give how much; where nobody reads any more, all of it goes nowhere."""
+    """Write what there is room for, and return how much that is."""
     try:
         return os.write(pipe, data)
     except BlockingIOError:
         return 0
     except BrokenPipeError:
-        return len(data)
+        return len(data)  # the supervisor is gone, and its end of the other pipe reports that

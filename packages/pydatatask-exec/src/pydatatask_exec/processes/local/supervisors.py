@@ -1,26 +1,24 @@
-"""The supervisors of the jobs of this machine, for one event loop.
+"""The supervisors of one event loop: which of them gets the next job, and who waits for the end of a job.
 
-What a supervisor is, and what it does, says :mod:`pydatatask_exec.processes.local.supervisor`.
+:mod:`pydatatask_exec.processes.local.supervisor` describes what a supervisor is and does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
 from pydatatask_exec.processes.identity import ProcessIdentity, stat_fields
 from pydatatask_exec.processes.launch_script import Launch
+from pydatatask_exec.processes.local.capacity import supervisor_capacity
 from pydatatask_exec.processes.local.supervised_job import SupervisedJob
-from pydatatask_exec.processes.local.supervisor.protocol import CAPACITY, Claim
-from pydatatask_exec.processes.local.supervisor_connection import Environment, Pipes, SupervisorConnection, close_all
+from pydatatask_exec.processes.local.supervisor.protocol import Claim
+from pydatatask_exec.processes.local.supervisor_connection import Pipes
+from pydatatask_exec.processes.local.supervisor_process import Environment, SupervisorProcess, detach_all
 
 __all__ = ["Supervisors", "supervisors"]
-
-_OTHER_FILES = 24
-"""How many files a supervisor may have open besides one for each job, for a moment."""
 
 
 class Supervisors:
@@ -30,40 +28,41 @@ class Supervisors:
     """
 
     def __init__(self) -> None:
-        self._lines: list[SupervisorConnection] = []
+        self._processes: list[SupervisorProcess] = []
         self._running: dict[str, SupervisedJob] = {}
         self._users: set[object] = set()
         self._open_pipes: dict[Pipes, int] = {}
-        weakref.finalize(self, close_all, self._open_pipes)
+        weakref.finalize(self, detach_all, self._open_pipes)
 
     async def start(self, launch: Launch, environment: Environment, claim: Claim | None = None) -> str | None:
         """Have a process started.
 
         :param launch: What to run.
-        :param environment: The environment, apart from what is to be added to it.
-        :param claim: Optional: the directory that is to be made for the job before.
-        :returns: The process identifier, or None if somebody else has claimed the job.
-        :raises OSError: It cannot be started.
+        :param environment: The environment, to which that of the launch is added.
+        :param claim: Optional: the directory that is made for the job first.
+        :returns: The process identifier, or None if another controller has claimed the job.
+        :raises OSError: The process cannot be started.
         :raises SupervisorLostError: The supervisor has ended in between.
         """
-        return await self._line(environment).start(launch, claim)
+        return await self._process_for(environment).start(launch, claim)
 
-    def _line(self, environment: Environment) -> SupervisorConnection:
-        for line in self._lines:
-            if len(line) < _capacity() and not line.is_closed and line.environment == environment:
-                return line
-        if not self._users:  # else other pipelines, with other environments, may go on
-            self._close([line for line in self._lines if not len(line)])
-        line = SupervisorConnection(environment, self._open_pipes, self._changed, self._gone)
-        self._lines.append(line)
-        return line
+    def _process_for(self, environment: Environment) -> SupervisorProcess:
+        for process in self._processes:
+            if len(process) < supervisor_capacity() and process.takes_jobs and process.environment == environment:
+                return process
+        if not self._users:  # else pipelines with other environments may go on to use theirs
+            for process in [process for process in self._processes if not len(process)]:
+                process.finish()
+        process = SupervisorProcess(environment, self._open_pipes, self._changed, self._gone)
+        self._processes.append(process)
+        return process
 
     def _changed(self, job: SupervisedJob) -> None:
         if job.pid is None:
             return
-        if not job.ended:
+        if not job.has_ended:
             self._running[job.pid] = job
-        elif job.was_watched:
+        elif job.is_watched:  # else it is kept until somebody asks how it ended
             self._running.pop(job.pid, None)
 
     def watch(self, pid: str, on_exit: Callable[[], None]) -> bool:
@@ -92,13 +91,13 @@ class Supervisors:
                 await asyncio.wait_for(recorded.wait(), seconds)
 
     def is_about_to_record(self, pid: str) -> bool:
-        """Tell whether a process has ended, and one of the supervisors has not recorded how. This reads ``/proc``.
+        """Return whether a process has ended, and its supervisor has not recorded how. This reads ``/proc``.
 
         :param pid: Its process identifier.
         """
         identity = ProcessIdentity.parse(pid)
         fields = None if identity is None else stat_fields(identity.pid)
-        return fields is not None and fields[0] == "Z" and int(fields[1]) in [line.pid for line in self._lines]
+        return fields is not None and fields[0] == "Z" and int(fields[1]) in [one.pid for one in self._processes]
 
     def keep(self, user: object) -> None:
         """Keep supervisors that have no jobs, as there may be more.
@@ -108,35 +107,25 @@ class Supervisors:
         self._users.add(user)
 
     def release(self, user: object) -> None:
-        """Let supervisors end once they have no more jobs, if nobody else keeps them.
+        """Let supervisors end with their last jobs, if nobody else keeps them.
 
         :param user: On whose behalf they were kept.
         """
         self._users.discard(user)
         if not self._users:
-            self._close(list(self._lines))
+            for process in list(self._processes):
+                process.finish()
 
-    def _close(self, lines: list[SupervisorConnection]) -> None:
-        for line in lines:
-            line.close()
-
-    def _gone(self, line: SupervisorConnection) -> None:
-        if line in self._lines:  # else it was let go while its process was being started
-            self._lines.remove(line)
-        self._running = {pid: job for pid, job in self._running.items() if not job.ended}
-
-
-def _capacity() -> int:
-    """Tell for how many jobs at a time one supervisor can care: it inherits how many files it may have open."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CAPACITY if limit == resource.RLIM_INFINITY else min(CAPACITY, max(1, limit - _OTHER_FILES))
+    def _gone(self, process: SupervisorProcess) -> None:
+        self._processes.remove(process)
+        self._running = {pid: job for pid, job in self._running.items() if not job.has_ended}
 
 
 _all: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Supervisors] = weakref.WeakKeyDictionary()
 
 
 def supervisors() -> Supervisors:
-    """Give the supervisors of the running event loop."""
+    """Return the supervisors of the running event loop."""
     loop = asyncio.get_running_loop()
     found = _all.get(loop)
     if found is None:

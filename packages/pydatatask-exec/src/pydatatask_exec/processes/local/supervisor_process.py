@@ -1,0 +1,297 @@
+"""One supervisor, from this side: its process, the connection to it, and the table of the jobs it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from enum import Enum
+from itertools import count
+from pathlib import Path
+
+from pydatatask_core.concurrency.offload import offload
+from pydatatask_core.errors import LaunchError
+from pydatatask_exec.processes.identity import boot_id
+from pydatatask_exec.processes.launch_script import Launch
+from pydatatask_exec.processes.local.child_watch import child_watch, wait_for_child
+from pydatatask_exec.processes.local.supervised_job import SupervisedJob
+from pydatatask_exec.processes.local.supervisor.protocol import Claim, Request, no_more_requests
+from pydatatask_exec.processes.local.supervisor_connection import (
+    Answer,
+    AnswerKind,
+    Pipes,
+    SupervisorConnection,
+    send_last,
+)
+
+__all__ = ["TRANSITIONS", "Environment", "SupervisorEvent", "SupervisorProcess", "SupervisorState", "detach_all"]
+
+log = logging.getLogger("pydatatask.proc")
+
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
+_PACKAGE = str(Path(__file__).parent)
+
+_detached: set[int] = set()
+"""Supervisors whose event loop is gone, which are children of this process until somebody waits for them."""
+
+Environment = Mapping[bytes, bytes]
+"""The environment of a process."""
+
+
+class SupervisorState(Enum):
+    """How far a supervisor has come."""
+
+    UNSTARTED = "unstarted"
+    """There is no process; the first job has one started."""
+
+    STARTING = "starting"
+    """A thread is starting the process."""
+
+    SERVING = "serving"
+    """It can be asked for jobs."""
+
+    FINISHING = "finishing"
+    """It gets no more requests, and ends with its last job."""
+
+    ENDING = "ending"
+    """It has closed its end of the connection, which happens shortly before the process is gone."""
+
+    GONE = "gone"
+    """There is no process, and there will be none."""
+
+
+class SupervisorEvent(Enum):
+    """What moves a supervisor on."""
+
+    START = "start"
+    STARTED = "started"
+    START_FAILED = "start failed"
+    FINISH = "finish"
+    LOST = "lost"
+    EXITED = "exited"
+
+
+TRANSITIONS = {
+    (SupervisorState.UNSTARTED, SupervisorEvent.START): SupervisorState.STARTING,
+    (SupervisorState.UNSTARTED, SupervisorEvent.FINISH): SupervisorState.GONE,
+    (SupervisorState.STARTING, SupervisorEvent.STARTED): SupervisorState.SERVING,
+    (SupervisorState.STARTING, SupervisorEvent.START_FAILED): SupervisorState.UNSTARTED,
+    (SupervisorState.SERVING, SupervisorEvent.FINISH): SupervisorState.FINISHING,
+    (SupervisorState.SERVING, SupervisorEvent.LOST): SupervisorState.ENDING,
+    (SupervisorState.FINISHING, SupervisorEvent.LOST): SupervisorState.ENDING,
+    (SupervisorState.ENDING, SupervisorEvent.EXITED): SupervisorState.GONE,
+}
+"""The next state, by the present one and the event."""
+
+_MAY_FINISH = frozenset({SupervisorState.UNSTARTED, SupervisorState.SERVING})
+
+
+class SupervisorProcess:
+    """One supervisor, whose process is started with its first job.
+
+    It must not keep a reference to its loop: the loop is the key that it is found by, and would never be freed.
+
+    :param environment: The environment of its jobs.
+    :param open_pipes: The pipes of all supervisors of the loop that live, with their process ids.
+    :param changed: Is called with each job of which the supervisor has reported something.
+    :param gone: Is called once the supervisor is gone.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        open_pipes: dict[Pipes, int],
+        changed: Callable[[SupervisedJob], None],
+        gone: Callable[[SupervisorProcess], None],
+    ) -> None:
+        self.environment = environment
+        self.pid: int | None = None
+        """The process id, once there is a process."""
+        self.state = SupervisorState.UNSTARTED
+        """How far it has come."""
+        self._open_pipes = open_pipes
+        self._changed, self._gone = changed, gone
+        self._jobs: dict[str, SupervisedJob] = {}
+        self._tickets = count()
+        self._is_to_finish = False
+        self._unsent_requests = 0
+        self._start_attempts = 0
+        self._connection: SupervisorConnection | None = None
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether it can be asked for another job."""
+        return not self._is_to_finish
+
+    async def start(self, launch: Launch, claim: Claim | None) -> str | None:
+        """Have a process started.
+
+        :param launch: What to run.
+        :param claim: The directory that is made for the job first, or None.
+        :returns: The process identifier, or None if another controller has claimed the job.
+        :raises OSError: The process cannot be started.
+        :raises SupervisorLostError: The supervisor has ended in between.
+        """
+        ticket = str(next(self._tickets))
+        request = _request(ticket, launch, claim).encode()
+        started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._jobs[ticket] = SupervisedJob(started)
+        self._unsent_requests += 1
+        try:
+            if self._connection is None:
+                await self._start_process()
+            if self._connection is not None:  # else the supervisor has been lost already, and the job with it
+                self._connection.send(request)
+        except BaseException:
+            self._jobs.pop(ticket, None)
+            raise
+        finally:
+            self._unsent_requests -= 1
+            self._finish_if_asked()
+        return await started
+
+    async def _start_process(self) -> None:
+        if self.state is SupervisorState.UNSTARTED:
+            self._move(SupervisorEvent.START)
+        self._start_attempts += 1
+        await offload(self._try_to_start, asyncio.get_running_loop())
+
+    def _try_to_start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the process, on a thread, unless an earlier attempt has done so.
+
+        The thread reports to the loop by itself, as who asked may have been cancelled by the time it runs.
+        """
+        pipes: Pipes | None = None
+        try:
+            if self.pid is None:
+                _reap_detached()
+                self.pid, pipes = _spawn(self.environment)
+                self._open_pipes[pipes] = self.pid
+        finally:
+            loop.call_soon_threadsafe(self._attempted, pipes)
+
+    def _attempted(self, pipes: Pipes | None) -> None:
+        self._start_attempts -= 1
+        if pipes is not None:
+            self._connection = SupervisorConnection(pipes, self._receive, self._lose)
+            self._move(SupervisorEvent.STARTED)
+        elif self.state is SupervisorState.STARTING and not self._start_attempts:
+            self._move(SupervisorEvent.START_FAILED)
+        self._finish_if_asked()
+
+    def _receive(self, answer: Answer) -> None:
+        if answer.kind is AnswerKind.CRASHED:
+            log.error("process %s, which supervises jobs of this machine, has to end: %s", self.pid, answer.detail)
+            return
+        job = self._jobs[answer.ticket]
+        job.receive(answer)
+        self._changed(job)
+        if answer.kind is not AnswerKind.STARTED:
+            del self._jobs[answer.ticket]
+
+    def finish(self) -> None:
+        """Take no more jobs, and let the process end with the last one."""
+        self._is_to_finish = True
+        self._finish_if_asked()
+
+    def _finish_if_asked(self) -> None:
+        """Finish once all requests have been sent that wait for the process."""
+        if self._is_to_finish and self.state in _MAY_FINISH and not (self._unsent_requests or self._start_attempts):
+            self._move(SupervisorEvent.FINISH)
+            if self._connection is not None:
+                self._connection.send(no_more_requests())
+
+    def _lose(self) -> None:
+        """Wait for the end of the process, which has closed its end of the connection."""
+        self._is_to_finish = True
+        self._move(SupervisorEvent.LOST)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._open_pipes.pop(connection.pipes, None)
+            connection.close()
+        # Its jobs are given up only once it is gone: until then it may still record how they end.
+        if self.pid is not None and not child_watch().watch(self.pid, self._exited):
+            wait_for_child(self.pid)
+            self._exited()
+
+    def _exited(self) -> None:
+        jobs, self._jobs = list(self._jobs.values()), {}
+        if jobs:
+            log.error(
+                "process %s, the supervisor of %d jobs of this machine, has ended: their processes are ended, too, as "
+                "nobody would record their outcome",
+                self.pid,
+                len(jobs),
+            )
+        for job in jobs:
+            job.lose()
+        self._move(SupervisorEvent.EXITED)
+
+    def _move(self, event: SupervisorEvent) -> None:
+        self.state = TRANSITIONS[self.state, event]
+        if self.state is SupervisorState.GONE:
+            self._gone(self)
+
+
+def _spawn(environment: Environment) -> tuple[int, Pipes]:
+    """Start the process of a supervisor; return its process id and our ends of the pipes."""
+    if not sys.executable:
+        raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
+    opened: list[int] = []
+    try:
+        opened += os.pipe()
+        opened += os.pipe()
+        asked, requests, answers, answering = opened
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, boot_id(), str(os.getpid())],
+            {name: value for name, value in environment.items() if name},  # one without could not be handed over
+            file_actions=[(os.POSIX_SPAWN_DUP2, asked, 0), (os.POSIX_SPAWN_DUP2, answering, 1)],
+            setsid=True,
+            setsigmask=[],
+        )
+    except BaseException:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
+    os.close(asked)
+    os.close(answering)
+    return pid, (requests, answers)
+
+
+def _request(ticket: str, launch: Launch, claim: Claim | None) -> Request:
+    return Request(
+        ticket=ticket.encode(),
+        cwd=os.fsencode(launch.cwd),
+        return_code=os.fsencode(launch.return_code),
+        streams=(_path(launch.stdin), _path(launch.stdout), _path(launch.stderr)),
+        args=[os.fsencode(arg) for arg in launch.args],
+        environ=[os.fsencode(f"{name}={value}") for name, value in launch.environ.items()],
+        claim=claim,
+    )
+
+
+def _path(path: str | None) -> bytes:
+    return b"" if path is None else os.fsencode(path)
+
+
+def detach_all(open_pipes: dict[Pipes, int]) -> None:
+    """Let supervisors end with their last jobs, without us, as their event loop is gone.
+
+    :param open_pipes: The pipes to them, with their process ids.
+    """
+    while open_pipes:
+        pipes, pid = open_pipes.popitem()
+        send_last(pipes, no_more_requests())
+        _detached.add(pid)
+
+
+def _reap_detached() -> None:
+    for pid in list(_detached):
+        if wait_for_child(pid):
+            _detached.discard(pid)
