@@ -218,4 +218,4 @@ async def test_a_task_that_cannot_be_finished_is_logged(error: BaseException, ca
     other.gate.set()
     await finish_tasks([failing, other])
     assert other.events == ["begins", "ends"]
-    assert [record.getMessage() for record in caplog.records] == ["task failing could not be finished in good order"]
+    assert [record.getMessage() for record in caplog.records] == ["task failing could not be finished"]

@@ -1,4 +1,4 @@
-"""What happens when a pipeline is opened: its tasks and repositories are validated, and its functions bound."""
+"""Opening and closing a pipeline: validate its repositories and tasks, prepare the tasks, finish them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("pydatatask.pipeline")
 
 
 def _with_parts(repositories: Iterable[Repository]) -> dict[int, Repository]:
-    """Give repositories by identity, with all that they are made of, in order."""
+    """Return repositories by identity, together with all their parts, in order."""
     found: dict[int, Repository] = {}
     waiting = deque(repositories)
     while waiting:
@@ -31,7 +31,7 @@ def _with_parts(repositories: Iterable[Repository]) -> dict[int, Repository]:
 
 
 def _written(tasks: Iterable[Task]) -> set[int]:
-    """Give the identities of the repositories that tasks write, views included with what they show."""
+    """Return the identities of the repositories that tasks write, including those behind views."""
     waiting = [link.repo for task in tasks for link in task.links.values() if link.is_output or link.is_status]
     written: set[int] = set()
     while waiting:
@@ -43,12 +43,12 @@ def _written(tasks: Iterable[Task]) -> set[int]:
 
 
 def _values_of(repository: Repository) -> Sequence[Repository]:
-    """Give the repositories where what is written to this one ends up; a translator is only read."""
+    """Return the repositories that a write to this one goes to; a translator is only read."""
     return (repository.base,) if isinstance(repository, TranslatedRepository) else repository.sources()
 
 
 def all_repositories(tasks: Sequence[Task]) -> list[Repository]:
-    """Give each repository that a pipeline has to do with once, those inside views and combinators included.
+    """Return each repository of a pipeline once, including those inside views and combinators.
 
     :param tasks: The tasks of the pipeline.
     """
@@ -57,18 +57,18 @@ def all_repositories(tasks: Sequence[Task]) -> list[Repository]:
 
 
 async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
-    """Validate all repositories at the same time, each for what it is about to be used for.
+    """Validate all repositories at the same time, each for the access that the pipeline needs.
 
     :param tasks: The tasks of the pipeline.
-    :param access: :attr:`Access.OBSERVE` if nothing must be created.
-    :raises Exception: What the first ``validate`` that fails raises; other failures are logged.
+    :param access: :attr:`Access.OBSERVE` if nothing may be created.
+    :raises Exception: The error of the first repository that is not usable; further errors are logged.
     """
     written = _written(tasks)
     repositories = all_repositories(tasks)
 
     async def validate(repository: Repository) -> None:
         if access is Access.OBSERVE:
-            validation_access.set(access)
+            validation_access.set(access)  # in the context of this asyncio task alone, as gather makes one for each
         else:
             validation_access.set(Access.WRITE if id(repository) in written else Access.READ)
         await repository.validate()
@@ -82,10 +82,10 @@ async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
 
 
 async def prepare_tasks(tasks: Iterable[Task], validated: set[Task]) -> None:
-    """Validate the tasks that the pipeline has not validated yet, and let all get ready to launch.
+    """Validate the tasks that have not been validated yet, and prepare all tasks.
 
     :param tasks: The tasks of the pipeline.
-    :param validated: Those that have been validated, to which the others are added.
+    :param validated: The tasks that have been validated; the others are added.
     """
     for task in tasks:
         if task not in validated:
@@ -100,10 +100,9 @@ async def prepare_tasks(tasks: Iterable[Task], validated: set[Task]) -> None:
 
 
 async def finish_tasks(tasks: Iterable[Task]) -> None:
-    """Let all tasks let go of what they have taken up, at the same time; a failure is logged, and is nobody else's.
+    """Finish all tasks at the same time, so that one that waits for its jobs does not delay the others.
 
-    One that waits for its jobs must not keep others from giving back theirs. A cancellation is passed on to all that
-    have not come to their end, and is raised once they have.
+    A failure is logged. A cancellation is passed on to all tasks that are not finished, and raised once they are.
 
     :param tasks: The tasks of the pipeline.
     """
@@ -124,6 +123,6 @@ async def _finish(task: Task) -> None:
     try:
         await task.finish()
     except Exception:
-        _log.exception("task %s could not be finished in good order", task.name)
+        _log.exception("task %s could not be finished", task.name)
     except asyncio.CancelledError as error:
-        _log.error("task %s could not be finished in good order", task.name, exc_info=unrequested_cancellation(error))
+        _log.error("task %s could not be finished", task.name, exc_info=unrequested_cancellation(error))

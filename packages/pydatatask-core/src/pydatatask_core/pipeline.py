@@ -1,7 +1,4 @@
-"""A pipeline is just an unordered collection of tasks.
-
-Relationships between the tasks are implicit, defined by which repositories they share.
-"""
+"""Pipelines: unordered collections of tasks, related by the repositories that they share."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.repositories.access import Access
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import DIRECT
-from pydatatask_core.scheduling.reconcile import Rounds
+from pydatatask_core.scheduling.reconcile import Reconciler
 from pydatatask_core.scheduling.run import run
 from pydatatask_core.scheduling.run_options import RunOptions
 from pydatatask_core.sessions.session import Session
@@ -31,14 +28,14 @@ __all__ = ["Pipeline"]
 
 
 class _Opened(NamedTuple):
-    """What a pipeline has while it is open."""
+    """The state of a pipeline that is open for writing."""
 
-    rounds: Rounds
+    reconciler: Reconciler
     turn: asyncio.Lock
 
 
 class Pipeline:
-    """The pipeline class.
+    """Run tasks: reap their finished jobs, and launch those that are ready.
 
     Nothing is launched or reaped outside :meth:`update`, its two halves and :meth:`run`. The repositories are the only
     state: a pipeline can be stopped anywhere and started again anywhere.
@@ -46,15 +43,15 @@ class Pipeline:
     :param tasks: The tasks which make up this pipeline.
     :param session: The session to open while this pipeline is active.
     :param resources: Any resource managers in use. You need to provide these so the pipeline can reset the
-        rate-limiting at each update.
+        rate limits at each update.
     :param priority: Optional: a function which takes a task and job name and returns an integer priority. No jobs will
         be scheduled unless all higher-priority jobs (larger numbers) have already been scheduled.
     :param concurrency: How many jobs of an in-process task run at a time, and how many launches of any other task are
         under way at a time.
-    :param poll_seconds: How long :meth:`run` waits for a hint before it looks at the repositories again: at first, and
-        at most, after nothing has happened for a while.
-    :param retry_seconds: After how long something that failed is tried again in :meth:`run`; each further failure
-        doubles it, up to half a minute.
+    :param poll_seconds: How long :meth:`run` waits for an event before it reconciles again: the shortest interval, and
+        the longest, to which it grows while nothing happens.
+    :param retry_seconds: The back-off of :meth:`run` after a failure; each further failure doubles it, up to half a
+        minute.
     :raises DuplicateNameError: Two tasks have the same name.
     """
 
@@ -88,12 +85,12 @@ class Pipeline:
 
     @property
     def is_open(self) -> bool:
-        """Whether the pipeline is open for rounds."""
+        """Whether the pipeline is open for writing: it can be updated and run."""
         return self._opened is not None
 
     @property
     def access(self) -> Access | None:
-        """What the pipeline is open for: rounds (:attr:`Access.WRITE`), or looking only; None while it is closed."""
+        """What the pipeline is open for: running (:attr:`Access.WRITE`) or only reading; None while it is closed."""
         return self._access
 
     def settings(self, synchronous: bool = False, metadata: bool = True) -> None:
@@ -113,9 +110,9 @@ class Pipeline:
         This is done automatically when entering an ``async with pipeline:`` block. Tasks are validated at the first
         opening, repositories at each.
 
-        :param access: :attr:`Access.OBSERVE` opens it for looking only: nothing is created, and no rounds can be run.
+        :param access: :attr:`Access.OBSERVE` opens it for reading only: nothing is created, and it cannot be run.
         :raises SessionStateError: The pipeline is open already.
-        :raises Exception: A resource, a task or a repository is not usable; what had been opened has been closed.
+        :raises Exception: A resource, task or repository is not usable; everything is closed again.
         """
         if self._access is not None:
             raise SessionStateError("the pipeline is open already; close it before it is opened again")
@@ -129,12 +126,12 @@ class Pipeline:
             raise
         self._access = access
         if access is not Access.OBSERVE:
-            self._opened = _Opened(self._new_rounds(), asyncio.Lock())
+            self._opened = _Opened(self._new_reconciler(), asyncio.Lock())
 
-    def _new_rounds(self) -> Rounds:
-        """Begin afresh: the repositories are all that is remembered from one opening to the next."""
+    def _new_reconciler(self) -> Reconciler:
+        """Make a new reconciler, since nothing but the repositories outlives an opening."""
         tasks = list(self.tasks.values())
-        return Rounds(tasks, self.resources, self.priority, self._concurrency, self._retry_seconds)
+        return Reconciler(tasks, self.resources, self.priority, self._concurrency, self._retry_seconds)
 
     async def close(self) -> None:
         """Close the pipeline and its associated resource session.
@@ -151,7 +148,7 @@ class Pipeline:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the pipeline; resources of the session see the exception."""
+        """Close the pipeline, passing the exception to the resources of the session."""
         opened, self._opened, self._access = self._opened, None, None
         try:
             if opened is not None:
@@ -160,15 +157,15 @@ class Pipeline:
             await self.session.__aexit__(exc_type, exc, traceback)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Rounds]:
-        """Give the rounds to one caller at a time, or two might launch the same job."""
+    async def _turn(self) -> AsyncIterator[Reconciler]:
+        """Give the reconciler to one caller at a time; two might launch the same job."""
         opened = self._opened
         if opened is None:
             raise SessionStateError("the pipeline is not open for rounds: use it inside `async with pipeline:`")
         async with opened.turn:
             if self._opened is not opened:
                 raise SessionStateError("the pipeline was closed before this round could begin")
-            yield opened.rounds
+            yield opened.reconciler
 
     async def update(self) -> bool:
         """Perform one round of pipeline maintenance: the update phase and then the launch phase.
@@ -186,35 +183,35 @@ class Pipeline:
 
         :returns: Whether there were any live jobs.
         """
-        async with self._turn() as rounds:
-            return await rounds.update()
+        async with self._turn() as reconciler:
+            return await reconciler.update()
 
     async def update_only_launch(self) -> bool:
         """Perform one round of the launch phase of pipeline maintenance. The pipeline must be opened.
 
-        :returns: Whether there were any jobs launched or ready to launch, or this could not be found out.
+        :returns: Whether any jobs were launched or ready to launch, or a repository failed.
         """
-        async with self._turn() as rounds:
-            answers = await rounds.ready()
+        async with self._turn() as reconciler:
+            answers = await reconciler.ready()
             ready = {task: jobs for task, jobs in answers.items() if jobs}
-            await rounds.launch_all(ready)
+            await reconciler.launch_all(ready)
             return bool(ready) or None in answers.values()
 
     async def run(self, forever: bool = False, launch_once: bool = False, timeout: float | None = None) -> None:
-        """Bring the pipeline from ready to done: run rounds until nothing is live nor ready.
+        """Run the pipeline until no job is live or ready.
 
-        Unlike :meth:`update`, it does not wait for a slow in-process job before it goes on with others.
+        Unlike :meth:`update`, it goes on with other jobs while a slow in-process job runs.
 
-        :param forever: Whether to go on when all is quiet.
-        :param launch_once: Whether to launch only what is ready at the first look, and then only to look after it.
-        :param timeout: Seconds after which to stop; what runs elsewhere is left alone.
-        :raises TimeoutError: The time was over.
-        :raises PipelineStuckError: Nothing is live, and all that is ready has failed to launch five times in a row, can
-            never fit its quota, or hangs on a store that has failed for five minutes; or a task is put together in a
-            way that cannot work. Not with ``forever``.
+        :param forever: Whether to keep running when there is nothing left to do.
+        :param launch_once: Whether to launch only what the first reconcile finds ready, and then only to reap it.
+        :param timeout: Seconds after which to stop; jobs that run elsewhere are left alone.
+        :raises TimeoutError: The timeout has expired.
+        :raises PipelineStuckError: No job is live, and every ready job has failed to launch five times in a row, can
+            never fit its quota, or depends on a store that has failed for five minutes; or a task is defined in a way
+            that cannot work. Not with ``forever``.
         """
-        async with asyncio.timeout(timeout), self._turn() as rounds:
-            await run(rounds, RunOptions(forever, launch_once, self._poll_seconds))
+        async with asyncio.timeout(timeout), self._turn() as reconciler:
+            await run(reconciler, RunOptions(forever, launch_once, self._poll_seconds))
 
     async def gather_ready_jobs(self, task: Task) -> set[str]:
         """Collect all jobs that are ready to be launched for a given task.

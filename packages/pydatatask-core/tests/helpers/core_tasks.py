@@ -1,4 +1,4 @@
-"""Tasks for the tests: one that does nothing, one that runs jobs in this process, one whose jobs live elsewhere."""
+"""Tasks for tests: without jobs, with jobs in this process, and with jobs that live elsewhere."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pydatatask_core.tasks.task import Task
 __all__ = ["SECONDS", "Elsewhere", "Idle", "InProcess", "Recording", "chain", "cpus", "until"]
 
 SECONDS = 30
-"""Far more than any of these runs takes: who waits so long waits in vain."""
+"""A timeout far longer than any of these runs takes."""
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(SECONDS):
-        while not condition():  # noqa: ASYNC110 - whatever the condition is about, it need not know of this
+        while not condition():  # noqa: ASYNC110 - the condition may be about anything, so nothing can set an event
             await asyncio.sleep(0.001)
 
 
 def cpus(cpu: int | str, launches: int = 1) -> Resources:
-    """Give a request for processors alone."""
+    """Return a request for processors only."""
     return Resources(Decimal(cpu), Decimal(0), launches)
 
 
@@ -46,7 +46,7 @@ class Idle(Task):
 
 
 class Recording(Task):
-    """Notes what happens to it, and finishes a job by launching it; ``done`` is where completions are recorded."""
+    """Records what happens to it, and finishes a job by launching it; ``done`` holds the outcome records."""
 
     def __init__(self, name: str, ready: Repository | None = None, disabled: bool = False) -> None:
         super().__init__(name, ready, disabled)
@@ -55,18 +55,18 @@ class Recording(Task):
         self.failing: dict[str, BaseException] = {}
         self.waiting: dict[str, asyncio.Event] = {}
         self.waits = asyncio.Event()
-        self.hinting: Callable[[], int] = lambda: 1
+        self.copies: Callable[[], int] = lambda: 1
         self.done = Records(name=f"what {name} has done")
         self.link("done", self.done, is_status=True, inhibits_start=True, required_for_output=True)
 
     def given(self, *jobs: str) -> Records:
-        """Link an input with some jobs, and give it."""
+        """Link an input with some jobs, and return it."""
         records = Records(jobs, name=f"what {self.name} is given")
         self.link("given", records, is_input=True)
         return records
 
     async def step(self, what: str) -> None:
-        """Count a call; wait, or fail, if that is what the test wants."""
+        """Count a call; wait or fail if the test asks for it."""
         self.calls[what] += 1
         if what in self.waiting:
             self.waits.set()
@@ -74,20 +74,20 @@ class Recording(Task):
         if what in self.failing:
             raise self.failing[what]
 
-    def hint(self, repository: Repository, job: str) -> None:
-        """Give a hint, as many times as ``hinting`` says."""
-        for _ in range(self.hinting()):
+    def send_event(self, repository: Repository, job: str) -> None:
+        """Send an event as many times as ``copies`` says."""
+        for _ in range(self.copies()):
             self.changed(repository, job)
 
     def complete(self, job: str) -> None:
         """Record that a job is done, in ``done`` and in all outputs."""
         if self.metadata:
             self.done.data[job] = True
-            self.hint(self.done, job)
+            self.send_event(self.done, job)
         for repository in self.output.values():
             assert isinstance(repository, Records)
             repository.data.setdefault(job, True)
-            self.hint(repository, job)
+            self.send_event(repository, job)
 
     @override
     async def validate(self) -> None:
@@ -111,7 +111,7 @@ class Recording(Task):
 
 
 class InProcess(Recording):
-    """Runs a function for each job, as an in-process task does; what goes wrong in it is a failed launch."""
+    """Runs a function for each job, as an in-process task does; if it raises, the launch fails."""
 
     runs_in_process = True
 
@@ -147,17 +147,17 @@ class Elsewhere(Recording):
             manager.register(self.usage)
 
     def request(self, job: str) -> Resources:
-        """Give what a job needs."""
+        """Return what a job needs."""
         return self.requests.get(job, cpus(1))
 
     async def usage(self) -> Resources:
-        """Tell what the live jobs use, apart from those whose launch is under way."""
+        """Return what the live jobs use, apart from those whose launch is under way."""
         await self.step("usage")
         launches = Resources(launches=0)
         return sum((self.request(job) for job in self.live.data if job not in self.launching), launches)
 
     def end(self, jobs: Iterable[str]) -> None:
-        """Let some of the live jobs come to their end; the next update will find that."""
+        """End some of the live jobs; the next update finds out."""
         self.finished += [job for job in jobs if job in self.live.data]
 
     @override
@@ -170,7 +170,7 @@ class Elsewhere(Recording):
             if self.manager is not None:
                 request = self.request(job)
                 await self.manager.relinquish(Resources(request.cpu, request.mem, 0))
-            self.hint(self.live, job)
+            self.send_event(self.live, job)
         return bool(finished) or bool(self.live.data)
 
     @override
@@ -194,7 +194,7 @@ class Elsewhere(Recording):
 
 
 def chain(*tasks: Recording) -> list[Records]:
-    """Link each task to the one before by a repository of its own, and give the repositories."""
+    """Link each task to the one before by a repository of its own, and return the repositories."""
     between = [Records(name=f"after {task.name}") for task in tasks]
     for i, task in enumerate(tasks):
         task.link("out", between[i], is_output=True)

@@ -3,26 +3,26 @@ from __future__ import annotations
 from core_doubles import Records
 from core_tasks import InProcess, Recording
 
-from pydatatask_core.scheduling.events import TaskHints, hint_listeners
-from pydatatask_core.scheduling.readiness_checker import Candidates
+from pydatatask_core.scheduling.events import TaskEventListener, event_listeners
+from pydatatask_core.scheduling.readiness_checker import CheckQueue
 from pydatatask_core.tasks.task import Task
 
 
 class Heard:
-    """Notes what the listeners of some tasks pass on."""
+    """Records what the listeners of some tasks pass on."""
 
     def __init__(self, *tasks: Task) -> None:
         self.scheduled: list[Task] = []
-        self.looks = 0
+        self.reconciles = 0
         self.updates: list[Task] = []
-        self.moves: list[tuple[Task, str]] = []
-        self.candidates = {task: Candidates(task, lambda found: self.scheduled.append(found.task)) for task in tasks}
-        self.listeners: dict[Task, TaskHints] = hint_listeners(
-            self.candidates, self._look, self.updates.append, lambda task, job: self.moves.append((task, job))
+        self.changes: list[tuple[Task, str]] = []
+        self.queues = {task: CheckQueue(task, lambda found: self.scheduled.append(found.task)) for task in tasks}
+        self.listeners: dict[Task, TaskEventListener] = event_listeners(
+            self.queues, self._reconcile, self.updates.append, lambda task, job: self.changes.append((task, job))
         )
 
-    def _look(self) -> None:
-        self.looks += 1
+    def _reconcile(self) -> None:
+        self.reconciles += 1
 
     def complete(self, task: Task, job: str) -> None:
         task.listener = self.listeners[task]
@@ -37,60 +37,60 @@ def two_stages() -> tuple[Recording, Recording]:
     return first, second
 
 
-def test_a_job_that_is_done_is_tested_once_for_each_task_that_follows() -> None:
+def test_a_job_that_is_done_is_checked_once_for_each_task_that_follows() -> None:
     first, second = two_stages()
     heard = Heard(first, second)
     heard.complete(first, "a")
     assert heard.scheduled == [second]
-    assert heard.candidates[second].take() == {"a"}
-    assert heard.looks == 0
+    assert heard.queues[second].take() == {"a"}
+    assert heard.reconciles == 0
 
 
-def test_a_job_that_is_done_is_not_tested_for_its_own_task_nor_for_those_before() -> None:
+def test_a_job_that_is_done_is_not_checked_for_its_own_task_nor_for_those_before() -> None:
     first, second = two_stages()
     heard = Heard(first, second)
     heard.complete(second, "a")
     assert heard.scheduled == []
 
 
-def test_a_job_that_others_see_under_another_id_asks_for_a_look() -> None:
+def test_a_job_that_others_see_under_another_id_asks_for_a_reconcile() -> None:
     first, second = Recording("first"), Recording("second")
     first.given("a")
     first.link("target", Records(name="target"), is_output=True)
     second.plug(first, translator=Records(name="names"))
     heard = Heard(first, second)
     heard.complete(first, "a")
-    assert heard.looks == 1
+    assert heard.reconciles == 1
 
 
-def test_a_job_that_lives_elsewhere_moves_with_each_hint_but_not_one_that_is_its_launch() -> None:
+def test_a_job_that_lives_elsewhere_changes_with_each_event_but_not_one_that_is_its_launch() -> None:
     first, second = Recording("first"), InProcess("second")
     heard = Heard(first, second)
     for task in (first, second):
         task.listener = heard.listeners[task]
         task.changed(task.done, "a")
-    assert heard.moves == [(first, "a")]
+    assert heard.changes == [(first, "a")]
 
 
-def test_without_a_listener_a_hint_is_lost() -> None:
+def test_without_a_listener_an_event_is_lost() -> None:
     first, _ = two_stages()
     first.completed("a")
 
 
-def test_candidates_come_in_batches_in_the_order_in_which_they_were_named() -> None:
-    candidates = Candidates(Recording("task"), lambda found: None)
+def test_jobs_to_check_come_in_batches_in_the_order_in_which_they_were_added() -> None:
+    queue = CheckQueue(Recording("task"), lambda found: None)
     jobs = [f"j{number}" for number in range(600)]
     for job in jobs:
-        candidates.add(job)
+        queue.add(job)
     batches = []
-    while candidates:
-        batches.append(candidates.take())
+    while queue:
+        batches.append(queue.take())
     assert batches == [set(jobs[:256]), set(jobs[256:512]), set(jobs[512:])]
 
 
-def test_a_candidate_that_is_named_twice_is_tested_once() -> None:
-    candidates = Candidates(Recording("task"), lambda found: None)
-    candidates.add("a")
-    candidates.add("a")
-    assert candidates.take() == {"a"}
-    assert not candidates
+def test_a_job_that_is_added_twice_is_checked_once() -> None:
+    queue = CheckQueue(Recording("task"), lambda found: None)
+    queue.add("a")
+    queue.add("a")
+    assert queue.take() == {"a"}
+    assert not queue

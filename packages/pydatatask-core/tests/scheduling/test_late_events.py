@@ -1,4 +1,4 @@
-"""Hints that come while a run is being cancelled: they are of no use any more, and do no harm."""
+"""Events that arrive while a run is being cancelled: they are ignored and do no harm."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydatatask_core.sessions.session import Session
 
 
 @pytest.mark.requirement("run.cancel-stops-launching")
-async def test_hints_to_a_run_that_is_being_cancelled_are_taken_and_followed_by_nothing() -> None:
-    begun, told = asyncio.Event(), list[str]()
+async def test_events_to_a_run_that_is_being_cancelled_start_nothing() -> None:
+    begun, sent = asyncio.Event(), list[str]()
 
-    async def tell(job: str) -> None:
+    async def send(job: str) -> None:
         begun.set()
         try:
             await asyncio.sleep(30)
@@ -23,9 +23,9 @@ async def test_hints_to_a_run_that_is_being_cancelled_are_taken_and_followed_by_
             first.wants_update()
             first.completed(job)
             first.changed(first.done, job)
-            told.append(job)
+            sent.append(job)
 
-    first, second = InProcess("first", tell), InProcess("second")
+    first, second = InProcess("first", send), InProcess("second")
     first.given("a")
     chain(first, second)
     async with Pipeline([first, second], Session()) as this:
@@ -35,6 +35,6 @@ async def test_hints_to_a_run_that_is_being_cancelled_are_taken_and_followed_by_
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert told == ["a"]
+    assert sent == ["a"]
     assert first.calls["update"] == updates
     assert second.launched == []

@@ -21,7 +21,7 @@ from pydatatask_core.scheduling.listing import Listing
 
 
 class Picky(Records):
-    """Has the last word on membership by `contains` alone."""
+    """Decides membership by `contains` alone."""
 
     def __init__(self, data: Any = (), refused: AbstractSet[str] = frozenset()) -> None:
         super().__init__(data)
@@ -129,7 +129,7 @@ async def test_a_failure_reaches_all_who_ask_and_nobody_asks_again_in_the_round(
     assert await rounds(listing, broken, 1) == [{"a"}]
 
 
-async def test_after_a_failure_nothing_is_believed_that_was_said_before() -> None:
+async def test_after_a_failure_no_earlier_answer_is_used() -> None:
     repository, listing = Records("a"), Listing()
     repository.token = 1
     await rounds(listing, repository, 1)
@@ -183,7 +183,7 @@ async def test_that_infos_cannot_be_had_keeps_nobody_from_listing() -> None:
     assert await listing.keys(repository) == {"a"}
 
 
-async def test_what_a_repository_said_is_forgotten_with_it() -> None:
+async def test_an_answer_is_dropped_with_its_repository() -> None:
     class Keys(set[str]):
         pass
 
@@ -201,14 +201,14 @@ async def test_what_a_repository_said_is_forgotten_with_it() -> None:
 
 
 class Model(Records):
-    """Tells a token that says as much as it says, which is the truth or nothing."""
+    """Has a true revision, or none."""
 
-    tells = True
+    has_revision = True
     changes = 0
 
     @override
     async def revision(self) -> Hashable | None:
-        return self.changes if self.tells else None
+        return self.changes if self.has_revision else None
 
 
 @given(
@@ -224,11 +224,11 @@ async def test_listings_are_always_true_however_repositories_change(
     first, second, third = repositories
     ready = ReadyRepository([first, second.map(str)], [third])
     for changes in changes_of_rounds:
-        for i, job, there, tells in changes:
+        for i, job, there, has_revision in changes:
             repository = repositories[i]
             repository.data.update({job: None}) if there else repository.data.pop(job, None)
             repository.changes += 1
-            repository.tells = tells
+            repository.has_revision = has_revision
         listing.begin_round()
         assert await listing.keys(ready) == (first.data.keys() & second.data.keys()) - third.data.keys()
         assert await listing.members(third, {"a", "b"}) == third.data.keys() & {"a", "b"}

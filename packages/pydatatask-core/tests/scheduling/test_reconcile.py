@@ -33,7 +33,7 @@ async def settled() -> None:
 
 
 @pytest.mark.requirement("pipeline.update", "pipeline.update-only-update", "pipeline.update-only-launch")
-async def test_an_update_reaps_and_then_launches_and_tells_whether_there_was_anything_to_do() -> None:
+async def test_an_update_reaps_and_then_launches_and_returns_whether_there_was_anything_to_do() -> None:
     one, two = Elsewhere("one"), Recording("two")
     one.given("a")
     chain(one, two)
@@ -127,7 +127,7 @@ async def test_each_task_has_so_many_launches_under_way_whatever_the_others_have
 
 
 @pytest.mark.requirement("pipeline.disabled")
-async def test_a_disabled_task_launches_nothing_but_looks_after_what_is_live() -> None:
+async def test_a_disabled_task_launches_nothing_but_reaps_what_is_live() -> None:
     task = Elsewhere("task")
     task.given("a", "b")
     task.live.data["b"] = True
@@ -155,7 +155,7 @@ async def test_a_repository_is_listed_once_a_round_whoever_links_it() -> None:
         assert [task.done.asked["list"] for task in tasks] == [2] * 4
 
 
-async def test_a_quiet_round_lists_nothing_that_tells_that_it_has_not_changed() -> None:
+async def test_a_round_lists_nothing_whose_revision_has_not_changed() -> None:
     task = Recording("task")
     given = task.given("a")
     given.token = task.done.token = 0
@@ -214,7 +214,7 @@ async def test_a_failing_repository_is_logged_and_holds_up_only_who_needs_it(cap
         given.failing.clear()
         assert await this.update()
     assert task.launched == ["a"]
-    assert failures(caplog) == ["what is ready for task failed, will be tried again: ConnectionError: no route"] * 2
+    assert failures(caplog) == ["readiness check of task failed, will be tried again: ConnectionError: no route"] * 2
 
 
 @pytest.mark.requirement("pipeline.failure-contained")
@@ -234,7 +234,7 @@ async def test_a_call_that_raises_cancelled_error_by_itself_has_failed_like_any_
         caplog.clear()
 
 
-async def test_a_priority_that_cannot_be_told_is_raised_as_an_error_that_names_task_and_job() -> None:
+async def test_a_priority_function_that_fails_is_an_error_that_names_task_and_job() -> None:
     def priority(task: str, job: str) -> int:
         return {"a": 1}[job]
 

@@ -1,4 +1,4 @@
-"""A look at slow stores takes time: what has been hinted at meanwhile is more recent than what it has seen."""
+"""Events during the reconcile of slow stores: what they say is newer than what the reconcile has read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.sessions.session import Session
 
 
-class SlowToSayWhatLives:
-    """Makes the listing of what is live wait, once."""
+class SlowLiveListing:
+    """Makes the listing of live jobs wait, once."""
 
     def __init__(self, task: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
         self.waits = asyncio.Event()
@@ -37,18 +37,18 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.4], ids=["in time", "after the look has gone on without it"])
-async def test_a_job_that_ends_between_two_listings_of_a_look_is_not_launched_again(
+@pytest.mark.parametrize("seconds", [0.0, 0.4], ids=["in time", "after the timeout of the reconcile"])
+async def test_a_job_that_ends_between_two_listings_of_a_reconcile_is_not_launched_again(
     seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = Elsewhere("task")
     given = task.given("a")
-    store = SlowToSayWhatLives(task, monkeypatch)
+    store = SlowLiveListing(task, monkeypatch)
     async with Pipeline([task], Session(), poll_seconds=(0.001, 0.01)) as this:
         running = asyncio.create_task(this.run(timeout=30))
         await until(lambda: task.live.data)
         store.armed = True
-        given.data["b"] = True  # so that a look has to list again
+        given.data["b"] = True  # so that a reconcile has to list again
         await store.waits.wait()  # it has listed what is done before
         task.end(["a"])
         task.wants_update()

@@ -1,4 +1,4 @@
-"""What `Pipeline.run` does: rounds until all is quiet, hints in between."""
+"""Runs: they reconcile until nothing is left to do, and follow events in between."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_run_with_nothing_to_do_ends_at_once() -> None:
 
 
 @pytest.mark.requirement("run.until-quiet")
-async def test_hints_and_rest_take_a_run_to_its_end_without_waiting_for_the_poll() -> None:
+async def test_a_run_gets_to_its_end_by_events_without_waiting_for_the_poll_interval() -> None:
     for kind in (Recording, InProcess):
         tasks = [kind(f"t{i}") for i in range(4)]
         tasks[0].given("a", "b")
@@ -84,20 +84,20 @@ async def test_hints_and_rest_take_a_run_to_its_end_without_waiting_for_the_poll
         assert len(tasks[3].launched) == 2
 
 
-@pytest.mark.parametrize("hints", [[0], [2], [0, 1, 3], [1, 0, 0, 2]])
-async def test_hints_may_be_lost_or_doubled_without_harm(hints: list[int]) -> None:
+@pytest.mark.parametrize("copies", [[0], [2], [0, 1, 3], [1, 0, 0, 2]])
+async def test_events_may_be_lost_or_doubled_without_harm(copies: list[int]) -> None:
     tasks: list[Recording] = [InProcess("one"), Finishing("two"), Recording("three")]
     tasks[0].given(*(f"j{i}" for i in range(20)))
     results, calls = chain(*tasks), iter(range(10**6))
     for task in tasks:
-        task.hinting = lambda: hints[next(calls) % len(hints)]
+        task.copies = lambda: copies[next(calls) % len(copies)]
     async with pipeline(*tasks) as this:
         await this.run(timeout=SECONDS)
     assert len(results[2].data) == 20
     assert all(max(Counter(task.launched).values()) == 1 for task in tasks)
 
 
-async def test_hints_that_mean_nothing_launch_nothing() -> None:
+async def test_events_that_mean_nothing_launch_nothing() -> None:
     one, two = InProcess("one"), Recording("two")
     one.given("a")
     chain(one, two)
@@ -219,7 +219,7 @@ async def test_no_more_than_the_concurrency_run_at_a_time_however_they_come_to_b
 
 
 class Stalling(Records):
-    """A store that does not answer when it is asked for its keys, until the gate opens."""
+    """A store whose listing waits until the gate opens."""
 
     def __init__(self, *jobs: str) -> None:
         super().__init__(jobs)
@@ -242,7 +242,7 @@ async def test_a_store_that_does_not_answer_holds_up_no_other_task() -> None:
     async with pipeline(stalled, other) as this:
         running = asyncio.create_task(this.run(timeout=SECONDS))
         await until(lambda: "x" in other.done.data)
-        for job in ("y", "z"):  # nobody hints at them: looks have to go on
+        for job in ("y", "z"):  # no event names them: reconciles have to go on
             given.data[job] = None
             await until(functools.partial(other.done.data.__contains__, job))
         assert store.stalls.is_set()
@@ -279,7 +279,7 @@ async def test_an_update_that_does_not_end_holds_up_no_other_task() -> None:
 
 
 class SeenTooEarly(Records):
-    """Lists what it holds, and then takes its time to say so."""
+    """Reads its keys at once, and returns them when the gate opens."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
@@ -356,7 +356,7 @@ async def test_what_runs_without_ever_suspending_leaves_others_their_turn(monkey
 
 @pytest.mark.requirement("run.launch-once")
 @pytest.mark.parametrize("kind", [InProcess, Finishing])
-async def test_launch_once_launches_what_is_ready_at_the_first_look_and_then_only_reaps(kind: type[Recording]) -> None:
+async def test_launch_once_launches_what_the_first_reconcile_finds_and_then_only_reaps(kind: type[Recording]) -> None:
     one, two = kind("one"), Recording("two")
     given = one.given("a", "b")
     results = chain(one, two)
@@ -390,7 +390,7 @@ async def test_launch_once_tries_again_what_was_refused_or_failed_at_first() -> 
 
 
 @pytest.mark.requirement("run.forever")
-async def test_forever_goes_on_when_all_is_quiet() -> None:
+async def test_forever_goes_on_when_there_is_nothing_to_do() -> None:
     task = InProcess("task")
     given = task.given("a")
     async with pipeline(task) as this:
@@ -527,14 +527,14 @@ async def test_after_a_run_tasks_and_managers_have_the_listeners_that_they_had_b
     task = InProcess("task")
     task.given("a")
 
-    def told() -> None:
+    def callback() -> None:
         pass
 
-    quota.on_relinquish = told
+    quota.on_relinquish = callback
     async with pipeline(task, resources=[quota]) as this:
         await this.run(timeout=SECONDS)
     assert task.listener is None
-    assert quota.on_relinquish is told
+    assert quota.on_relinquish is callback
 
 
 # What stands in the way
@@ -612,7 +612,7 @@ async def test_a_second_run_tries_again_what_the_first_has_given_up() -> None:
             assert task.launched == ["a"] * 5 * number
 
 
-async def test_a_job_that_was_failing_and_is_no_longer_ready_is_forgotten() -> None:
+async def test_a_job_that_was_failing_and_is_no_longer_ready_is_not_waited_for() -> None:
     task = InProcess("task")
     given = task.given("a")
     task.failing["a"] = OSError()
@@ -636,7 +636,7 @@ async def test_a_run_gives_up_where_all_that_is_left_can_never_fit_its_quota(cap
 
 
 @pytest.mark.requirement("run.gives-up-quota")
-async def test_a_quota_without_launches_is_told_as_such() -> None:
+async def test_a_quota_without_launches_is_named_as_such() -> None:
     quota = ResourceManager(Resources.parse(2, 1, launches=0))
     task = Finishing("task", quota)
     task.given("a")
@@ -660,18 +660,18 @@ async def test_a_quota_that_the_pipeline_is_not_given_gives_launches_back(reserv
 
 @pytest.mark.requirement("run.gives-up-at-once")
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reason"),
     [
         (MissingExtraError("kubernetes_asyncio", "pydatatask-exec[kube]"), r"pip install 'pydatatask-exec\[kube\]'"),
         (ClosedSessionError("podman"), "'podman' is not available: .* where the pipeline is given this session"),
         (DefinitionError("task task: podman() gave nothing"), "gave nothing"),
     ],
 )
-async def test_a_run_gives_up_at_once_where_the_failure_of_a_task_cannot_go_away(error: Exception, told: str) -> None:
+async def test_a_run_gives_up_at_once_where_the_failure_of_a_task_cannot_go_away(error: Exception, reason: str) -> None:
     task = Recording("task")
     task.failing["update"] = error
     async with pipeline(task) as this:
-        with pytest.raises(PipelineStuckError, match=told):
+        with pytest.raises(PipelineStuckError, match=reason):
             await this.run(timeout=SECONDS)
 
 
@@ -746,13 +746,13 @@ async def test_a_run_gives_up_once_all_that_is_left_hangs_on_what_has_failed_for
         with pytest.raises(PipelineStuckError, match="no route") as caught:
             await this.run(timeout=SECONDS)
     (reason,) = caught.value.reasons
-    assert reason.startswith("update of task" if what == "update" else "what is ready for task")
+    assert reason.startswith("update of task" if what == "update" else "readiness check of task")
     assert clock.jumps >= 10  # five minutes in steps of half a minute; on a busy machine a few more
     assert set(other.done.data) == {"b"}
 
 
 class Unlucky(Recording):
-    """Fails at every update, after a while in which it wishes for another one; notes when each begins and ends."""
+    """Fails at every update, during which it requests another one; records when each begins and ends."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("unlucky")
@@ -769,7 +769,7 @@ class Unlucky(Recording):
 
 
 @pytest.mark.requirement("pipeline.failure-retried")
-@pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["quick", "longer than anybody waits for"])
+@pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["quick", "longer than the timeout"])
 async def test_what_was_asked_for_during_an_update_that_fails_keeps_to_the_growing_delay(seconds: float) -> None:
     task = Unlucky(seconds)
     async with pipeline(task, retry_seconds=0.05) as this:
@@ -834,7 +834,7 @@ async def test_a_run_waits_without_haste_for_room_that_others_take() -> None:
         running = asyncio.create_task(this.run(timeout=SECONDS))
         await asyncio.sleep(0.5)
         assert task.started == []
-        assert len(task.launched) <= 2 * 15, "two at a look, of which there are about a dozen in this time"
+        assert len(task.launched) <= 2 * 15, "two at a reconcile, of which there are about a dozen in this time"
         others = cpus(1)
         await running
     assert len(task.done.data) == 100

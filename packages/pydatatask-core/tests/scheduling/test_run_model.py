@@ -1,4 +1,4 @@
-"""Random pipelines, against a plain model of what a pipeline does: sets and a loop."""
+"""Random pipelines, compared with a simple model of a pipeline: sets and a loop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TaskPlan:
     inputs: frozenset[int]
     outputs: frozenset[int]
     blocked: frozenset[str]
-    hints: list[int]
+    copies: list[int]
     turns: dict[str, int]
     failures: dict[str, int]
     cpus: dict[str, int]
@@ -64,7 +64,7 @@ TASK_PLANS = st.builds(
     inputs=st.frozensets(NUMBERS, min_size=1, max_size=2),
     outputs=st.frozensets(NUMBERS, max_size=2),
     blocked=st.frozensets(st.sampled_from(JOBS), max_size=2),
-    hints=st.lists(st.integers(0, 2), min_size=1, max_size=4),
+    copies=st.lists(st.integers(0, 2), min_size=1, max_size=4),
     turns=st.dictionaries(STEPS, st.integers(1, 40), max_size=5),
     failures=st.dictionaries(STEPS, st.integers(1, 2), max_size=2),
     cpus=st.dictionaries(st.sampled_from(JOBS), st.integers(1, QUOTA), max_size=6),
@@ -97,7 +97,7 @@ class Account:
 
 
 class Planned(Recording):
-    """Does as a plan says, and complains about launches that must not be."""
+    """Follows a plan, and reports launches of jobs that are not ready."""
 
     plan: TaskPlan
     account: Account
@@ -105,8 +105,8 @@ class Planned(Recording):
     def follow(self, plan: TaskPlan, account: Account) -> None:
         self.plan, self.account = plan, account
         self.left = Counter(plan.failures)
-        hints = cycle(plan.hints)
-        self.hinting = lambda: next(hints)
+        copies = cycle(plan.copies)
+        self.copies = lambda: next(copies)
 
     @override
     async def step(self, what: str) -> None:
@@ -162,13 +162,13 @@ class PlannedWithQuota(PlannedElsewhere):
 
 
 class Unsteady(Records):
-    """Cannot be listed at first, and takes its time to say what it has seen."""
+    """Cannot be listed at first, and answers some turns after it has read."""
 
     def __init__(self, jobs: frozenset[str], failures: int = 0, slowness: int = 0) -> None:
         super().__init__(jobs)
         self.failures, self.slowness = failures, slowness
 
-    async def say(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    async def answer_late(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         for _ in range(self.slowness):
             await asyncio.sleep(0)
         return jobs
@@ -178,11 +178,11 @@ class Unsteady(Records):
         if self.failures:
             self.failures -= 1
             raise ConnectionError("cannot be listed now")
-        return await self.say(set(self.data))
+        return await self.answer_late(set(self.data))
 
     @override
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return await self.say(jobs & self.data.keys())
+        return await self.answer_late(jobs & self.data.keys())
 
 
 class World:
@@ -247,7 +247,7 @@ class World:
 
 
 def model(plan: Plan) -> list[set[str]]:
-    """Tell what each task has done in the end: sets and a loop."""
+    """Return what each task has done in the end, by sets and a loop."""
     repositories = [set(jobs) for jobs in plan.repositories]
     for _, number, job in plan.additions:
         repositories[number].add(job)
@@ -261,9 +261,9 @@ def model(plan: Plan) -> list[set[str]]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def without_rest() -> Iterator[None]:
-    """Let looks follow each other without a rest, so that they overlap with what jobs do."""
-    with patch("pydatatask_core.scheduling.polling._REST_FACTOR", 0):
+def without_minimum_intervals() -> Iterator[None]:
+    """Let reconciles follow each other at once, so that they overlap with what jobs do."""
+    with patch("pydatatask_core.scheduling.polling._INTERVAL_FACTOR", 0):
         yield
 
 
@@ -276,7 +276,7 @@ async def test_a_run_does_what_the_model_does(plan: Plan) -> None:
         await pipeline.run(timeout=SECONDS)
         if plan.additions:
             await adding
-            await pipeline.run(timeout=SECONDS)  # what was added after the last look of the first run
+            await pipeline.run(timeout=SECONDS)  # for what was added after the last reconcile of the first run
     world.check()
 
 

@@ -1,4 +1,4 @@
-"""Runs over stores that take longer to answer than a look waits for them."""
+"""Runs over stores that take longer to answer than the timeout of a reconcile."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.sessions.session import Session
 
-LONGER_THAN_A_LOOK_WAITS = 0.4
+LONGER_THAN_THE_TIMEOUT = 0.4
 
 
 class Slow(Records):
-    """Records that take their time to be listed."""
+    """Records whose listing is slow."""
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        await asyncio.sleep(LONGER_THAN_A_LOOK_WAITS)
+        await asyncio.sleep(LONGER_THAN_THE_TIMEOUT)
         async for job in super().unfiltered_iter():
             yield job
 
@@ -32,7 +32,7 @@ def pipeline(*tasks: Recording) -> Pipeline:
 
 
 @pytest.mark.requirement("run.until-quiet")
-async def test_a_run_ends_although_each_look_goes_on_without_a_slow_store() -> None:
+async def test_a_run_ends_although_each_reconcile_goes_on_without_a_slow_store() -> None:
     first, second = Recording("first"), Recording("second")
     first.link("slow", Slow(["a", "b"], name="slow"), is_input=True)
     (_, results) = chain(first, second)
@@ -43,7 +43,7 @@ async def test_a_run_ends_although_each_look_goes_on_without_a_slow_store() -> N
 
 
 @pytest.mark.requirement("run.gives-up-launches")
-async def test_a_run_gives_up_although_each_look_goes_on_without_a_slow_store() -> None:
+async def test_a_run_gives_up_although_each_reconcile_goes_on_without_a_slow_store() -> None:
     task = Recording("task")
     task.link("slow", Slow(["a"], name="slow"), is_input=True)
     task.failing["launch"] = OSError("no")

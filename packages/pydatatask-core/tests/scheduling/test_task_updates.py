@@ -7,57 +7,57 @@ import time
 
 from core_tasks import Idle
 
-from pydatatask_core.scheduling.polling import Rests
-from pydatatask_core.scheduling.task_updates import Updater
+from pydatatask_core.scheduling.polling import MinimumIntervals
+from pydatatask_core.scheduling.task_updates import TaskUpdater
 from pydatatask_core.tasks.task import Task
 
 SECONDS = 0.02
 
 
 class Slow:
-    """Takes its time for every update."""
+    """Updates tasks slowly."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
-        self.rests = Rests()
+        self.intervals = MinimumIntervals()
         self.idle = asyncio.Event()
-        self.answers = 0
-        self.updater = Updater(group, self.update, self.answer, self.idle.set, self.rests)
+        self.requested = 0
+        self.updater = TaskUpdater(group, self.update, self.on_requested, self.idle.set, self.intervals)
 
     async def update(self, task: Task) -> bool:
         await asyncio.sleep(SECONDS)
         return True
 
-    def answer(self) -> None:
-        self.answers += 1
+    def on_requested(self) -> None:
+        self.requested += 1
 
     def may_be_updated(self, task: Task) -> bool:
-        return self.rests.are_over(task, time.monotonic())
+        return self.intervals.has_elapsed(task, time.monotonic())
 
 
-async def test_a_task_that_takes_long_is_left_alone_for_twenty_times_as_long() -> None:
+async def test_a_task_that_takes_long_is_not_updated_for_twenty_times_as_long() -> None:
     task = Idle("task")
     async with asyncio.TaskGroup() as group:
         slow = Slow(group)
         assert slow.may_be_updated(task)
         await slow.updater.update([task], 10)
         assert not slow.may_be_updated(task)
-        assert slow.rests.are_over(task, time.monotonic() + 21 * SECONDS + 10)
-    assert slow.answers == 0
+        assert slow.intervals.has_elapsed(task, time.monotonic() + 21 * SECONDS + 10)
+    assert slow.requested == 0
 
 
-async def test_one_that_had_wished_for_it_is_not() -> None:
+async def test_a_requested_update_starts_no_minimum_interval() -> None:
     task = Idle("task")
     async with asyncio.TaskGroup() as group:
         slow = Slow(group)
         await slow.updater.update([task], 10)
         slow.idle.clear()
-        slow.updater.wish(task)
+        slow.updater.request(task)
         await slow.idle.wait()
         assert slow.may_be_updated(task), "it took long for something that it had to do"
-    assert slow.answers == 1
+    assert slow.requested == 1
 
 
-async def test_an_update_that_takes_longer_than_anybody_waits_counts_in_full() -> None:
+async def test_an_update_that_takes_longer_than_the_timeout_counts_in_full() -> None:
     task = Idle("task")
     async with asyncio.TaskGroup() as group:
         slow = Slow(group)

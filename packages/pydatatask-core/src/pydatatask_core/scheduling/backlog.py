@@ -1,4 +1,4 @@
-"""The jobs that wait to be offered to their tasks, by priority: it decides what is next, and does nothing itself."""
+"""The backlog: ready jobs that wait for their launch, by priority."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydatatask_core.tasks.task import Task
 __all__ = ["Backlog", "Level", "Priority"]
 
 Priority = Callable[[str, str], int]
-"""Gives the priority of a job of a task, from the names of both; larger numbers go first."""
+"""Returns the priority of a job, from the names of its task and itself; larger numbers go first."""
 
 
 def _priority_of(priority: Priority, task: str, job: str) -> int:
@@ -21,7 +21,7 @@ def _priority_of(priority: Priority, task: str, job: str) -> int:
         return +priority(task, job)  # what has no sign is no priority
     except Exception as error:
         raise DefinitionError(
-            f"the priority of job {job} of task {task} cannot be told; have the function that the pipeline was given "
+            f"the priority of job {job} of task {task} cannot be computed; the priority function of the pipeline must "
             f"return an integer for each job: {type(error).__name__}: {error}"
         ) from error
 

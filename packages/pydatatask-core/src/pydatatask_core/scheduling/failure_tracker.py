@@ -1,7 +1,7 @@
-"""What failed, how often in a row, and when it is to be tried again.
+"""The failure tracker: what failed, how often in a row, and when it is tried again.
 
-The one place of this layer that catches whatever users' tasks and repositories may raise: it is logged with the name
-of the task and job, and the others go on.
+It is the only place in the scheduler that catches what users' tasks and repositories raise. The error is logged with
+the name of the task and the job, and everything else goes on.
 """
 
 from __future__ import annotations
@@ -25,178 +25,179 @@ from pydatatask_core.errors import (
 )
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Subject", "Trouble", "Troubles"]
+__all__ = ["Failure", "FailureKey", "FailureTracker"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger("pydatatask.pipeline")
-_LONGEST_DELAY = 30.0
+_LONGEST_BACK_OFF = 30.0
 _FAILURES_TO_GIVE_UP = 5
 _SECONDS_TO_GIVE_UP = 300.0
-_LASTING = (QuotaImpossibleError, MissingExtraError, ClosedSessionError)
-"""What does not go away by itself while a pipeline runs."""
+_PERMANENT = (QuotaImpossibleError, MissingExtraError, ClosedSessionError)
+"""Errors that do not go away while a pipeline runs."""
+
+_ACTIVITIES = {"update": "update", "ready": "readiness check", "launch": "launch"}
 
 
-class Subject(NamedTuple):
-    """What may fail: an activity of a task, perhaps for a certain job."""
+class FailureKey(NamedTuple):
+    """What may fail: an activity of a task, and for a launch, the job."""
 
     activity: str
-    """What was being done: ``"update"``, ``"ready"`` (finding out what is ready) or ``"launch"``."""
+    """``"update"``, ``"ready"`` (finding ready jobs) or ``"launch"``."""
 
     task: str
     """The task's name."""
 
     job: str | None = None
-    """The job, where it is about one."""
+    """The job, if the activity concerns a single one."""
 
     @override
     def __str__(self) -> str:
-        about = self.task if self.job is None else f"{self.task}, job {self.job}"
-        return {"update": f"update of {about}", "ready": f"what is ready for {about}"}.get(
-            self.activity, f"{self.activity} of {about}"
-        )
+        of = self.task if self.job is None else f"{self.task}, job {self.job}"
+        return f"{_ACTIVITIES.get(self.activity, self.activity)} of {of}"
 
 
 @dataclass
-class Trouble:
-    """A row of failures without a success between them."""
+class Failure:
+    """Consecutive failures of the same activity."""
 
-    subject: Subject
+    key: FailureKey
     """What failed."""
 
     error: Exception
     """What it raised last."""
 
     since: float
-    """When the row began, by :func:`time.monotonic`."""
+    """When it failed for the first time, by :func:`time.monotonic`."""
 
     retry_at: float
-    """Not to be tried again before this time, by the same clock."""
+    """When the back-off ends, by the same clock."""
 
     times: int = 1
-    """How many failures there were in the row."""
+    """The number of consecutive failures."""
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether to go on trying is of no use, if there is nothing else to wait for."""
-        if isinstance(self.error, _LASTING):
+    def is_permanent(self) -> bool:
+        """Whether retrying is pointless, if there is nothing else to wait for."""
+        if isinstance(self.error, _PERMANENT):
             return True
-        if self.subject.job is not None:
+        if self.key.job is not None:
             return self.times >= _FAILURES_TO_GIVE_UP
-        if isinstance(self.error, DefinitionError):  # of a job, it may be due to data that others mend
+        if isinstance(self.error, DefinitionError):  # of a job, it may come from data that somebody repairs
             return True
         return time.monotonic() - self.since >= _SECONDS_TO_GIVE_UP
 
 
-class Troubles:
-    """The troubles there are at present.
+class FailureTracker:
+    """The present failures, each with its back-off.
 
-    :param first_delay: Seconds before the second attempt; each further failure doubles them, up to 30.
+    :param first_delay: Seconds before the first retry; each further failure doubles them, up to 30.
     """
 
     def __init__(self, first_delay: float) -> None:
         self._first_delay = first_delay
-        self.present: dict[Subject, Trouble] = {}
-        """The troubles, by what they are about."""
+        self.present: dict[FailureKey, Failure] = {}
+        """The failures by key; a key is removed when its activity succeeds or is no longer needed."""
 
-    def __iter__(self) -> Iterator[Trouble]:
+    def __iter__(self) -> Iterator[Failure]:
         return iter(list(self.present.values()))
 
     def __len__(self) -> int:
         return len(self.present)
 
-    def get(self, subject: Subject) -> Trouble | None:
-        """Give the trouble with a subject, if there is any.
+    def get(self, key: FailureKey) -> Failure | None:
+        """Return the failure of an activity, or None if it has not failed.
 
-        :param subject: What may have failed.
+        :param key: The activity.
         """
-        return self.present.get(subject)
+        return self.present.get(key)
 
-    def is_due(self, subject: Subject) -> bool:
-        """Tell whether a subject may be tried now: it has not failed, or the delay after that is over.
+    def is_due(self, key: FailureKey) -> bool:
+        """Return whether an activity may be tried now: it has not failed, or its back-off has ended.
 
-        :param subject: What may have failed.
+        :param key: The activity.
         """
-        trouble = self.present.get(subject)
-        return trouble is None or time.monotonic() >= trouble.retry_at
+        failure = self.present.get(key)
+        return failure is None or time.monotonic() >= failure.retry_at
 
     def next_retry(self) -> float | None:
-        """Give the time, by :func:`time.monotonic`, when the first of what has failed is due again, or None."""
-        return min((trouble.retry_at for trouble in self.present.values()), default=None)
+        """Return when the first back-off ends, by :func:`time.monotonic`, or None without any failure."""
+        return min((failure.retry_at for failure in self.present.values()), default=None)
 
-    def clear(self, subject: Subject) -> None:
-        """Take note that a subject has succeeded, or exists no longer.
+    def clear(self, key: FailureKey) -> None:
+        """Remove the failure of an activity, because it has succeeded or is no longer needed.
 
-        :param subject: What had failed.
+        :param key: The activity.
         """
-        self.present.pop(subject, None)
+        self.present.pop(key, None)
 
-    def note(self, subject: Subject, error: Exception) -> None:
-        """Take note of a failure and log it.
+    def record(self, key: FailureKey, error: Exception) -> None:
+        """Log a failure and start its back-off.
 
-        :param subject: What failed.
+        :param key: The activity that failed.
         :param error: What it raised.
         """
         now = time.monotonic()
-        trouble = self.present.get(subject)
-        if trouble is None:
-            trouble = self.present[subject] = Trouble(subject, error, now, now)
+        failure = self.present.get(key)
+        if failure is None:
+            failure = self.present[key] = Failure(key, error, now, now)
         else:
-            trouble.error = error
-            trouble.times += 1
-        delay = min(self._first_delay * 2 ** min(trouble.times - 1, 30), _LONGEST_DELAY)
-        trouble.retry_at = now + delay
-        _log.error("%s failed, will be tried again: %s: %s", subject, type(error).__name__, error, exc_info=error)
-        error.__traceback__ = None  # which would keep alive whatever the call had at hand, for as long as it fails
+            failure.error = error
+            failure.times += 1
+        delay = min(self._first_delay * 2 ** min(failure.times - 1, 30), _LONGEST_BACK_OFF)
+        failure.retry_at = now + delay
+        _log.error("%s failed, will be tried again: %s: %s", key, type(error).__name__, error, exc_info=error)
+        # The traceback would keep alive every local variable of the call for as long as the failure is present.
+        error.__traceback__ = None
 
-    def resting_launches(self) -> dict[str, set[str]]:
-        """Give, by task, the jobs whose launch has failed and is not to be tried again yet."""
-        resting: dict[str, set[str]] = {}
-        for subject in self.present:
-            if subject.job is not None and not self.is_due(subject):
-                resting.setdefault(subject.task, set()).add(subject.job)
-        return resting
+    def launches_backing_off(self) -> dict[str, set[str]]:
+        """Return, by task, the jobs whose launch has failed and must not be tried again yet."""
+        backing_off: dict[str, set[str]] = {}
+        for key in self.present:
+            if key.job is not None and not self.is_due(key):
+                backing_off.setdefault(key.task, set()).add(key.job)
+        return backing_off
 
-    def forget_launches(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
-        """Forget the failed launches of jobs that are no longer ready.
+    def untrack_launches(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+        """Remove the failed launches of jobs that are no longer ready.
 
-        :param ready: For the tasks of which it is known, what is ready.
+        :param ready: The ready jobs of each task for which they are known.
         """
         if self.present:
             names = {task.name: jobs for task, jobs in ready.items()}
-            for subject in list(self.present):
-                if subject.job is not None and subject.task in names and subject.job not in names[subject.task]:
-                    self.clear(subject)
+            for key in list(self.present):
+                if key.job is not None and key.task in names and key.job not in names[key.task]:
+                    self.clear(key)
 
-    def hopeless(self, wanted: AbstractSet[Subject]) -> list[str]:
-        """Say what stands in the way where waiting is of no use: all that is wanted fails, and has for long enough.
+    def reasons_to_give_up(self, wanted: AbstractSet[FailureKey]) -> list[str]:
+        """Return why waiting is pointless: every wanted launch fails permanently, and so does all that failed.
 
-        A launch that has failed and is not wanted now, since it cannot be found out whether its job is ready still, is
-        for the trouble that is in the way of that to answer for.
+        A launch that has failed but is not wanted is ignored: the readiness check of its task fails as well, and that
+        failure decides.
 
-        :param wanted: The launches that are to be made.
-        :returns: A line for each trouble, or nothing if there is hope.
+        :param wanted: The launches that the run would make.
+        :returns: A line for each failure; empty if a retry may still succeed.
         """
-        relevant = [trouble for trouble in self if trouble.subject.job is None or trouble.subject in wanted]
-        if not wanted <= self.present.keys() or not all(trouble.is_hopeless for trouble in relevant):
+        relevant = [failure for failure in self if failure.key.job is None or failure.key in wanted]
+        if not wanted <= self.present.keys() or not all(failure.is_permanent for failure in relevant):
             return []
-        return [f"{trouble.subject}: {trouble.error}" for trouble in relevant]
+        return [f"{failure.key}: {failure.error}" for failure in relevant]
 
-    async def contain(self, subject: Subject, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
-        """Make a call of a task or repository; a failure is noted here and goes no further.
+    async def guard(self, key: FailureKey, call: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        """Call a user's task or repository; record its failure instead of raising it.
 
-        :param subject: What the call is about.
+        :param key: The activity that the call belongs to.
         :param call: Makes the call.
         :param otherwise: What to return if it fails.
         """
         try:
             value = await call()
         except Exception as error:
-            self.note(subject, error)
+            self.record(key, error)
             return otherwise
         except asyncio.CancelledError as error:
-            self.note(subject, unrequested_cancellation(error))
+            self.record(key, unrequested_cancellation(error))
             return otherwise
         if self.present:
-            self.clear(subject)
+            self.clear(key)
         return value

@@ -1,4 +1,4 @@
-"""What the repositories contain, each asked at most once a round, and not even that if it has not changed."""
+"""Listings of repositories: each is fetched at most once a round, and reused while its revision stays the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Listing"]
 
 @dataclass
 class _Answer:
-    """What a repository said, and when."""
+    """The keys of a repository, with the round in which they were read and the revision from before that."""
 
     repository: weakref.ref[Repository]
     round: int
@@ -28,10 +28,10 @@ class _Answer:
 class Listing:
     """The :class:`~pydatatask_core.repositories.repository.KeyLookup` of the scheduler.
 
-    Within a round every repository is listed once, whoever asks. From one round to the next a listing is kept where the
-    repository's ``revision()`` is what it was, so that a quiet round costs in proportion to the repositories, not to
-    the jobs in them. What a repository said is forgotten with the repository, since a task may make its ``ready`` anew
-    in every round.
+    Within a round every repository is listed once, however many tasks link it. A listing is reused in later rounds
+    while the ``revision()`` of the repository stays the same, so the cost of a round in which nothing has changed is
+    proportional to the number of repositories, not of jobs. An answer is dropped together with its repository, since a
+    task may return a new ``ready`` in every round.
     """
 
     def __init__(self) -> None:
@@ -39,32 +39,32 @@ class Listing:
         self._answers: dict[int, _Answer] = {}  # by identity, since users' repositories may compare by value
         self._infos: dict[int, tuple[Repository, Mapping[str, Any]]] = {}
         self._failures: dict[tuple[str, int], tuple[Repository, Exception]] = {}
-        self._asking: SingleFlight[AbstractSet[str]] = SingleFlight()
-        self._asking_infos: SingleFlight[Mapping[str, Any]] = SingleFlight()
+        self._loading: SingleFlight[AbstractSet[str]] = SingleFlight()
+        self._loading_infos: SingleFlight[Mapping[str, Any]] = SingleFlight()
 
     def begin_round(self) -> None:
-        """Begin a round: what was said before holds only as far as revisions vouch for it."""
+        """Begin a round: earlier answers hold only if the revision is still the same."""
         self._round += 1
         self._failures.clear()
         self._infos.clear()
 
     async def keys(self, repository: Repository) -> AbstractSet[str]:
-        """Give all jobs of a repository, as of this round.
+        """Return all jobs of a repository, as of this round.
 
-        :param repository: What to list.
-        :raises Exception: What listing it raised; it is not asked again in this round.
+        :param repository: The repository to list.
+        :raises Exception: The listing failed; it is not tried again in this round.
         """
         answer = self._answers.get(id(repository))
         if answer is not None and answer.round == self._round:
             return answer.keys
         self._raise_failure("keys", repository)
-        # Who asks in this round must not get what was seen before it began, by one who asked in an earlier round.
-        return await self._asking.share((self._round, id(repository)), lambda: self._ask(repository))
+        # Shared only within a round: a listing that began in an earlier round may have missed what happened since.
+        return await self._loading.share((self._round, id(repository)), lambda: self._load(repository))
 
     async def members(self, repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Give those of ``jobs`` that are in a repository.
+        """Return those of ``jobs`` that are in a repository.
 
-        :param repository: Whom to ask.
+        :param repository: The repository.
         :param jobs: The candidates.
         """
         if answers_by_contains(type(repository)):
@@ -72,28 +72,28 @@ class Listing:
         return jobs & await self.keys(repository)
 
     async def infos(self, repository: Repository) -> Mapping[str, Any]:
-        """Give the infos of all jobs of a repository, as of this round.
+        """Return the infos of all jobs of a repository, as of this round.
 
-        :param repository: Whom to ask.
-        :raises Exception: What that raised; it is not asked again in this round.
+        :param repository: The repository.
+        :raises Exception: The query failed; it is not tried again in this round.
         """
         known = self._infos.get(id(repository))
         if known is not None:
             return known[1]
         self._raise_failure("infos", repository)
-        return await self._asking_infos.share((self._round, id(repository)), lambda: self._ask_infos(repository))
+        return await self._loading_infos.share((self._round, id(repository)), lambda: self._load_infos(repository))
 
-    def _raise_failure(self, asked: str, repository: Repository) -> None:
-        failure = self._failures.get((asked, id(repository)))
+    def _raise_failure(self, query: str, repository: Repository) -> None:
+        failure = self._failures.get((query, id(repository)))
         if failure is not None:
             raise failure[1]
 
-    async def _ask(self, repository: Repository) -> AbstractSet[str]:
+    async def _load(self, repository: Repository) -> AbstractSet[str]:
         round_ = self._round
         try:
-            answer = await self._look(repository)
+            answer = await self._fetch(repository)
         except Exception as error:
-            self._note_failure("keys", repository, error)
+            self._record_failure("keys", repository, error)
             self._answers.pop(id(repository), None)
             raise
         known = self._answers.get(id(repository))
@@ -102,34 +102,35 @@ class Listing:
             self._answers[id(repository)] = answer
         return answer.keys
 
-    async def _ask_infos(self, repository: Repository) -> Mapping[str, Any]:
+    async def _load_infos(self, repository: Repository) -> Mapping[str, Any]:
         round_ = self._round
         try:
             infos = await repository.info_all()
         except Exception as error:
-            self._note_failure("infos", repository, error)
+            self._record_failure("infos", repository, error)
             raise
         if round_ == self._round:
             self._infos[id(repository)] = (repository, infos)
         return infos
 
-    def _note_failure(self, asked: str, repository: Repository, error: Exception) -> None:
+    def _record_failure(self, query: str, repository: Repository, error: Exception) -> None:
         if not getattr(error, "__notes__", None):
             error.add_note(f"This happened while {repository.describe()} was being listed.")
-        self._failures[asked, id(repository)] = (repository, error)
+        self._failures[query, id(repository)] = (repository, error)
 
-    async def _look(self, repository: Repository) -> _Answer:
+    async def _fetch(self, repository: Repository) -> _Answer:
         known = self._answers.get(id(repository))
-        revision = await repository.revision()  # before the listing: a change in between makes the token an old one
+        revision = await repository.revision()  # before the listing, so that a change in between makes it outdated
         if known is not None and revision is not None and revision == known.revision:
             return known
         keys = await repository.keys_via(self)
-        return _Answer(weakref.ref(repository, self._forget(id(repository))), self._round, revision, keys)
+        return _Answer(weakref.ref(repository, self._drop_answer(id(repository))), self._round, revision, keys)
 
-    def _forget(self, key: int) -> Callable[[weakref.ref[Repository]], None]:
-        def forget(gone: weakref.ref[Repository]) -> None:
+    def _drop_answer(self, key: int) -> Callable[[weakref.ref[Repository]], None]:
+        def drop(gone: weakref.ref[Repository]) -> None:
             answer = self._answers.get(key)
+            # The id may belong to another repository by now.
             if answer is not None and answer.repository is gone:
                 del self._answers[key]
 
-        return forget
+        return drop

@@ -1,4 +1,4 @@
-"""When a run looks around again: a pure matter of times, which are seconds of one clock throughout."""
+"""Poll intervals: when a run reconciles, and when it updates tasks. All times are seconds of one clock."""
 
 from __future__ import annotations
 
@@ -6,103 +6,105 @@ from collections.abc import Iterable
 
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Pace", "Rests"]
+__all__ = ["MinimumIntervals", "PollTimer"]
 
-_REST_FACTOR = 20
-"""Looking at a task takes at most this fraction of the time (one part in so many), unless all else is at rest."""
+_INTERVAL_FACTOR = 20
+"""Polling a task takes at most this fraction of the time (one part in so many), unless everything else is idle."""
 
 _LONG_AGO = -float("inf")
 
 
-class Rests:
-    """For how long tasks are left alone: what takes long is done rarely, and what does not, is not held up by that."""
+class MinimumIntervals:
+    """The minimum interval between two polls of each task.
+
+    It grows with how long the last poll took, so a slow task is polled rarely and does not slow down the others.
+    """
 
     def __init__(self) -> None:
         self._until: dict[Task, float] = {}
 
-    def note(self, tasks: Iterable[Task], begun: float, ended: float) -> None:
-        """Take note that tasks have had their turn.
+    def record(self, tasks: Iterable[Task], begun: float, ended: float) -> None:
+        """Start the interval of tasks that have been polled.
 
-        :param tasks: The tasks; if it was at the same time, they are answerable for it together.
-        :param begun: When their turn began.
+        :param tasks: The tasks; if they were polled together, the time counts for each of them in full.
+        :param begun: When the poll began.
         :param ended: When it ended.
         """
-        until = ended + _REST_FACTOR * (ended - begun)
+        until = ended + _INTERVAL_FACTOR * (ended - begun)
         for task in tasks:
             self._until[task] = until
 
-    def end(self, task: Task) -> None:
-        """Let a task have its next turn at any time.
+    def reset(self, task: Task) -> None:
+        """Let a task be polled at any time.
 
         :param task: The task.
         """
         self._until.pop(task, None)
 
-    def lengthen(self, tasks: Iterable[Task], seconds: float) -> None:
-        """Take note that something more was done because of the tasks' last turn.
+    def extend(self, tasks: Iterable[Task], seconds: float) -> None:
+        """Extend the interval of tasks by further work that their last poll has caused.
 
-        :param tasks: The tasks.
-        :param seconds: How long it took.
+        :param tasks: The tasks, all of which have been recorded.
+        :param seconds: How long the work took.
         """
         for task in tasks:
-            self._until[task] += _REST_FACTOR * seconds
+            self._until[task] += _INTERVAL_FACTOR * seconds
 
-    def are_over(self, task: Task, now: float) -> bool:
-        """Tell whether a task may have another turn.
+    def has_elapsed(self, task: Task, now: float) -> bool:
+        """Return whether a task may be polled.
 
         :param task: The task.
         :param now: The time.
         """
         return now >= self._until.get(task, _LONG_AGO)
 
-    def first(self, tasks: Iterable[Task]) -> float:
-        """Give the time when the first of some tasks may have another turn.
+    def earliest(self, tasks: Iterable[Task]) -> float:
+        """Return the time when the first of some tasks may be polled.
 
         :param tasks: The tasks.
         """
         return min((self._until.get(task, _LONG_AGO) for task in tasks), default=_LONG_AGO)
 
 
-class Pace:
-    """The pace of what is repeated for as long as the run lasts: listing repositories, updating tasks.
+class PollTimer:
+    """The poll interval of something a run repeats. It doubles from poll to poll while nothing happens.
 
-    While nothing happens, the delay between two times doubles.
-
-    :param shortest: Seconds between two times at first, and again when something has happened.
-    :param longest: Seconds to which the delay grows.
-    :param courtesy: Seconds that must lie between two times in any case.
+    :param shortest: The interval in seconds at first, and again after something has happened.
+    :param longest: The interval that it grows to.
+    :param minimum: The rate limit: the seconds between two polls in any case.
     """
 
-    def __init__(self, shortest: float, longest: float, courtesy: float = 0.0) -> None:
+    def __init__(self, shortest: float, longest: float, minimum: float = 0.0) -> None:
         self._shortest = shortest
         self._longest = longest
-        self._courtesy = courtesy
-        self._delay = shortest
+        self._minimum = minimum
+        self._interval = shortest
         self._begun = _LONG_AGO
 
     def begin(self, now: float, something_happened: bool) -> None:
-        """Take note that it is being done.
+        """Start the interval: a poll begins.
 
         :param now: The time.
-        :param something_happened: Whether anything has happened since the last time.
+        :param something_happened: Whether anything has happened since the last poll began.
         """
         self._begun = now
-        self._delay = self._shortest if something_happened else min(self._delay * 2, self._longest)
+        self._interval = self._shortest if something_happened else min(self._interval * 2, self._longest)
 
-    def next(self, rested: float, retry: float | None = None, hinted: bool = False, at_rest: bool = False) -> float:
-        """Give the time when it is to be done again.
+    def next(self, elapsed: float, retry: float | None = None, requested: bool = False, idle: bool = False) -> float:
+        """Return the time of the next poll.
 
-        :param rested: From when on there is anybody for whom it could be done.
-        :param retry: When something that has failed is to be tried again, or None.
-        :param hinted: Whether a hint says that it would find something.
-        :param at_rest: Whether everything else has come to rest, so that only this can tell whether all is done.
+        :param elapsed: When the minimum interval of the first task elapses.
+        :param retry: When something that has failed is due again, or None.
+        :param requested: Whether an event says that the poll would find something.
+        :param idle: Whether everything else is idle, so that only this poll can find out whether all is done.
         """
-        earliest = self._begun + self._courtesy
-        if at_rest:
+        earliest = self._begun + self._minimum
+        if idle:
             return earliest
-        if hinted:
-            return max(earliest, rested)
-        regular = max(rested, self._begun + self._delay)
+        if requested:
+            return max(earliest, elapsed)
+        regular = max(elapsed, self._begun + self._interval)
+        # A retry that was due before the last poll has been part of it.
         if retry is not None and retry > self._begun:
             regular = min(regular, retry)
         return max(earliest, regular)

@@ -1,4 +1,4 @@
-"""Testing whether the jobs that hints have named are ready, many at once."""
+"""Readiness checks: whether the jobs that events name are ready, many of them in one query."""
 
 from __future__ import annotations
 
@@ -9,100 +9,101 @@ from collections.abc import Set as AbstractSet
 
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Candidates", "Tester"]
+__all__ = ["CheckQueue", "ReadinessChecker"]
 
-_AT_ONCE = 256
-"""How many jobs are tested in one go; where a store is asked for each by itself, others are held up no longer."""
+_BATCH_SIZE = 256
+"""How many jobs are checked at once. A store that is asked for each job by itself would otherwise delay the others."""
 
 
-class Candidates:
-    """The jobs that may be ready for one task.
+class CheckQueue:
+    """The jobs of one task that wait for a readiness check.
 
     :param task: The task.
-    :param schedule: Is called when there is more to test.
+    :param schedule: Called when a batch has been added.
     """
 
     __slots__ = ("_batches", "_schedule", "task", "workers")
 
-    def __init__(self, task: Task, schedule: Callable[[Candidates], None]) -> None:
+    def __init__(self, task: Task, schedule: Callable[[CheckQueue], None]) -> None:
         self.task = task
-        self.workers = 0
-        """How many workers test them."""
+        self.workers: int = 0
+        """The number of workers that check its jobs."""
         self._schedule = schedule
+        # Batches, not a set: a set does not shrink, so taking a few jobs from one that was large walks through it all.
         self._batches: deque[set[str]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._batches)
 
     def add(self, job: str) -> None:
-        """Have a job tested; one that is named again soon is tested once.
+        """Have a job checked; a job that is added again before its check is checked once.
 
         :param job: The job.
         """
         batches = self._batches
-        if not batches or len(batches[-1]) >= _AT_ONCE:
+        if not batches or len(batches[-1]) >= _BATCH_SIZE:
             batches.append(set())
             self._schedule(self)
         batches[-1].add(job)
 
     def waiting(self) -> AbstractSet[str]:
-        """Give those that wait for a test."""
+        """Return the jobs that wait for a check."""
         return set[str]().union(*self._batches)
 
     def take(self) -> AbstractSet[str]:
-        """Take some of the jobs that wait, to test them; those that were named first come first."""
+        """Remove a batch of waiting jobs and return it, first added first."""
         return self._batches.popleft()
 
 
-class Tester:
-    """Tests candidates: for each task a bounded number of tests at a time, whatever the others have.
+class ReadinessChecker:
+    """The workers that check queued jobs, a bounded number for each task.
 
     :param group: Owns the workers.
-    :param width: How many tests for a task may be under way at a time.
-    :param test: Tests some of the candidates and does with them what is right; it does not raise.
-    :param on_idle: Is told when the last of the workers has ended.
+    :param width: How many checks of a task may be under way at a time.
+    :param check: Checks one batch of a queue and launches what is ready; it does not raise.
+    :param on_idle: Called when the last worker has ended.
     """
 
     def __init__(
         self,
         group: asyncio.TaskGroup,
         width: int,
-        test: Callable[[Candidates], Awaitable[None]],
+        check: Callable[[CheckQueue], Awaitable[None]],
         on_idle: Callable[[], None],
     ) -> None:
         self._group = group
         self._width = width
-        self._test = test
+        self._check = check
         self._on_idle = on_idle
         self._workers = 0
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to test and no test under way."""
+        """Whether no job waits for a check or is being checked."""
         return self._workers == 0
 
-    def schedule(self, candidates: Candidates) -> None:
-        """Have candidates tested.
+    def schedule(self, queue: CheckQueue) -> None:
+        """Start a worker for a queue, unless it has enough of them.
 
-        :param candidates: They have something to test.
+        :param queue: The queue, in which jobs wait.
         """
-        if candidates.workers < self._width:
-            candidates.workers += 1
+        if queue.workers < self._width:
+            queue.workers += 1
             self._workers += 1
-            name = f"pydatatask: testing what is ready for {candidates.task.name}"
-            self._group.create_task(self._work(candidates), name=name)
+            self._group.create_task(self._work(queue), name=f"pydatatask: checking readiness for {queue.task.name}")
 
     def stop(self) -> None:
-        """Test nothing more, whatever hints come: the group is about to be closed, and takes up nothing."""
+        """Start no further workers: the task group is about to close and accepts nothing new."""
         self._width = 0
 
-    async def _work(self, candidates: Candidates) -> None:
+    async def _work(self, queue: CheckQueue) -> None:
         try:
-            while candidates:
-                await self._test(candidates)
+            while queue:
+                await self._check(queue)
+                # A check over stores in memory never suspends, and would keep the loop from whatever adds jobs.
                 await asyncio.sleep(0)
         finally:
-            candidates.workers -= 1
+            queue.workers -= 1
             self._workers -= 1
             if self._workers == 0:
                 self._on_idle()

@@ -1,4 +1,4 @@
-"""Finding out what is ready for many tasks at a time, without waiting for one whose repositories do not answer."""
+"""Pending scans: finding the ready jobs of many tasks at once, without waiting for slow repositories."""
 
 from __future__ import annotations
 
@@ -8,103 +8,107 @@ from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from pydatatask_core.scheduling.dispatcher import Watch
-from pydatatask_core.scheduling.polling import Rests
+from pydatatask_core.scheduling.dispatcher import JobWatch
+from pydatatask_core.scheduling.polling import MinimumIntervals
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Looker", "Sight"]
+__all__ = ["ReadyScanner", "ReadySnapshot"]
 
 
-class Sight(NamedTuple):
-    """What was seen of one task."""
+class ReadySnapshot(NamedTuple):
+    """What a scan found out about one task."""
 
     ready: AbstractSet[str]
-    """The jobs that were ready when it was looked at."""
+    """The jobs that were ready at the time of the scan."""
 
     launched: AbstractSet[str]
-    """Those of its jobs that have been launched since, or were being launched then: nothing is known of them."""
+    """Jobs that were launched during the scan, or in flight when it began: it says nothing about them."""
 
-    hinted: AbstractSet[str]
-    """Those that have been hinted at since: what was seen of them may be out of date."""
-
-
-class _Gaze(NamedTuple):
-    asking: asyncio.Task[AbstractSet[str] | None]
-    watch: Watch
+    changed: AbstractSet[str]
+    """Jobs that an event named during the scan: what it says about them may be out of date."""
 
 
-class Looker:
-    """Looks at tasks, all at the same time.
+class _PendingScan(NamedTuple):
+    query: asyncio.Task[AbstractSet[str] | None]
+    watch: JobWatch
 
-    :param group: Owns the looks.
-    :param ready: Tells what is ready for a task, or gives None where that could not be found out; it does not raise.
-    :param watch: Begins to collect the jobs of a task that are launched or hinted at.
-    :param late: Is told what was seen of a task after a look had stopped waiting for it, or that nothing was.
-    :param rests: Is told how long each task took.
+
+class ReadyScanner:
+    """Scan tasks for ready jobs, all tasks at the same time.
+
+    :param group: Owns the scans.
+    :param ready: Returns the ready jobs of a task, or None if its repositories failed; it does not raise.
+    :param watch: Begins to collect the jobs of a task that are launched or named by an event.
+    :param on_late: Called with the outcome of a scan that was not finished in time, None if it failed.
+    :param intervals: Records how long each task took.
     """
 
     def __init__(
         self,
         group: asyncio.TaskGroup,
         ready: Callable[[Task], Awaitable[AbstractSet[str] | None]],
-        watch: Callable[[Task], Watch],
-        late: Callable[[Task, Sight | None], None],
-        rests: Rests,
+        watch: Callable[[Task], JobWatch],
+        on_late: Callable[[Task, ReadySnapshot | None], None],
+        intervals: MinimumIntervals,
     ) -> None:
         self._group = group
         self._ready = ready
         self._watch = watch
-        self._late = late
-        self._under_way: dict[Task, _Gaze] = {}
-        self._answered_at = 0.0
-        self._rests = rests
+        self._on_late = on_late
+        self._pending: dict[Task, _PendingScan] = {}
+        self._last_end = 0.0
+        self._intervals = intervals
 
     @property
     def idle(self) -> bool:
-        """Whether no task is being looked at."""
-        return not self._under_way
+        """Whether no scan is under way."""
+        return not self._pending
 
-    def is_looking_at(self, task: Task) -> bool:
-        """Tell whether a task is being looked at.
+    def is_scanning(self, task: Task) -> bool:
+        """Return whether a scan of a task is under way.
 
         :param task: The task.
         """
-        return task in self._under_way
+        return task in self._pending
 
-    async def look(self, tasks: Sequence[Task], patience: float) -> dict[Task, Sight]:
-        """Find out what is ready for some tasks.
+    async def scan(self, tasks: Sequence[Task], timeout: float) -> dict[Task, ReadySnapshot]:
+        """Scan tasks and wait for the snapshots.
 
-        :param tasks: The tasks, none of which is being looked at.
-        :param patience: For how many seconds to wait for those that take long, before going on with the others.
-        :returns: What was seen of those tasks of which anything could be seen in time.
+        :param tasks: The tasks, none of which is being scanned.
+        :param timeout: How many seconds to wait; the outcomes of slower scans are passed on later.
+        :returns: The snapshots that were taken in time.
         """
         if not tasks:
             return {}
         begun = time.monotonic()
         for task in tasks:
-            asking = self._group.create_task(self._ask(task), name=f"pydatatask: what is ready for {task.name}")
-            self._under_way[task] = _Gaze(asking, self._watch(task))
-        in_time, _ = await asyncio.wait([self._under_way[task].asking for task in tasks], timeout=patience)
-        self._rests.note([task for task in tasks if self._under_way[task].asking in in_time], begun, self._answered_at)
-        return {task: sight for task in tasks if (sight := self._taken(task)) is not None}
+            query = self._group.create_task(self._query(task), name=f"pydatatask: finding ready jobs of {task.name}")
+            # The watch begins before the query first runs: not a single launch is missed.
+            self._pending[task] = _PendingScan(query, self._watch(task))
+        in_time, _ = await asyncio.wait([self._pending[task].query for task in tasks], timeout=timeout)
+        finished = [task for task in tasks if self._pending[task].query in in_time]
+        # Scans in memory run one after the other, and each may have waited for a listing that another had asked for.
+        # So they count as one: each task is charged with all of their time.
+        self._intervals.record(finished, begun, self._last_end)
+        return {task: snapshot for task in tasks if (snapshot := self._collect(task)) is not None}
 
-    async def _ask(self, task: Task) -> AbstractSet[str] | None:
+    async def _query(self, task: Task) -> AbstractSet[str] | None:
         begun = time.monotonic()
         try:
             return await self._ready(task)
         finally:
-            self._answered_at = time.monotonic()
-            self._rests.note([task], begun, self._answered_at)
+            self._last_end = time.monotonic()
+            self._intervals.record([task], begun, self._last_end)
 
-    def _taken(self, task: Task) -> Sight | None:
-        asking = self._under_way[task].asking
-        if asking.done():
-            return self._finished(task)
-        asking.add_done_callback(lambda _: self._late(task, self._finished(task)))
+    def _collect(self, task: Task) -> ReadySnapshot | None:
+        query = self._pending[task].query
+        if query.done():
+            return self._finish(task)
+        query.add_done_callback(lambda _: self._on_late(task, self._finish(task)))
         return None
 
-    def _finished(self, task: Task) -> Sight | None:
-        asking, watch = self._under_way.pop(task)
+    def _finish(self, task: Task) -> ReadySnapshot | None:
+        query, watch = self._pending.pop(task)
         watch.end()
-        ready = None if asking.cancelled() else asking.result()
-        return None if ready is None else Sight(ready, watch.launched, watch.hinted)
+        ready = None if query.cancelled() else query.result()
+        return None if ready is None else ReadySnapshot(ready, watch.launched, watch.changed)

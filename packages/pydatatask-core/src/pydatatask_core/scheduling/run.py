@@ -7,22 +7,20 @@ import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from typing_extensions import override
-
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.opening import all_repositories
 from pydatatask_core.scheduling.backlog import Backlog
-from pydatatask_core.scheduling.dispatcher import Dispatcher, DispatchObserver
-from pydatatask_core.scheduling.events import TaskHints, hint_listeners
-from pydatatask_core.scheduling.failure_tracker import Subject
-from pydatatask_core.scheduling.launched_jobs import LaunchMemory
-from pydatatask_core.scheduling.polling import Pace, Rests
-from pydatatask_core.scheduling.readiness_checker import Candidates, Tester
-from pydatatask_core.scheduling.ready_scan import Looker, Sight
-from pydatatask_core.scheduling.reconcile import Rounds
+from pydatatask_core.scheduling.dispatcher import Dispatcher
+from pydatatask_core.scheduling.events import TaskEventListener, event_listeners
+from pydatatask_core.scheduling.failure_tracker import FailureKey
+from pydatatask_core.scheduling.launched_jobs import LaunchedJobs
+from pydatatask_core.scheduling.polling import MinimumIntervals, PollTimer
+from pydatatask_core.scheduling.readiness_checker import CheckQueue, ReadinessChecker
+from pydatatask_core.scheduling.ready_scan import ReadyScanner, ReadySnapshot
+from pydatatask_core.scheduling.reconcile import Reconciler
 from pydatatask_core.scheduling.run_options import RunOptions
-from pydatatask_core.scheduling.task_groups import owner
-from pydatatask_core.scheduling.task_updates import Updater
+from pydatatask_core.scheduling.task_groups import unwrapped_task_group
+from pydatatask_core.scheduling.task_updates import TaskUpdater
 from pydatatask_core.tasks.task import Task
 
 __all__ = ["Run", "run"]
@@ -37,7 +35,7 @@ _INCOMPLETE = -1
 """In place of the activity at the last look or update: it has not come to all tasks, so it proves nothing."""
 
 
-class Run(DispatchObserver):
+class Run:
     """One run of a pipeline.
 
     :param rounds: What the pipeline's rounds have in common.
@@ -45,20 +43,20 @@ class Run(DispatchObserver):
     :param group: Owns all that is under way.
     """
 
-    def __init__(self, rounds: Rounds, options: RunOptions, group: asyncio.TaskGroup) -> None:
+    def __init__(self, rounds: Reconciler, options: RunOptions, group: asyncio.TaskGroup) -> None:
         self._rounds = rounds
-        self._troubles = rounds.troubles
+        self._failures = rounds.failures
         self._options = options
-        self._memory = LaunchMemory(options.launch_once, self._has_failed)
-        launch = self._memory.remembering(rounds.launch, rounds.tasks)
-        self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self)
-        self._tester = Tester(group, rounds.width, self._test, self.idle)
-        self._update_rests, self._look_rests = Rests(), Rests()
+        self._memory = LaunchedJobs(options.launch_once, self._has_failed)
+        launch = self._memory.tracking(rounds.launch, rounds.tasks)
+        self._dispatcher = Dispatcher(group, rounds.width, Backlog(rounds.priority), launch, self.idle)
+        self._tester = ReadinessChecker(group, rounds.width, self._test, self.idle)
+        self._update_rests, self._look_rests = MinimumIntervals(), MinimumIntervals()
         release = self._dispatcher.release  # as there is room, perhaps
-        self._updater = Updater(group, self._update_one, release, self.idle, self._update_rests)
-        self._looker = Looker(group, rounds.ready_for, self._dispatcher.watch, self._seen_late, self._look_rests)
+        self._updater = TaskUpdater(group, self._update_one, release, self.idle, self._update_rests)
+        self._looker = ReadyScanner(group, rounds.ready_for, self._dispatcher.watch, self._seen_late, self._look_rests)
         self._patience = _PATIENCE_SECONDS if rounds.priority is None else _PATIENCE_SECONDS_FOR_ORDER
-        self._candidates = {task: Candidates(task, self._tester.schedule) for task in rounds.tasks}
+        self._candidates = {task: CheckQueue(task, self._tester.schedule) for task in rounds.tasks}
         self._looking = False
         self._found: dict[Task, set[str]] = {}
         self._live: dict[Task, bool] = {}
@@ -69,15 +67,15 @@ class Run(DispatchObserver):
         self._looked: dict[Task, int] = {}
         self._seen: dict[Task, int] = {}
         self._active_at_look = self._active_at_update = _INCOMPLETE
-        self._updates = Pace(*options.poll_seconds)
-        self._looks = Pace(*options.poll_seconds, courtesy=_courtesy(rounds.tasks))
+        self._updates = PollTimer(*options.poll_seconds)
+        self._looks = PollTimer(*options.poll_seconds, minimum=_courtesy(rounds.tasks))
         self._ready: dict[Task, AbstractSet[str]] = {}
 
     # What the run is told
 
-    def listeners(self) -> dict[Task, TaskHints]:
+    def listeners(self) -> dict[Task, TaskEventListener]:
         """Give, for each task, who is to listen to its hints."""
-        return hint_listeners(self._candidates, self._ask_for_look, self._ask_for_update, self._moved)
+        return event_listeners(self._candidates, self._ask_for_look, self._ask_for_update, self._moved)
 
     def _ask_for_look(self) -> None:
         self._look_hinted = True
@@ -85,11 +83,11 @@ class Run(DispatchObserver):
 
     def _ask_for_update(self, task: Task) -> None:
         self._happened += 1
-        if self._troubles.is_due(Subject("update", task.name)):
-            self._updater.wish(task)
+        if self._failures.is_due(FailureKey("update", task.name)):
+            self._updater.request(task)
 
     def _moved(self, task: Task, job: str) -> None:
-        if self._dispatcher.overtake(task, {job}):
+        if self._dispatcher.mark_changed(task, {job}):
             self._happened += 1  # so that there is another look
 
     def relinquished(self) -> None:
@@ -97,34 +95,33 @@ class Run(DispatchObserver):
         self._happened += 1
         self._dispatcher.release()
 
-    @override
     def idle(self) -> None:
         """Take note that a part of this run has come to rest: if all have, it is time to look whether all is done."""
         if self._nothing_under_way():
             self._woken.set()
 
-    async def _test(self, candidates: Candidates) -> None:
+    async def _test(self, candidates: CheckQueue) -> None:
         """Launch the jobs that hints have named, if they are ready."""
         task, jobs = candidates.task, candidates.take()
         nothing: AbstractSet[str] = frozenset()
-        subject = Subject("ready", task.name)
-        if not self._troubles.is_due(subject):
+        key = FailureKey("ready", task.name)
+        if not self._failures.is_due(key):
             return  # the look that comes once it is due will find what has been hinted at
-        self._dispatcher.overtake(task, jobs)
+        self._dispatcher.mark_changed(task, jobs)
         watch = self._dispatcher.watch(task)
         try:
-            ready = await self._troubles.contain(subject, lambda: task.ready.contained(jobs), otherwise=nothing)
+            ready = await self._failures.guard(key, lambda: task.ready.contained(jobs), otherwise=nothing)
         finally:
             watch.end()
-        ready = ready - watch.launched - watch.hinted
+        ready = ready - watch.launched - watch.changed
         self._happened += 1
         if ready and not self._options.launch_once:
-            jobs = self._due({task: self._memory.without(task, ready)})[task]
+            jobs = self._due({task: self._memory.exclude(task, ready)})[task]
             self._dispatcher.add(task, jobs)
             if self._looking:
                 self._found.setdefault(task, set()).update(jobs)
 
-    # Rounds
+    # Reconciler
 
     async def until_done(self) -> list[str]:
         """Run until nothing is live nor ready; with ``forever``, until cancelled.
@@ -146,9 +143,9 @@ class Run(DispatchObserver):
                     await self._update()  # what has been launched since the last update is live now, or done
                 await self._look_around()
             if self._at_rest() and self._has_seen_all() and not self._options.forever:
-                wanted = {Subject("launch", task.name, job) for task, jobs in self._ready.items() for job in jobs}
-                hopeless = self._troubles.hopeless(wanted)
-                if hopeless or not (wanted or self._troubles):
+                wanted = {FailureKey("launch", task.name, job) for task, jobs in self._ready.items() for job in jobs}
+                hopeless = self._failures.reasons_to_give_up(wanted)
+                if hopeless or not (wanted or self._failures):
                     return hopeless
             self._woken.clear()
             await _wait(self._woken, min(self._next_update(), self._next_look()) - time.monotonic())
@@ -172,29 +169,29 @@ class Run(DispatchObserver):
 
     def _next_look(self) -> float:
         at_rest = self._at_rest() and not self._has_seen_all()
-        rested = self._look_rests.first(self._rounds.tasks)
-        return self._looks.next(rested, self._troubles.next_retry(), self._look_hinted, at_rest)
+        rested = self._look_rests.earliest(self._rounds.tasks)
+        return self._looks.next(rested, self._failures.next_retry(), self._look_hinted, at_rest)
 
     def _next_update(self) -> float:
-        return self._updates.next(self._update_rests.first(self._rounds.tasks), self._troubles.next_retry())
+        return self._updates.next(self._update_rests.earliest(self._rounds.tasks), self._failures.next_retry())
 
     async def _update(self) -> None:
         """Let tasks look after their live jobs."""
         now = time.monotonic()
         self._updates.begin(now, self._activity != self._active_at_update)
         self._active_at_update = self._activity
-        due = [task for task in self._rounds.tasks if self._troubles.is_due(Subject("update", task.name))]
-        rested = due if self._at_rest() else [task for task in due if self._update_rests.are_over(task, now)]
+        due = [task for task in self._rounds.tasks if self._failures.is_due(FailureKey("update", task.name))]
+        rested = due if self._at_rest() else [task for task in due if self._update_rests.has_elapsed(task, now)]
         self._updated = self._activity if len(rested) == len(due) else _INCOMPLETE
         await self._rounds.flush()
         await self._updater.update(rested, _PATIENCE_SECONDS)
 
     async def _update_one(self, task: Task) -> bool:
-        subject = Subject("update", task.name)
-        if not self._troubles.is_due(subject):
+        key = FailureKey("update", task.name)
+        if not self._failures.is_due(key):
             return self._live.get(task, False)  # one that was under way when this was asked for has failed since
         live, before = await self._rounds.update_task(task), self._live.get(task, False)
-        if self._troubles.get(subject) is not None:
+        if self._failures.get(key) is not None:
             return before  # it is not known any better; what failed keeps the run from ending, for a while
         if live is not before:
             self._live[task] = live
@@ -217,25 +214,25 @@ class Run(DispatchObserver):
             ready[task] = (self._seen_ready(task, sight) | found.get(task, frozenset())) - sight.launched
         begun = time.monotonic()
         self._dispatcher.submit(self._due(ready))
-        self._look_rests.lengthen(sights, time.monotonic() - begun)
+        self._look_rests.extend(sights, time.monotonic() - begun)
         self._ready |= ready
 
     def _to_look_at(self) -> list[Task]:
         """Give the tasks to look at; those whose trouble rests are in the way of an end by that."""
         enabled = [task for task in self._rounds.tasks if not task.disabled]
-        return [task for task in enabled if self._troubles.is_due(Subject("ready", task.name))]
+        return [task for task in enabled if self._failures.is_due(FailureKey("ready", task.name))]
 
-    async def _look(self, now: float) -> dict[Task, Sight]:
+    async def _look(self, now: float) -> dict[Task, ReadySnapshot]:
         self._rounds.listing.begin_round()
         due = self._to_look_at()
-        rested = due if self._at_rest() else [task for task in due if self._look_rests.are_over(task, now)]
-        free = [task for task in rested if not self._looker.is_looking_at(task)]
+        rested = due if self._at_rest() else [task for task in due if self._look_rests.has_elapsed(task, now)]
+        free = [task for task in rested if not self._looker.is_scanning(task)]
         self._looked |= dict.fromkeys(free, self._activity)
-        sights = await self._looker.look(free, self._patience)
+        sights = await self._looker.scan(free, self._patience)
         for task in free:
-            if not self._looker.is_looking_at(task):
+            if not self._looker.is_scanning(task):
                 self._note_look(task)
-        self._troubles.forget_launches({task: sight.ready for task, sight in sights.items()})
+        self._failures.untrack_launches({task: sight.ready for task, sight in sights.items()})
         return sights
 
     def _note_look(self, task: Task) -> None:
@@ -243,28 +240,28 @@ class Run(DispatchObserver):
         self._seen[task] = self._looked[task]
         self._ready.pop(task, None)
 
-    def _seen_late(self, task: Task, sight: Sight | None) -> None:
+    def _seen_late(self, task: Task, sight: ReadySnapshot | None) -> None:
         """Launch what is ready for a task for which a look has not waited any longer."""
         self._note_look(task)
         if sight is not None:
-            self._troubles.forget_launches({task: sight.ready})
+            self._failures.untrack_launches({task: sight.ready})
             self._ready[task] = self._seen_ready(task, sight) - sight.launched
             self._dispatcher.add(task, self._due({task: self._ready[task]})[task])
         self.idle()
 
-    def _seen_ready(self, task: Task, sight: Sight) -> AbstractSet[str]:
+    def _seen_ready(self, task: Task, sight: ReadySnapshot) -> AbstractSet[str]:
         """Give the jobs to launch for a task by what was seen of it, apart from those that hints tell more about."""
-        return self._memory.without(task, sight.ready) - sight.hinted - self._candidates[task].waiting()
+        return self._memory.exclude(task, sight.ready) - sight.changed - self._candidates[task].waiting()
 
     def _due(self, ready: dict[Task, AbstractSet[str]]) -> dict[Task, AbstractSet[str]]:
         """Leave out jobs whose launch has failed and is not to be tried again yet."""
-        resting = self._troubles.resting_launches()
+        resting = self._failures.launches_backing_off()
         if not resting:
             return ready
         return {task: jobs - resting.get(task.name, set()) for task, jobs in ready.items()}
 
     def _has_failed(self, task: Task, job: str) -> bool:
-        return self._troubles.get(Subject("launch", task.name, job)) is not None
+        return self._failures.get(FailureKey("launch", task.name, job)) is not None
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
@@ -281,7 +278,7 @@ def _courtesy(tasks: Sequence[Task]) -> float:
     return max((repository.asked_every for repository in all_repositories(tasks)), default=0.0)
 
 
-async def run(rounds: Rounds, options: RunOptions) -> None:
+async def run(rounds: Reconciler, options: RunOptions) -> None:
     """Run a pipeline until nothing is live nor ready; with ``forever``, until cancelled.
 
     :param rounds: What the pipeline's rounds have in common.
@@ -293,7 +290,7 @@ async def run(rounds: Rounds, options: RunOptions) -> None:
     listeners = [(task, task.listener) for task in rounds.tasks]
     callbacks = [(manager, manager.on_relinquish) for manager in rounds.resources]
     try:
-        async with owner() as group:
+        async with unwrapped_task_group() as group:
             this = Run(rounds, options, group)
             for task, hints in this.listeners().items():
                 task.listener = hints

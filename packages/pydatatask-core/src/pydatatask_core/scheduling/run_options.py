@@ -1,4 +1,4 @@
-"""How a run goes about it."""
+"""Options of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["RunOptions"]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about it."""
+    """The arguments of ``Pipeline.run`` that the scheduler needs."""
 
     forever: bool = False
-    """Whether to go on when all is quiet."""
+    """Whether to keep running when there is nothing left to do."""
 
     launch_once: bool = False
-    """Whether to launch only what is ready at the first look, and then only to look after it."""
+    """Whether to launch only what the first reconcile finds ready, and then only to reap it."""
 
     poll_seconds: tuple[float, float] = (0.01, 1.0)
-    """How long to wait for a hint before looking again: at first, and at most, when nothing has happened for long."""
+    """The shortest and the longest wait between two reconciles; the wait doubles while nothing happens."""

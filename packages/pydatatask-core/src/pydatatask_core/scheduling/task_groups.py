@@ -1,4 +1,4 @@
-"""The task group that owns all that a round or a run has under way."""
+"""Task groups of asyncio whose errors are not wrapped."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-__all__ = ["owner"]
+__all__ = ["unwrapped_task_group"]
 
 
 @asynccontextmanager
-async def owner() -> AsyncIterator[asyncio.TaskGroup]:
-    """Open a task group out of which a failure comes as it is, not in a group of one.
+async def unwrapped_task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Open a task group that raises a single failure as itself, not inside an exception group.
 
-    Nothing that users' tasks and repositories raise comes to the group; a priority that cannot be told does.
+    The :mod:`failure tracker <pydatatask_core.scheduling.failure_tracker>` contains whatever users' tasks and
+    repositories raise, so only an error of the pipeline as a whole gets here, such as an invalid priority.
     """
     failure: Exception | None = None
     try:
@@ -23,5 +24,6 @@ async def owner() -> AsyncIterator[asyncio.TaskGroup]:
         if len(failures.exceptions) != 1:
             raise
         failure = failures.exceptions[0]
+    # Raised outside the handler, or the group would show up as its context in every traceback.
     if failure is not None:
         raise failure

@@ -1,4 +1,4 @@
-"""Letting tasks look after their live jobs, from time to time and when they ask for it in between."""
+"""Updates of tasks, regular ones and requested ones, never two of the same task at a time."""
 
 from __future__ import annotations
 
@@ -6,101 +6,103 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from pydatatask_core.scheduling.polling import Rests
+from pydatatask_core.scheduling.polling import MinimumIntervals
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Updater"]
+__all__ = ["TaskUpdater"]
 
 
-class Updater:
-    """Calls ``update`` of tasks, never twice at a time for the same one.
+class TaskUpdater:
+    """Call ``update`` of tasks, one call per task at a time.
 
     :param group: Owns the updates.
-    :param update: Updates a task and tells whether it has live jobs or did anything; it does not raise.
-    :param on_answer: Is told of every update that a task had wished for.
-    :param on_idle: Is told when all that was asked for has been done.
-    :param rests: Is told how long each task took.
+    :param update: Updates a task and returns whether it has live jobs or did anything; it does not raise.
+    :param on_requested: Called after each update that a task has requested.
+    :param on_idle: Called when no update is scheduled or under way any more.
+    :param intervals: Records how long each task took.
     """
 
     def __init__(
         self,
         group: asyncio.TaskGroup,
         update: Callable[[Task], Awaitable[bool]],
-        on_answer: Callable[[], None],
+        on_requested: Callable[[], None],
         on_idle: Callable[[], None],
-        rests: Rests,
+        intervals: MinimumIntervals,
     ) -> None:
         self._group = group
         self._update = update
-        self._on_answer = on_answer
+        self._on_requested = on_requested
         self._on_idle = on_idle
         self._locks: dict[Task, asyncio.Lock] = {}
-        self._asked: set[Task] = set()
-        self._wished: set[Task] = set()
-        self._answered_at = 0.0
-        self._rests = rests
+        self._scheduled: set[Task] = set()
+        self._requested: set[Task] = set()
+        self._last_end = 0.0
+        self._intervals = intervals
         self._under_way = 0
         self._stopped = False
 
     @property
     def idle(self) -> bool:
-        """Whether no update is waiting or under way."""
+        """Whether no update is scheduled or under way."""
         return self._under_way == 0
 
-    def wish(self, task: Task) -> None:
-        """Have a task updated soon, as it wishes.
+    def request(self, task: Task) -> None:
+        """Schedule an update because the task has asked for it.
 
         :param task: The task.
         """
-        self._wished.add(task)
-        self.ask(task)
+        self._requested.add(task)
+        self.schedule(task)
 
     def stop(self) -> None:
-        """Update nothing more, whoever asks for it: the group is about to be closed, and takes up nothing."""
+        """Start no further updates: the task group is about to close and accepts nothing new."""
         self._stopped = True
 
-    async def update(self, tasks: Iterable[Task], patience: float) -> None:
-        """Have tasks updated.
+    async def update(self, tasks: Iterable[Task], timeout: float) -> None:
+        """Update tasks and wait for them.
 
         :param tasks: The tasks.
-        :param patience: For how many seconds to wait for those that take long.
+        :param timeout: How many seconds to wait; slower updates go on in the background.
         """
         begun = time.monotonic()
-        answers = {task: answer for task in tasks if (answer := self.ask(task)) is not None}
-        if answers:
-            in_time, _ = await asyncio.wait(answers.values(), timeout=patience)
-            self._rests.note([task for task, answer in answers.items() if answer in in_time], begun, self._answered_at)
+        updates = {task: update for task in tasks if (update := self.schedule(task)) is not None}
+        if updates:
+            in_time, _ = await asyncio.wait(updates.values(), timeout=timeout)
+            finished = [task for task, update in updates.items() if update in in_time]
+            self._intervals.record(finished, begun, self._last_end)
 
-    def ask(self, task: Task) -> asyncio.Task[None] | None:
-        """Have a task updated soon; asking again before that begins changes nothing.
+    def schedule(self, task: Task) -> asyncio.Task[None] | None:
+        """Schedule an update of a task; scheduling it again before it begins changes nothing.
 
         :param task: The task.
-        :returns: What updates it; None if that has been asked for already, has to wait for an update under way, or is
-            not done any more.
+        :returns: The update; None if it was scheduled before, has to wait for one under way, or updates have stopped.
         """
-        if task in self._asked or self._stopped:
+        if task in self._scheduled or self._stopped:
             return None
         lock = self._locks.setdefault(task, asyncio.Lock())
         has_to_wait = lock.locked()
-        self._asked.add(task)
+        self._scheduled.add(task)
         self._under_way += 1
-        answer = self._group.create_task(self._answer(task, lock), name=f"pydatatask: updating {task.name}")
-        return None if has_to_wait else answer
+        update = self._group.create_task(self._run(task, lock), name=f"pydatatask: updating {task.name}")
+        return None if has_to_wait else update
 
-    async def _answer(self, task: Task, lock: asyncio.Lock) -> None:
+    async def _run(self, task: Task, lock: asyncio.Lock) -> None:
         try:
             async with lock:
-                self._asked.discard(task)
-                wished = task in self._wished
-                self._wished.discard(task)
+                # From here on a request needs another update: this one may have passed what the request is about.
+                self._scheduled.discard(task)
+                requested = task in self._requested
+                self._requested.discard(task)
                 begun = time.monotonic()
                 await self._update(task)
-                self._answered_at = time.monotonic()
-                if not wished:
-                    self._rests.note([task], begun, self._answered_at)
-            if wished:
-                self._rests.end(task)  # what it had to do took the time; whether it has more to do is soon found out
-                self._on_answer()
+                self._last_end = time.monotonic()
+                if not requested:
+                    self._intervals.record([task], begun, self._last_end)
+            if requested:
+                # The update took its time because there was work; whether there is more must be found out soon.
+                self._intervals.reset(task)
+                self._on_requested()
         finally:
             self._under_way -= 1
             if self._under_way == 0:

@@ -1,4 +1,4 @@
-"""The time that workers share between two turns of everybody else on the event loop."""
+"""Time slices: how long the launch workers may keep the event loop to themselves."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ _SECONDS = 0.002
 
 
 class TimeSlice:
-    """For how long workers may go on with jobs that never suspend, all of them together.
+    """The time slice that all workers share when their jobs never suspend.
 
-    Many workers do not make it any longer: in one turn of the event loop the first to run uses up the slice, and each
-    of the others does one job. Who works asks after each job whether :attr:`ends` has passed, and if so, pauses.
+    It does not grow with the number of workers: in one turn of the event loop the first worker uses up the slice, and
+    each of the others does one job. After each job a worker checks whether :attr:`ends` has passed, and pauses if so.
     """
 
     __slots__ = ("_renewing", "ends")
 
     def __init__(self) -> None:
-        self.ends = 0.0
+        self.ends: float = 0.0
         """When the slice ends, by :func:`time.monotonic`."""
         self._renewing = False
 
     def begin(self) -> None:
-        """Take note that a worker begins: after a time without work, that is the beginning of a slice."""
+        """Start a slice for a new worker, unless one is being used."""
         now = time.monotonic()
         if now > self.ends + _SECONDS:
             self.ends = now + _SECONDS
 
     async def pause(self) -> None:
-        """Let everybody else have a turn, after which there is a new slice."""
+        """Give everything else on the event loop a turn; a new slice begins after it."""
+        # Workers that pause in the same turn must not each renew the slice: it would be as many slices as workers.
         if not self._renewing:
             self._renewing = True
             asyncio.get_running_loop().call_soon(self._renew)
