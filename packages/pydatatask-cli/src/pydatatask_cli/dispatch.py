@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pydatatask_cli.arguments import ACCESS, require_function
-from pydatatask_cli.interruption import run_interruptibly
-from pydatatask_cli.opening import opened
+from pydatatask_cli.open_pipeline import opened
+from pydatatask_cli.signals import run_interruptibly
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access

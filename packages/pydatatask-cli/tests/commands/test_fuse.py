@@ -8,8 +8,8 @@ from cli_pipelines import call_main, library
 
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.fuse import mountpoint
-from pydatatask_cli.fuse.binding import load_fuse
 from pydatatask_cli.fuse.mountpoint import check_device, check_mountpoint
+from pydatatask_cli.fuse.pyfuse3_api import load_fuse
 from pydatatask_core.errors import MissingExtraError, UsageError
 
 

@@ -12,8 +12,8 @@ import pytest
 from fuse_doubles import Shop, User, user_of
 
 from pydatatask_cli.fuse.attributes import attributes
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.filesystem import Changes
-from pydatatask_cli.fuse.refusals import Refusal
 from pydatatask_core.errors import JobNotFoundError, UsageError
 
 
@@ -235,7 +235,7 @@ async def test_a_file_that_is_never_written_and_deleted_never_becomes_a_job(user
     assert "4913" in await user.names("work/blobs")
     await user.remove("work/blobs/4913")
     assert await user.names("work/blobs") == ["book", "other"]
-    await user.files.waiting_files.store_all()
+    await user.files.temporary_files.store_all()
     assert shop.blobs.history == []
 
 
@@ -259,7 +259,7 @@ async def test_one_that_is_still_waiting_becomes_a_job_when_the_mount_ends(shop:
 async def test_one_that_is_written_after_all_has_what_was_written(user: User, shop: Shop) -> None:
     await user.close(await user.create("work/blobs/late"))
     await user.overwrite("work/blobs/late", b"text")
-    await user.files.waiting_files.store_all()
+    await user.files.temporary_files.store_all()
     assert shop.blobs.history == [("late", b"text")]
 
 
@@ -270,7 +270,7 @@ async def test_a_file_made_as_mkstemp_does_is_no_job_before_it_is_renamed(user: 
     await user.close(handle)
     assert shop.blobs.history == []
     await user.rename("work/blobs/sedAbC", "work/blobs/book")
-    await user.files.waiting_files.store_all()
+    await user.files.temporary_files.store_all()
     assert shop.blobs.history == [("book", b"new")]
 
 

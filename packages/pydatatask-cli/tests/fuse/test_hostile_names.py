@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pydatatask_cli.fuse.attributes import attributes
+from pydatatask_cli.fuse.errors import errno_of
 from pydatatask_cli.fuse.filesystem import Changes
-from pydatatask_cli.fuse.refusals import errno_of
 
 LINKS = ["blobs", "records", "files", "directories", "view", "related"]
 PIECES = [

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from fuse_doubles import Shop
 
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.inodes import TOP, Inodes
 from pydatatask_cli.fuse.link_directory import JobFile, LinkDirectory
 from pydatatask_cli.fuse.nodes import Top
-from pydatatask_cli.fuse.refusals import Refusal
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from fuse_doubles import Shop, User, user_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.handles import Handle
-from pydatatask_cli.fuse.refusals import Refusal
 from pydatatask_core.errors import UsageError
 
 BOOK, BACKUP, NEW = "work/blobs/book", "work/blobs/book~", "work/blobs/new"

@@ -165,7 +165,7 @@ async def user_of(shop: Shop, seconds_to_wait: float = NEVER) -> AsyncIterator[U
     """Open the pipeline, and serve its file system."""
     async with shop.pipeline, asyncio.TaskGroup() as group:
         filesystem = FileSystem(shop.pipeline, "/nowhere", seconds_to_wait)
-        watching = group.create_task(filesystem.waiting_files.watch())
+        watching = group.create_task(filesystem.temporary_files.watch())
         yield User(filesystem)
         watching.cancel()
         await filesystem.close()

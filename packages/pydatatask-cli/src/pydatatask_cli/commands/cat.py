@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.names import Data, find_data
-from pydatatask_cli.opening import look_at
+from pydatatask_cli.name_lookup import Data, find_data
+from pydatatask_cli.open_pipeline import look_at
 from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.records import record_text
 from pydatatask_core.errors import UnknownRelationError, UsageError

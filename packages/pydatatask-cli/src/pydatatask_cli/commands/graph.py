@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.gathering import gather
-from pydatatask_cli.opening import look_at
+from pydatatask_cli.gather import gather
+from pydatatask_cli.open_pipeline import look_at
 from pydatatask_cli.terminal import output
 from pydatatask_core.errors import UsageError
 from pydatatask_core.pipeline import Pipeline

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.names import find_data
-from pydatatask_cli.opening import look_at
+from pydatatask_cli.name_lookup import find_data
+from pydatatask_cli.open_pipeline import look_at
 from pydatatask_cli.standard_input import read_all, standard_input
 from pydatatask_cli.terminal.records import parse_record
 from pydatatask_core.errors import UnknownRelationError, UsageError

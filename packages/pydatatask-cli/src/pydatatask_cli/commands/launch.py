@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.names import find_task
-from pydatatask_cli.opening import opened
+from pydatatask_cli.name_lookup import find_task
+from pydatatask_cli.open_pipeline import opened
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.quotas.launch_offers import Offer, current_offer
 from pydatatask_core.tasks.task import Task

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.gathering import gather
-from pydatatask_cli.names import find_data
-from pydatatask_cli.opening import look_at
+from pydatatask_cli.gather import gather
+from pydatatask_cli.name_lookup import find_data
+from pydatatask_cli.open_pipeline import look_at
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access
@@ -46,7 +46,7 @@ async def list_data(pipeline: Pipeline, data: list[str], *, as_json: bool = Fals
     :param as_json: Whether to print a JSON list instead.
     :returns: The exit status.
     """
-    from pydatatask_cli.expressions import parse
+    from pydatatask_cli.set_expressions import parse
 
     expression = parse(" ".join(data), lambda name: find_data(pipeline, name))
     listing = Listing()

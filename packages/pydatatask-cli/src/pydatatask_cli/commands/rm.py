@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
-from pydatatask_cli.deletion import Doomed, forget, plan, refuses_deletes
+from pydatatask_cli.deletion_plan import Doomed, forget, plan, refuses_deletes
 from pydatatask_cli.error_handler import FAILURE, returns_status
-from pydatatask_cli.gathering import gather
-from pydatatask_cli.names import all_links, find_data, find_task
+from pydatatask_cli.gather import gather
+from pydatatask_cli.name_lookup import all_links, find_data, find_task
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access
@@ -44,7 +44,7 @@ def add_parser(commands: SubParsers) -> None:
 async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[str]) -> int:
     """Delete jobs, and print each job and repository, as ``JOB task.link``.
 
-    It may be used while the pipeline is running: :mod:`pydatatask_cli.deletion` tells the order. What a job stands
+    It may be used while the pipeline is running: :mod:`pydatatask_cli.deletion_plan` tells the order. What a job stands
     for, a process or pod, is ended.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.

@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
-from pydatatask_cli.interruption import require_no_loop
-from pydatatask_cli.opening import opened
+from pydatatask_cli.open_pipeline import opened
 from pydatatask_cli.shell.background_loop import BackgroundLoop
 from pydatatask_cli.shell.prompt_signals import prompt_signals
+from pydatatask_cli.signals import require_no_loop
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.opening import opened
+from pydatatask_cli.open_pipeline import opened
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:

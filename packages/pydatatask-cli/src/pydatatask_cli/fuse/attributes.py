@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydatatask_cli.fuse.draft import Draft
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
 from pydatatask_cli.fuse.nodes import Node, TaskDirectory, Top
-from pydatatask_cli.fuse.store import Kind
+from pydatatask_cli.fuse.repository_adapter import Kind
 
 __all__ = ["Attributes", "attributes", "brief_attributes"]
 

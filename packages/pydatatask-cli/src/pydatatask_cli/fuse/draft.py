@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from typing_extensions import override
 
-from pydatatask_cli.fuse.spool import Spool
+from pydatatask_cli.fuse.spooled_file import SpooledFile
 from pydatatask_core.streams.byte_streams import AReadStream
 
 __all__ = ["Draft"]
@@ -50,7 +50,7 @@ class Draft:
         """When it was written last, in nanoseconds since the epoch."""
         self.turn = asyncio.Lock()
         """Held while it is written, stored, deleted or renamed."""
-        self._spool = Spool()
+        self._spool = SpooledFile()
         self._source = source
         self._loading = asyncio.Lock()
         self._broken: OSError | None = None
@@ -118,7 +118,7 @@ class Draft:
                     at += len(block)
             self._source = None
 
-    def content(self) -> Spool:
+    def content(self) -> SpooledFile:
         """Give what was written, all of it.
 
         :raises OSError: Some of it could not be written.

@@ -11,14 +11,13 @@ from typing import TypeVar
 
 from pydatatask_cli.fuse.attributes import brief_attributes
 from pydatatask_cli.fuse.draft import Draft
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.handles import DraftHandle, Handle, ReadHandle
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
 from pydatatask_cli.fuse.nodes import Node, TaskDirectory, Top
-from pydatatask_cli.fuse.reading import StreamReader
-from pydatatask_cli.fuse.refusals import Refusal
-from pydatatask_cli.fuse.store import Kind
-from pydatatask_cli.fuse.temporary_names import looks_temporary
-from pydatatask_cli.fuse.waiting_files import SECONDS, WaitingFiles
+from pydatatask_cli.fuse.repository_adapter import Kind
+from pydatatask_cli.fuse.stream_reader import StreamReader
+from pydatatask_cli.fuse.temporary_files import SECONDS, TemporaryFiles, looks_temporary
 from pydatatask_core.pipeline import Pipeline
 
 __all__ = ["Changes", "FileSystem"]
@@ -57,7 +56,7 @@ class FileSystem:
         self.top = Top(pipeline)
         self.mountpoint = mountpoint
         self._handles: set[Handle] = set()
-        self.waiting_files = WaitingFiles(seconds_to_wait)
+        self.temporary_files = TemporaryFiles(seconds_to_wait)
 
     async def look_up(self, directory: Node, name: str) -> Node:
         """Find what a directory has under a name.
@@ -150,7 +149,7 @@ class FileSystem:
     def _leave(self, directory: LinkDirectory, draft: Draft) -> None:
         """See what becomes of a file that nobody has open any more, and that is no job."""
         if directory.store.admits(draft.name):
-            self.waiting_files.add(directory, draft)
+            self.temporary_files.add(directory, draft)
         elif draft.dirty and not looks_temporary(draft.name):
             _log.warning(
                 "%s/%s does not become a job, as %r is no valid job id there; rename it, or it is gone when the mount "
@@ -222,7 +221,7 @@ class FileSystem:
 
     async def close(self) -> None:
         """Store what has been closed but not been stored yet, tell of what is lost, and let go of open files."""
-        await self.waiting_files.store_all()
+        await self.temporary_files.store_all()
         for directory in self._link_directories():
             for draft in [*directory.drafts.values(), *directory.overwriting.values()]:
                 if draft.dirty and directory.store.admits(draft.name):

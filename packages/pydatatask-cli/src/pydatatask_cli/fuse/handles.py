@@ -10,10 +10,10 @@ from typing import Protocol
 from typing_extensions import override
 
 from pydatatask_cli.fuse.draft import Draft
-from pydatatask_cli.fuse.holders import is_held
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.link_directory import LinkDirectory
-from pydatatask_cli.fuse.reading import StreamReader
-from pydatatask_cli.fuse.refusals import Refusal
+from pydatatask_cli.fuse.still_open import is_held
+from pydatatask_cli.fuse.stream_reader import StreamReader
 from pydatatask_core.concurrency.offload import offload
 
 __all__ = ["DraftHandle", "Handle", "ReadHandle"]

@@ -6,8 +6,8 @@ import errno
 from collections.abc import Iterable
 from itertools import count
 
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.nodes import Node
-from pydatatask_cli.fuse.refusals import Refusal
 
 __all__ = ["TOP", "Inodes"]
 

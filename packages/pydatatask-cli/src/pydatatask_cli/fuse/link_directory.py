@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from pydatatask_cli.fuse.draft import Draft
-from pydatatask_cli.fuse.refusals import Refusal
-from pydatatask_cli.fuse.store import Store
-from pydatatask_cli.names import Data
+from pydatatask_cli.fuse.errors import Refusal
+from pydatatask_cli.fuse.repository_adapter import RepositoryAdapter
+from pydatatask_cli.name_lookup import Data
 
 __all__ = ["DraftFile", "JobFile", "LinkDirectory"]
 
@@ -61,7 +61,7 @@ class LinkDirectory:
 
     def __init__(self, data: Data, forget: Callable[[str], Awaitable[None]]) -> None:
         self.data = data
-        self.store = Store(data.repository)
+        self.store = RepositoryAdapter(data.repository)
         self.drafts: dict[str, Draft] = {}
         """The files that are no jobs, or none yet, by name."""
         self.overwriting: dict[str, Draft] = {}

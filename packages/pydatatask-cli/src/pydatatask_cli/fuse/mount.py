@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pydatatask_cli.command_errors import CommandFailedError
-from pydatatask_cli.fuse.binding import Fuse, load_fuse
-from pydatatask_cli.fuse.event_loop import TrioOnAsyncio
 from pydatatask_cli.fuse.filesystem import FileSystem
 from pydatatask_cli.fuse.mountpoint import check_device, check_mountpoint
 from pydatatask_cli.fuse.operations import Operations
+from pydatatask_cli.fuse.pyfuse3_api import Fuse, load_fuse
+from pydatatask_cli.fuse.trio_adapter import TrioOnAsyncio
 from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.pipeline import Pipeline
 
@@ -61,7 +61,7 @@ def _mount(fuse: Fuse, filesystem: FileSystem) -> None:
 async def _serve(fuse: Fuse, filesystem: FileSystem) -> None:
     """Serve the file system until it is unmounted."""
     async with asyncio.TaskGroup() as group:
-        watching = group.create_task(filesystem.waiting_files.watch())
+        watching = group.create_task(filesystem.temporary_files.watch())
         try:
             await _answer_requests(fuse)
         finally:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from typing_extensions import override
 
-from pydatatask_cli.deletion import forget
+from pydatatask_cli.deletion_plan import forget
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
-from pydatatask_cli.names import Data, all_data
+from pydatatask_cli.name_lookup import Data, all_data
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.tasks.task import Task
 

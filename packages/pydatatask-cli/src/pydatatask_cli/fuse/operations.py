@@ -12,13 +12,13 @@ from itertools import count
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pydatatask_cli.fuse.attributes import Attributes, attributes, brief_attributes
-from pydatatask_cli.fuse.binding import ChangedFields, Context, Entry, Fuse, OpenedFile, Room
+from pydatatask_cli.fuse.errors import Refusal, errno_of, is_expected
 from pydatatask_cli.fuse.filesystem import Changes, FileSystem
 from pydatatask_cli.fuse.handles import Handle
 from pydatatask_cli.fuse.inodes import Inodes
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile
 from pydatatask_cli.fuse.nodes import Node
-from pydatatask_cli.fuse.refusals import Refusal, errno_of, is_expected
+from pydatatask_cli.fuse.pyfuse3_api import ChangedFields, Context, Entry, Fuse, OpenedFile, Room
 from pydatatask_cli.fuse.unsupported import UnsupportedRequests
 from pydatatask_core.concurrency.offload import offload
 

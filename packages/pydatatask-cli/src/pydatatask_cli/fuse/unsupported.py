@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from pydatatask_cli.fuse.binding import Fuse
+from pydatatask_cli.fuse.pyfuse3_api import Fuse
 
 __all__ = ["UnsupportedRequests"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from pydatatask_cli.gathering import gather
+from pydatatask_cli.gather import gather
 from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.overview import TaskRows
 

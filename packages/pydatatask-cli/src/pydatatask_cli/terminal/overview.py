@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeVar
 
-from pydatatask_cli.gathering import gather
-from pydatatask_cli.names import Data, all_data
-from pydatatask_cli.opening import look_at
+from pydatatask_cli.gather import gather
+from pydatatask_cli.name_lookup import Data, all_data
+from pydatatask_cli.open_pipeline import look_at
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.links import Link

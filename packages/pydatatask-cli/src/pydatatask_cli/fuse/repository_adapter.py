@@ -11,9 +11,9 @@ from typing import Protocol, runtime_checkable
 
 from typing_extensions import override
 
-from pydatatask_cli.deletion import refuses_deletes
-from pydatatask_cli.fuse.refusals import Refusal
-from pydatatask_cli.fuse.spool import Spool
+from pydatatask_cli.deletion_plan import refuses_deletes
+from pydatatask_cli.fuse.errors import Refusal
+from pydatatask_cli.fuse.spooled_file import SpooledFile
 from pydatatask_cli.terminal.records import parse_record, record_text
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.repositories.algebra import listed
@@ -26,7 +26,7 @@ from pydatatask_core.streams.bases import ReadStreamBase
 from pydatatask_core.streams.byte_streams import AReadStream
 from pydatatask_storage.files.base import FileRepositoryBase
 
-__all__ = ["Kind", "Store"]
+__all__ = ["Kind", "RepositoryAdapter"]
 
 _BLOCK = 1 << 20
 _LARGEST_RECORD = 64 << 20
@@ -56,7 +56,7 @@ class _HasDirectories(Protocol):
     async def mkdir(self, job: str) -> None: ...
 
 
-class Store:
+class RepositoryAdapter:
     """A linked repository, views included, in terms of files.
 
     :param repository: The repository.
@@ -133,7 +133,7 @@ class Store:
             return await _open_record(there)
         return _Bytes(b"")
 
-    async def write(self, job: str, spool: Spool) -> None:
+    async def write(self, job: str, spool: SpooledFile) -> None:
         """Make a file the value of a job; a repository of records takes YAML only.
 
         :param job: The job.
@@ -203,7 +203,7 @@ async def _open_record(there: Resolved) -> AReadStream:
     return _Bytes(text.encode())
 
 
-async def _record_bytes(spool: Spool) -> bytes:
+async def _record_bytes(spool: SpooledFile) -> bytes:
     if spool.size > _LARGEST_RECORD:
         raise Refusal(errno.EFBIG)
     return await spool.read(0, spool.size)

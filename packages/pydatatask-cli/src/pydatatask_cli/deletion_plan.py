@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from pydatatask_cli.names import all_links
-from pydatatask_cli.opening import look_at
+from pydatatask_cli.name_lookup import all_links
+from pydatatask_cli.open_pipeline import look_at
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import MapRepository, Repository

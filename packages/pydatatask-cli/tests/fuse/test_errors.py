@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from pydatatask_cli.command_errors import CommandFailedError
-from pydatatask_cli.fuse.refusals import Refusal, errno_of, is_expected
+from pydatatask_cli.fuse.errors import Refusal, errno_of, is_expected
 from pydatatask_core.errors import (
     BrokenRecordError,
     InvalidJobIdError,

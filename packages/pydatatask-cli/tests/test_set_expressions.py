@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_cli.expressions import parse
+from pydatatask_cli.set_expressions import parse
 from pydatatask_core.errors import UsageError
 
 NAMES = {

@@ -7,10 +7,10 @@ from typing import IO
 
 from pydatatask_core.concurrency.offload import offload
 
-__all__ = ["Spool"]
+__all__ = ["SpooledFile"]
 
 
-class Spool:
+class SpooledFile:
     """Bytes that can be written and read anywhere; the file is made when the first of them comes."""
 
     def __init__(self) -> None:

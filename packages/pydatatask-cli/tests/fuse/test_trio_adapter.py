@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pydatatask_cli.fuse.event_loop import TrioOnAsyncio
+from pydatatask_cli.fuse.trio_adapter import TrioOnAsyncio
 
 
 @pytest.fixture

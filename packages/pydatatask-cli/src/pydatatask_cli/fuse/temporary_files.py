@@ -15,15 +15,26 @@ from collections import deque
 from pydatatask_cli.fuse.draft import Draft
 from pydatatask_cli.fuse.link_directory import LinkDirectory
 
-__all__ = ["SECONDS", "WaitingFiles"]
+__all__ = ["SECONDS", "TemporaryFiles", "looks_temporary"]
 
 _log = logging.getLogger("pydatatask.cli")
 
 SECONDS = 2.0
 """How long such a file has to be there before it becomes a job."""
 
+_BEGINNINGS = (".", "#")
+_ENDS = ("~", "#", ".bak", ".lock", ".new", ".old", ".orig", ".part", ".swp", ".tmp")
 
-class WaitingFiles:
+
+def looks_temporary(name: str) -> bool:
+    """Tell whether a file is the swap, lock or backup file of an editor, or the like.
+
+    :param name: What it is called.
+    """
+    return name.startswith(_BEGINNINGS) or name.endswith(_ENDS)
+
+
+class TemporaryFiles:
     """The files that are waiting to become jobs.
 
     :param seconds: How long they wait.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_cli.fuse.reading import StreamReader
+from pydatatask_cli.fuse.stream_reader import StreamReader
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.streams.byte_streams import AReadStream
 from pydatatask_storage.memory.blobs import InProcessBlobRepository

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pydatatask_cli.fuse.holders import is_held
+from pydatatask_cli.fuse.still_open import is_held
 
 pytestmark = pytest.mark.may_block  # that is what it does; it is called on the worker thread
 
