@@ -23,9 +23,8 @@ class Slow:
         self.requested = 0
         self.updater = TaskUpdater(group, self.update, self.on_requested, self.idle.set, self.intervals)
 
-    async def update(self, task: Task) -> bool:
+    async def update(self, task: Task) -> None:
         await asyncio.sleep(SECONDS)
-        return True
 
     def on_requested(self) -> None:
         self.requested += 1

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from pydatatask_core.quotas.launch_offers import Holds, Offer, current_offer
+from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog, Level
 from pydatatask_core.scheduling.time_slice import TimeSlice
 from pydatatask_core.tasks.task import Task
@@ -69,6 +70,7 @@ class Dispatcher:
     :param width: How many launches of a task may be under way at a time.
     :param backlog: Decides which job is next.
     :param launch: Launches a job.
+    :param clock: Ticks when a launch has ended, unless it was refused, since that changes nothing.
     :param on_idle: Called when the last worker has ended.
     """
 
@@ -78,20 +80,20 @@ class Dispatcher:
         width: int,
         backlog: Backlog,
         launch: Launch,
+        clock: ActivityClock,
         on_idle: Callable[[], None],
     ) -> None:
         self._group = group
         self._width = width
         self._backlog = backlog
         self._launch = launch
+        self._clock = clock
         self._on_idle = on_idle
         self._holds: Holds = {}
         self._plans = 0
         self._workers: dict[Task, _Workers] = {}
         self._count = 0
         self._slice = TimeSlice()
-        self.launches: int = 0
-        """The number of launches that have ended; one that was refused does not count, as nothing has changed by it."""
 
     @property
     def idle(self) -> bool:
@@ -203,7 +205,7 @@ class Dispatcher:
         """Run jobs in this process; each counts as offered once it has begun."""
         # Everything is in one loop, since a call more between here and the job shows in the cost of small jobs.
         task, in_flight = workers.task, workers.in_flight
-        launch, backlog, time_slice = self._launch, self._backlog, self._slice
+        launch, backlog, time_slice, clock = self._launch, self._backlog, self._slice, self._clock
         top: Level | None = None  # so the first job counts as the beginning of a level: other tasks may have work
         while (job := backlog.take_offered(task)) is not None:
             in_flight.add(job)
@@ -216,7 +218,7 @@ class Dispatcher:
                 await launch(task, job, None)
             finally:
                 in_flight.discard(job)
-            self.launches += 1
+            clock.now += 1
             if time.monotonic() > time_slice.ends:
                 await time_slice.pause()
 
@@ -244,7 +246,7 @@ class Dispatcher:
             offer.end()
             workers.in_flight.discard(job)
             if offer.refused is None or plan != self._plans:
-                self.launches += 1
+                self._clock.tick()
             elif holds is self._holds:
                 self._backlog.hold(workers.task, job, level)
             else:

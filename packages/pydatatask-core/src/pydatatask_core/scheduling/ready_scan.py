@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pydatatask_core.scheduling.dispatcher import JobWatch
@@ -28,9 +29,11 @@ class ReadySnapshot(NamedTuple):
     """Jobs that an event named during the scan: what it says about them may be out of date."""
 
 
-class _PendingScan(NamedTuple):
+@dataclass
+class _PendingScan:
     query: asyncio.Task[AbstractSet[str] | None]
     watch: JobWatch
+    is_late: bool = False
 
 
 class ReadyScanner:
@@ -95,20 +98,23 @@ class ReadyScanner:
     async def _query(self, task: Task) -> AbstractSet[str] | None:
         begun = time.monotonic()
         try:
-            return await self._ready(task)
+            ready = await self._ready(task)
         finally:
             self._last_end = time.monotonic()
             self._intervals.record([task], begun, self._last_end)
+        # Here, not in a callback of the query: whatever this raises must reach the task group.
+        if self._pending[task].is_late:
+            self._on_late(task, self._finish(task, ready))
+        return ready
 
     def _collect(self, task: Task) -> ReadySnapshot | None:
-        query = self._pending[task].query
-        if query.done():
-            return self._finish(task)
-        query.add_done_callback(lambda _: self._on_late(task, self._finish(task)))
-        return None
+        pending = self._pending[task]
+        if not pending.query.done():
+            pending.is_late = True
+            return None
+        return self._finish(task, None if pending.query.cancelled() else pending.query.result())
 
-    def _finish(self, task: Task) -> ReadySnapshot | None:
-        query, watch = self._pending.pop(task)
+    def _finish(self, task: Task, ready: AbstractSet[str] | None) -> ReadySnapshot | None:
+        watch = self._pending.pop(task).watch
         watch.end()
-        ready = None if query.cancelled() else query.result()
         return None if ready is None else ReadySnapshot(ready, watch.launched, watch.changed)

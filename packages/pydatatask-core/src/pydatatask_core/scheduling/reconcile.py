@@ -13,6 +13,7 @@ from pydatatask_core.quotas.launch_offers import Offer, Settling
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import ResourceType
 from pydatatask_core.repositories.algebra import listed
+from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
@@ -100,7 +101,7 @@ class Reconciler:
         await self.flush()
         done = asyncio.Event()
         async with unwrapped_task_group() as group:
-            dispatcher = Dispatcher(group, self.width, Backlog(self.priority), self.launch, done.set)
+            dispatcher = Dispatcher(group, self.width, Backlog(self.priority), self.launch, ActivityClock(), done.set)
             try:
                 dispatcher.submit(ready)
                 if not dispatcher.idle:

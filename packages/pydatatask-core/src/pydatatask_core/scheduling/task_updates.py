@@ -16,7 +16,7 @@ class TaskUpdater:
     """Call ``update`` of tasks, one call per task at a time.
 
     :param group: Owns the updates.
-    :param update: Updates a task and returns whether it has live jobs or did anything; it does not raise.
+    :param update: Updates a task; it does not raise.
     :param on_requested: Called after each update that a task has requested.
     :param on_idle: Called when no update is scheduled or under way any more.
     :param intervals: Records how long each task took.
@@ -25,7 +25,7 @@ class TaskUpdater:
     def __init__(
         self,
         group: asyncio.TaskGroup,
-        update: Callable[[Task], Awaitable[bool]],
+        update: Callable[[Task], Awaitable[None]],
         on_requested: Callable[[], None],
         on_idle: Callable[[], None],
         intervals: MinimumIntervals,
@@ -48,48 +48,46 @@ class TaskUpdater:
         return self._under_way == 0
 
     def request(self, task: Task) -> None:
-        """Schedule an update because the task has asked for it.
+        """Schedule an update because the task has asked for it; if one is under way, another one follows it.
 
         :param task: The task.
         """
         self._requested.add(task)
-        self.schedule(task)
+        if task not in self._scheduled:
+            self._schedule(task)
 
     def stop(self) -> None:
         """Start no further updates: the task group is about to close and accepts nothing new."""
         self._stopped = True
 
     async def update(self, tasks: Iterable[Task], timeout: float) -> None:
-        """Update tasks and wait for them.
+        """Update tasks and wait for them; those whose update is scheduled or under way are left out.
 
         :param tasks: The tasks.
         :param timeout: How many seconds to wait; slower updates go on in the background.
         """
         begun = time.monotonic()
-        updates = {task: update for task in tasks if (update := self.schedule(task)) is not None}
+        free = [task for task in tasks if task not in self._scheduled and not self._lock(task).locked()]
+        updates = {task: update for task in free if (update := self._schedule(task)) is not None}
         if updates:
             in_time, _ = await asyncio.wait(updates.values(), timeout=timeout)
             finished = [task for task, update in updates.items() if update in in_time]
+            # Updates without a pause run one after the other: as with scans, each is charged with the time of all.
             self._intervals.record(finished, begun, self._last_end)
 
-    def schedule(self, task: Task) -> asyncio.Task[None] | None:
-        """Schedule an update of a task; scheduling it again before it begins changes nothing.
+    def _lock(self, task: Task) -> asyncio.Lock:
+        return self._locks.setdefault(task, asyncio.Lock())
 
-        :param task: The task.
-        :returns: The update; None if it was scheduled before, has to wait for one under way, or updates have stopped.
-        """
-        if task in self._scheduled or self._stopped:
+    def _schedule(self, task: Task) -> asyncio.Task[None] | None:
+        if self._stopped:
             return None
-        lock = self._locks.setdefault(task, asyncio.Lock())
-        has_to_wait = lock.locked()
         self._scheduled.add(task)
         self._under_way += 1
-        update = self._group.create_task(self._run(task, lock), name=f"pydatatask: updating {task.name}")
-        return None if has_to_wait else update
+        return self._group.create_task(self._run(task), name=f"pydatatask: updating {task.name}")
 
-    async def _run(self, task: Task, lock: asyncio.Lock) -> None:
+    async def _run(self, task: Task) -> None:
         try:
-            async with lock:
+            async with self._lock(task):
                 # From here on a request needs another update: this one may have passed what the request is about.
                 self._scheduled.discard(task)
                 requested = task in self._requested
