@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from pydatatask_core.repositories.algebra import difference, in_all, in_any, intersection, joint_revision
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
 
 __all__ = ["ReadyRepository"]
@@ -40,9 +40,8 @@ class ReadyRepository(Repository):
         return not await in_any(self.inhibiting, item)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, ReadyRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         left = jobs if self.required else frozenset()
         for repository in self.required:
             left = await repository.contained(left)
@@ -56,19 +55,22 @@ class ReadyRepository(Repository):
             yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
         return await self.keys_via(DIRECT)
 
     @override
+    @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await (super().keys() if overrides(self, ReadyRepository, LISTING) else self._listed(lookup))
+        return await self._listed(lookup)
 
     async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
         return await difference(lookup, await intersection(lookup, self.required), self.inhibiting)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        return None if overrides(self, ReadyRepository, MEMBERSHIP) else await joint_revision(self.parts())
+        return await joint_revision(self.parts())
 
     @override
     async def info(self, job: str) -> Any:

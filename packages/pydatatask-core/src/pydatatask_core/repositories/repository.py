@@ -29,7 +29,16 @@ from typing_extensions import override
 from pydatatask_core.errors import InvalidJobIdError
 from pydatatask_core.repositories.invalid_ids import SkippedIds
 from pydatatask_core.repositories.job_ids import CHARSET, are_usual_ids, is_job_id
-from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, answers_by_contains, overrides
+from pydatatask_core.repositories.method_overrides import (
+    DELETION,
+    ID_RULES,
+    INFOS,
+    LISTING,
+    MEMBERSHIP,
+    answers_by_contains,
+    false_if_overridden,
+    shortcut,
+)
 
 __all__ = ["DIRECT", "KeyLookup", "MapRepository", "Repository"]
 
@@ -130,14 +139,14 @@ class Repository(ABC):
             self._skip(job)
         return good
 
+    @false_if_overridden(ID_RULES)
     def has_usual_ids(self) -> bool:
         """Tell whether the default rule alone decides what is a job id here, which bulk operations check faster.
 
         A class that overrides one of :data:`~pydatatask_core.repositories.method_overrides.ID_RULES`, without changing
         what it says of the default alphabet, answers for its own subclasses.
         """
-        usual = self.CHARSET is CHARSET and self.CHARSET_START_END is CHARSET
-        return usual and not overrides(self, Repository, ID_RULES)
+        return self.CHARSET is CHARSET and self.CHARSET_START_END is CHARSET
 
     def _skip(self, job: str) -> None:
         skipped: SkippedIds = self.__dict__.setdefault("_skipped_ids", SkippedIds())
@@ -228,8 +237,8 @@ class Repository(ABC):
         """Give all jobs of this repository at once: what iterating it yields.
 
         The caller must not change the set. An override must be true to subclasses that override one of
-        :data:`~pydatatask_core.repositories.method_overrides.LISTING`: see
-        :func:`~pydatatask_core.repositories.method_overrides.overrides`.
+        :data:`~pydatatask_core.repositories.method_overrides.LISTING`:
+        :func:`~pydatatask_core.repositories.method_overrides.shortcut` sees to it.
         """
         return {job async for job in self}
 
@@ -348,9 +357,8 @@ class MapRepository(Repository):
         return await self.base.contains(item) and await self._sees(item)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, MapRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         return {job for job in await self.base.contained(jobs) if await self._sees(job)}
 
     @override
@@ -370,37 +378,34 @@ class MapRepository(Repository):
             await self.base.delete(job)
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, MapRepository, ("delete",)):
-            await super().delete_many(jobs)
-        elif self.allow_deletes:
+        if self.allow_deletes:
             await self.base.delete_many(jobs)
 
     @override
+    @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
-        if overrides(self, MapRepository, (*MEMBERSHIP, "info")):
-            return await super().info_all()
         infos = await self.base.info_all()
         return {job: await _settle(self.func(info)) for job, info in infos.items() if await self._sees(job)}
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
         return await self.keys_via(DIRECT)
 
     @override
+    @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        if overrides(self, MapRepository, LISTING):
-            return await super().keys()
         jobs = await lookup.keys(self.base)
         if answers_by_contains(type(self.base)):
             jobs = await lookup.members(self.base, jobs)
         return jobs if self.filter is None else {job for job in jobs if await self._sees(job)}
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if self.filter is not None or overrides(self, MapRepository, MEMBERSHIP):
-            return None
-        if answers_by_contains(type(self.base)):
+        if self.filter is not None or answers_by_contains(type(self.base)):
             return None
         return await self.base.revision()
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 from pydatatask_core.errors import InvalidJobIdError, UnknownRelationError
 from pydatatask_core.repositories.blobs import BlobRepository, OpenMode
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
 from pydatatask_core.repositories.translation_cache import LookupTable, related_id
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
@@ -144,9 +144,8 @@ class TranslatedRepository(Repository):
         await self.base.delete(target)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, TranslatedRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         targets: dict[str, str] = {}
         for job in jobs:
             try:
@@ -162,12 +161,14 @@ class TranslatedRepository(Repository):
             yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
         return await self.keys_via(DIRECT)
 
     @override
+    @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await (super().keys() if overrides(self, TranslatedRepository, LISTING) else self._listed(lookup))
+        return await self._listed(lookup)
 
     async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
         table = await (self._table.load(lookup) if self.prefetch_lookup else self._table.load_singly(lookup))
