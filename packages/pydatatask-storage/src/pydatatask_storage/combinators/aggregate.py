@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.repositories.algebra import joint_revision
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
 
 __all__ = ["AggregateRepository"]
@@ -63,9 +63,8 @@ class AggregateRepository(Repository, ABC):
         return await self._contains(item)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, AggregateRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         return await self._contained(jobs)
 
     @override
@@ -74,13 +73,13 @@ class AggregateRepository(Repository, ABC):
             yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
         return await self.keys_via(DIRECT)
 
     @override
+    @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        if overrides(self, AggregateRepository, LISTING):
-            return await super().keys()
         return await self._combine(lookup)
 
     @override
@@ -94,9 +93,8 @@ class AggregateRepository(Repository, ABC):
         return {name: await self._child_info(child, job) for name, child in self.children.items()}
 
     @override
+    @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
-        if overrides(self, AggregateRepository, (*MEMBERSHIP, "info")):
-            return await super().info_all()
         jobs = await self.keys()
         infos: dict[str, Any] = {job: {} for job in jobs}
         for name, child in self.children.items():
@@ -115,18 +113,15 @@ class AggregateRepository(Repository, ABC):
             await child.delete(job)
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, AggregateRepository, ("delete",)):
-            await super().delete_many(jobs)
-            return
         everything = list(jobs)
         for child in self.children.values():
             await child.delete_many(everything)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if overrides(self, AggregateRepository, MEMBERSHIP):
-            return None
         return await joint_revision(self.children.values())
 
     @override

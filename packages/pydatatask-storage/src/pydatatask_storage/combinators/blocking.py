@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from pydatatask_core.repositories.algebra import difference, joint_revision, listed
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
 
 __all__ = ["BlockingRepository"]
@@ -42,9 +42,8 @@ class BlockingRepository(Repository):
         return await self.source.contains(item) and not await self.unless.contains(item)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, BlockingRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         there = await self.source.contained(jobs)
         return there - await self.unless.contained(there)
 
@@ -54,13 +53,13 @@ class BlockingRepository(Repository):
             yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
         return await self.keys_via(DIRECT)
 
     @override
+    @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        if overrides(self, BlockingRepository, LISTING):
-            return await super().keys()
         return await self._combine(lookup)
 
     async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
@@ -78,9 +77,8 @@ class BlockingRepository(Repository):
         return await self.source.info(job)
 
     @override
+    @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
-        if overrides(self, BlockingRepository, (*MEMBERSHIP, "info")):
-            return await super().info_all()
         infos = await self.source.info_all()
         shown = await self.keys()
         return {job: info for job, info in infos.items() if job in shown}
@@ -94,16 +92,13 @@ class BlockingRepository(Repository):
         await self.source.delete(job)
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, BlockingRepository, ("delete",)):
-            await super().delete_many(jobs)
-        else:
-            await self.source.delete_many(jobs)
+        await self.source.delete_many(jobs)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if overrides(self, BlockingRepository, MEMBERSHIP):
-            return None
         return await joint_revision(self.parts())
 
     @override

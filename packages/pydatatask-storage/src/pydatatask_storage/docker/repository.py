@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
-from pydatatask_core.repositories.repository import Repository
-from pydatatask_storage.remote.concurrent_membership import contained_concurrently
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
+from pydatatask_storage.remote.concurrent_membership import ConcurrentMembership
 from pydatatask_storage.remote.missing_extras import needs_extra
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ _ASKED_SINGLY = 10
 """Up to how many jobs are looked for one by one; for more of them the tags are listed."""
 
 
-class DockerRepository(Repository):
+class DockerRepository(ConcurrentMembership):
     """A docker repository is, well, an actual docker repository hosted in some registry somewhere.
 
     Keys translate to tags on this repository. Whether http or https is used is the client's ``DEFAULT_PROTOCOL``.
@@ -69,9 +68,8 @@ class DockerRepository(Repository):
                 yield tag
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, DockerRepository, LISTING):
-            return await super().keys()
         return self.filter_keys([tag async for tags in self._tags().pages() for tag in tags])
 
     @override
@@ -79,9 +77,10 @@ class DockerRepository(Repository):
         return self.admits(item) and await self._tags().contains(item)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if len(jobs) <= _ASKED_SINGLY or overrides(self, DockerRepository, MEMBERSHIP):
-            return await contained_concurrently(self, jobs)
+        if len(jobs) <= _ASKED_SINGLY:
+            return await super().contained(jobs)
         return jobs & await self.keys()
 
     @override

@@ -14,7 +14,14 @@ from typing_extensions import override
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.job_ids import CHARSET
-from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import (
+    ID_RULES,
+    INFOS,
+    LISTING,
+    MEMBERSHIP,
+    false_if_overridden,
+    shortcut,
+)
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_storage.files.directory_access import make_ready
 from pydatatask_storage.files.directory_listing import Listing, PlainTest, list_directory
@@ -74,9 +81,9 @@ class FileRepositoryBase(Repository, ABC):
         return self.is_valid_job_id(job) and "/" not in job and "\0" not in job and job not in (".", "..")
 
     @override
+    @false_if_overridden(ID_RULES)
     def has_usual_ids(self) -> bool:
-        usual = self.CHARSET is CHARSET and self.CHARSET_START_END is CHARSET
-        return usual and not overrides(self, FileRepositoryBase, ID_RULES)
+        return self.CHARSET is CHARSET and self.CHARSET_START_END is CHARSET
 
     def fullpath(self, job: str) -> Path:
         """Construct the full local path of the file corresponding to ``job``. This never looks at the directory.
@@ -103,9 +110,8 @@ class FileRepositoryBase(Repository, ABC):
         return await self._offload(f"job {item!r} cannot be looked up", self._find, item) is not None
 
     @override
+    @shortcut(unless=("contains",))
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, FileRepositoryBase, ("contains",)):
-            return await super().contained(jobs)
         return await self._offload("jobs cannot be looked up", self._find_all, jobs)
 
     @override
@@ -114,23 +120,24 @@ class FileRepositoryBase(Repository, ABC):
             yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, FileRepositoryBase, LISTING):
-            return await super().keys()
         seen, self._seen_at_validation = self._seen_at_validation, None
         if seen is not None and seen.revision == await self.revision():
             return await offload(self.filter_keys, seen.jobs)
         return await self._offload("its jobs cannot be listed", lambda: self.filter_keys(self._list()))
 
     @override
+    @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
-        if self.case_insensitive or overrides(self, FileRepositoryBase, (*MEMBERSHIP, "info")):
+        if self.case_insensitive:
             return await super().info_all()
         return {job: self._usual_path(job) for job in await self.keys()}
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if self._has_links or overrides(self, FileRepositoryBase, MEMBERSHIP):
+        if self._has_links:
             return None
         return await offload(directory_revision, str(self.basedir))
 

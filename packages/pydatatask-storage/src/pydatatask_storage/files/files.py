@@ -11,7 +11,7 @@ from typing_extensions import override
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.repositories.blobs import StreamBlobRepository
-from pydatatask_core.repositories.method_overrides import overrides
+from pydatatask_core.repositories.method_overrides import DELETION, shortcut
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_storage.files.base import FileRepositoryBase
 from pydatatask_storage.files.directory_listing import PlainTest
@@ -67,11 +67,9 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
             await self._delete_all([job], f"job {job!r} cannot be deleted")
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, FileRepository, ("delete",)):
-            await super().delete_many(jobs)
-        else:
-            await self._delete_all([job for job in jobs if self.admits(job)], "jobs cannot be deleted")
+        await self._delete_all([job for job in jobs if self.admits(job)], "jobs cannot be deleted")
 
     async def size(self, job: str) -> int:
         """Tell how many bytes the file of a job has.

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from pydatatask_core.errors import NotPicklableError
 from pydatatask_core.repositories.job_ids import CHARSET
-from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_storage.memory.counting_dict import CountingDict
 
@@ -45,9 +45,8 @@ class DictRepository(Repository, ABC, Generic[V]):
         return item in self.data and self.admits(item)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, DictRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         return self.filter_keys(jobs & self.data.keys())
 
     @override
@@ -56,9 +55,8 @@ class DictRepository(Repository, ABC, Generic[V]):
             yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, DictRepository, LISTING):
-            return await super().keys()
         return self.filter_keys(self.data)
 
     @override
@@ -71,11 +69,9 @@ class DictRepository(Repository, ABC, Generic[V]):
             self.data.pop(job, None)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        data = self.data
-        if not isinstance(data, CountingDict) or overrides(self, DictRepository, MEMBERSHIP):
-            return None
-        return data.revision
+        return self.data.revision if isinstance(self.data, CountingDict) else None
 
     @override
     def __reduce__(self) -> NoReturn:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from pydatatask_core.repositories.job_ids import MAX_LENGTH
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_core.repositories.method_overrides import MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import INFOS, shortcut
 from pydatatask_storage.memory.base import DictRepository
 
 __all__ = ["InProcessMetadataRepository"]
@@ -35,9 +35,8 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         return self.data.get(job)
 
     @override
+    @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
-        if overrides(self, InProcessMetadataRepository, (*MEMBERSHIP, "info")):
-            return await super().info_all()
         data = dict(self.data)
         return {job: data[job] for job in self.filter_keys(data)}
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from pydatatask_core.errors import ClosedSessionError, DefinitionError, RecordTypeError
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTING, shortcut
 from pydatatask_storage.mongo.errors import mongo_errors, require_mongo
 from pydatatask_storage.mongo.protocols import MongoCollection, MongoCursor, MongoDatabase, is_collection
 from pydatatask_storage.mongo.records import as_document
@@ -97,9 +97,8 @@ class MongoMetadataRepository(MetadataRepository):
                     yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, MongoMetadataRepository, LISTING):
-            return await super().keys()
         with mongo_errors(self.describe()):
             documents = await self._find(_ID_ONLY).to_list(None)
         return self.filter_keys(self._only_strings([document["_id"] for document in documents]))
@@ -112,9 +111,8 @@ class MongoMetadataRepository(MetadataRepository):
             return await self._documents().find_one({"_id": item}, _ID_ONLY) is not None
 
     @override
+    @shortcut(unless=("contains",))
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, MongoMetadataRepository, ("contains",)):
-            return await super().contained(jobs)
         found: set[str] = set()
         for some in self._batches(jobs):
             with mongo_errors(self.describe()):
@@ -144,9 +142,8 @@ class MongoMetadataRepository(MetadataRepository):
         return document
 
     @override
+    @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
-        if overrides(self, MongoMetadataRepository, (*MEMBERSHIP, "info")):
-            return await super().info_all()
         with mongo_errors(self.describe()):
             documents = await self._find().to_list(None)
         ids = [document.pop("_id") for document in documents]
@@ -185,10 +182,8 @@ class MongoMetadataRepository(MetadataRepository):
                 await self._documents().delete_one({"_id": job})
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, MongoMetadataRepository, ("delete",)):
-            await super().delete_many(jobs)
-            return
         for some in self._batches(jobs):
             with mongo_errors(self.describe()):
                 await self._documents().delete_many({"_id": {"$in": some}})

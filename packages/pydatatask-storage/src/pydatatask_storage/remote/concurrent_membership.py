@@ -1,38 +1,43 @@
-"""Membership queries for many jobs, a few of them at the same time."""
+"""Base class of repositories that ask a server about many jobs, a few of them at the same time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from abc import ABC
 from collections.abc import Set as AbstractSet
+
+from typing_extensions import override
 
 from pydatatask_core.repositories.repository import Repository
 
-__all__ = ["contained_concurrently"]
+__all__ = ["ConcurrentMembership"]
 
 _AT_ONCE = 10
-"""How many questions are under way: as many as clients keep connections, unless told otherwise."""
+"""How many requests are in flight: as many as clients keep connections by default."""
 
 
-async def contained_concurrently(repository: Repository, jobs: Iterable[str]) -> AbstractSet[str]:
-    """Give those of ``jobs`` that the repository contains, asking ``contains`` about a few jobs at the same time.
+class ConcurrentMembership(Repository, ABC):
+    """A repository whose ``contains`` is a request to a server, so that several of them are sent at once."""
 
-    :param repository: Whom to ask.
-    :param jobs: The jobs to look for.
-    :raises Exception: What the first question raised that failed; no further ones are asked then.
-    """
-    found: set[str] = set()
-    left = iter(jobs)
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of ``jobs`` that are present, asking ``contains`` about a few of them at the same time.
 
-    async def ask() -> None:
-        for job in left:
-            if await repository.contains(job):
-                found.add(job)
+        :param jobs: The jobs to look for.
+        :raises Exception: What the first request raised that failed; no further ones are sent then.
+        """
+        found: set[str] = set()
+        left = iter(jobs)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(ask())
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return found
+        async def ask() -> None:
+            for job in left:
+                if await self.contains(job):
+                    found.add(job)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_AT_ONCE):
+                    group.create_task(ask())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return found

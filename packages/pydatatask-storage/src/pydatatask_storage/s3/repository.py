@@ -12,9 +12,16 @@ from typing_extensions import override
 from pydatatask_core.errors import JobNotFoundError, StoreError
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.blobs import StreamBlobRepository
-from pydatatask_core.repositories.method_overrides import ID_RULES, LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import (
+    DELETION,
+    ID_RULES,
+    LISTING,
+    MEMBERSHIP,
+    false_if_overridden,
+    shortcut,
+)
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_storage.remote.concurrent_membership import contained_concurrently
+from pydatatask_storage.remote.concurrent_membership import ConcurrentMembership
 from pydatatask_storage.s3.bucket import abort_stale_uploads, ensure_bucket
 from pydatatask_storage.s3.bucket_info import S3BucketInfo
 from pydatatask_storage.s3.errors import answer_code, client_error, failed_deletions, s3_errors
@@ -40,7 +47,7 @@ _DELETED_AT_ONCE = 1000
 """How many objects S3 deletes in one request."""
 
 
-class S3BucketRepository(StreamBlobRepository):
+class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     """A repository where keys are paths in an S3 bucket: the object of a job is prefix, job and suffix.
 
     Blobs are streamed in both directions with bounded memory. What a writer writes becomes an object in one step, when
@@ -122,11 +129,10 @@ class S3BucketRepository(StreamBlobRepository):
         jobs = (key[start : len(key) - end] for key in keys if key.endswith(self.suffix))
         return [job for job in jobs if job]  # an object named like the prefix alone stands for a directory
 
+    @false_if_overridden((*ID_RULES, "object_name"))
     def _has_no_slashes(self) -> bool:
         """Tell whether no job's name can have a slash after the prefix, so that deeper names need not be listed."""
-        return not (
-            "/" in self.suffix or "/" in self.CHARSET or overrides(self, S3BucketRepository, (*ID_RULES, "object_name"))
-        )
+        return "/" not in self.suffix and "/" not in self.CHARSET
 
     async def _pages(self) -> AsyncGenerator[list[str], None]:
         """List the bucket, page by page.
@@ -158,9 +164,8 @@ class S3BucketRepository(StreamBlobRepository):
                 yield job
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, S3BucketRepository, LISTING):
-            return await super().keys()
         return self.filter_keys([job async for jobs in self._pages() for job in jobs])
 
     @override
@@ -188,9 +193,10 @@ class S3BucketRepository(StreamBlobRepository):
         return True
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if len(jobs) <= _ASKED_SINGLY or overrides(self, S3BucketRepository, MEMBERSHIP):
-            return await contained_concurrently(self, jobs)
+        if len(jobs) <= _ASKED_SINGLY:
+            return await super().contained(jobs)
         return jobs & await self.keys()
 
     @override
@@ -249,10 +255,8 @@ class S3BucketRepository(StreamBlobRepository):
             await client.delete_object(Bucket=self.bucket, Key=self.object_name(job))
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, S3BucketRepository, ("delete",)):
-            await super().delete_many(jobs)
-            return
         valid = [job for job in jobs if self.admits(job)]
         for start in range(0, len(valid), _DELETED_AT_ONCE):
             await self._delete_at_once(valid[start : start + _DELETED_AT_ONCE])
