@@ -21,7 +21,6 @@ __all__ = [
     "MEMBERSHIP",
     "answers_by_contains",
     "false_if_overridden",
-    "overrides",
     "shortcut",
 ]
 
@@ -116,22 +115,6 @@ def _owner(cls: type, name: str, method: object) -> type:
 def _overridden_below(owner: type, cls: type, names: tuple[str, ...]) -> bool:
     below_owner = cls.__mro__[: cls.__mro__.index(owner)]
     return any(name in vars(ancestor) for ancestor in below_owner for name in names)
-
-
-@lru_cache(maxsize=1024)
-def _class_overrides(cls: type, owner: type, names: tuple[str, ...]) -> bool:
-    return _overridden_below(owner, cls, names)
-
-
-def overrides(instance: object, owner: type, names: tuple[str, ...]) -> bool:
-    """Tell whether ``instance`` has one of ``names`` from a class below ``owner``, or as an attribute of its own.
-
-    :param instance: An instance of ``owner`` or of a subclass.
-    :param owner: The class whose shortcut is about to be taken.
-    :param names: The members that the shortcut stands in for.
-    """
-    cls: type = type(instance)
-    return _class_overrides(cls, owner, names) or not vars(instance).keys().isdisjoint(names)
 
 
 @lru_cache(maxsize=1024)

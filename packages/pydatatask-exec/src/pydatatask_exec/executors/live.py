@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["CancellingTask", "ExecutorLiveRepo"]
@@ -61,20 +61,19 @@ class ExecutorLiveRepo(Repository):
         return item in self.task.live_jobs
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, ExecutorLiveRepo, MEMBERSHIP):
-            return await super().contained(jobs)
         return jobs & self.task.live_jobs
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, ExecutorLiveRepo, LISTING):
-            return await super().keys()
         return set(self.task.live_jobs)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        return None if overrides(self, ExecutorLiveRepo, MEMBERSHIP) else self.task.live_changes
+        return self.task.live_changes
 
     @override
     async def info(self, job: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, overrides
+from pydatatask_core.repositories.method_overrides import DELETION, LISTING, MEMBERSHIP, shortcut
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.kubernetes.cluster.cache import TaskPods
 from pydatatask_exec.kubernetes.manager import PodManager
@@ -76,21 +76,18 @@ class LiveKubeRepository(Repository):
         return item in (await self.task.followed()).jobs
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if overrides(self, LiveKubeRepository, MEMBERSHIP):
-            return await super().contained(jobs)
         return jobs & (await self.task.followed()).jobs.keys()
 
     @override
+    @shortcut(unless=LISTING)
     async def keys(self) -> AbstractSet[str]:
-        if overrides(self, LiveKubeRepository, LISTING):
-            return await super().keys()
         return set((await self.task.followed()).jobs)
 
     @override
+    @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if overrides(self, LiveKubeRepository, LISTING):
-            return None
         return (await self.task.followed()).revision
 
     @override
@@ -112,10 +109,8 @@ class LiveKubeRepository(Repository):
             await self.task.delete(pod)
 
     @override
+    @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        if overrides(self, LiveKubeRepository, ("delete",)):
-            await super().delete_many(jobs)
-            return
         waiting = list(jobs)
         while waiting:
             now, waiting = waiting[:_AT_A_TIME], waiting[_AT_A_TIME:]
