@@ -77,7 +77,8 @@ def _value(owner: type, name: str, member: object) -> str:
     return repr(member)
 
 
-def _is_async(function: Callable[..., object]) -> bool:
+def _is_async(decorated: Callable[..., object]) -> bool:
+    function = inspect.unwrap(decorated)  # before Python 3.12 a decorator's function cannot be marked as asynchronous
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return True
     return (_result(function) or "").startswith(ASYNCHRONOUS)
