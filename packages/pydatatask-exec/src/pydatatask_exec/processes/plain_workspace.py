@@ -5,63 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
-from typing import Literal, Protocol, overload
 
 from typing_extensions import override
 
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_core.streams.text import AReadText, AWriteText
 from pydatatask_exec.processes.job_status import JobState, JobStatus, parse_return_code
+from pydatatask_exec.processes.process_operations import ProcessOperations
 from pydatatask_exec.processes.stdout_marker import STDOUT as STDOUT_MARKER
-from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import CWD, EXE, RETURN_CODE, STDIN, IsWanted, Order, Workspace, launch_of
 
-__all__ = ["PlainManager", "PlainWorkspace"]
+__all__ = ["PlainWorkspace"]
 
 _POLL_SECONDS = 0.05
 _LONGEST_KILL_SECONDS = 60.0
-
-
-class PlainManager(Protocol):
-    """Those members of a process manager that every one has."""
-
-    async def get_live_pids(self, hint: set[str]) -> set[str]:
-        """Get a set of the live process identifiers."""
-        ...
-
-    async def spawn(
-        self,
-        args: list[str],
-        environ: dict[str, str],
-        cwd: str,
-        return_code: str,
-        stdin: str | None,
-        stdout: str | None,
-        stderr: str | StderrIsStdout | None,
-    ) -> str:
-        """Launch a process on the target system."""
-        ...
-
-    async def kill(self, pid: str) -> None:
-        """Terminate a process."""
-        ...
-
-    @overload
-    async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["rb"]) -> AReadStream: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["w"]) -> AWriteText: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["wb"]) -> AWriteStream: ...
-
-    async def mkdir(self, path: Path) -> None:
-        """Create a directory."""
-        ...
-
-    async def rmtree(self, path: Path) -> None:
-        """Remove a directory."""
-        ...
 
 
 class PlainWorkspace(Workspace):
@@ -76,7 +32,7 @@ class PlainWorkspace(Workspace):
     holds_claims = False
     poll_seconds = 0.1
 
-    def __init__(self, manager: PlainManager, directory: Path) -> None:
+    def __init__(self, manager: ProcessOperations, directory: Path) -> None:
         super().__init__(directory)
         self._manager = manager
         self._root = directory

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, overload
 
 from typing_extensions import override
 
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import LaunchError, UnwritableStoreError
-from pydatatask_core.repositories.blobs import OpenMode
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_core.streams.text import AReadText, AWriteText
-from pydatatask_exec.processes.app_directory import app_directory
 from pydatatask_exec.processes.launch_script import Launch
+from pydatatask_exec.processes.linux_manager import LinuxProcessManager
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
 from pydatatask_exec.processes.local.process_sessions import is_alive
 from pydatatask_exec.processes.local.supervisors import supervisors
 from pydatatask_exec.processes.local.termination import end_session
 from pydatatask_exec.processes.local.workspace import LocalWorkspace
-from pydatatask_exec.processes.manager import AbstractProcessManager
-from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import Workspace
 
 __all__ = ["LocalLinuxManager"]
 
 
-class LocalLinuxManager(AbstractProcessManager):
+class LocalLinuxManager(LinuxProcessManager):
     """A process manager to run tasks on the local Linux machine.
 
     By default, it will create a directory ``/tmp/pydatatask`` in which to store data. That place is shared, so whoever
@@ -41,15 +37,7 @@ class LocalLinuxManager(AbstractProcessManager):
     """
 
     def __init__(self, app: str, local_path: Path | str = "/tmp/pydatatask", *, kill_grace: float = 10.0) -> None:
-        self.app = app
-        self.kill_grace = kill_grace
-        self._root = Path(local_path).absolute()  # jobs run in directories of their own
-        self._basedir = app_directory(self._root, app)
-
-    @property
-    @override
-    def basedir(self) -> Path:
-        return self._basedir
+        super().__init__(app, Path(local_path).absolute(), kill_grace)  # jobs run in directories of their own
 
     @override
     async def get_live_pids(self, hint: set[str]) -> set[str]:
@@ -57,22 +45,12 @@ class LocalLinuxManager(AbstractProcessManager):
         return await offload(lambda: {pid for pid in hint if is_alive(pid) or mine.is_about_to_record(pid)})
 
     @override
-    async def spawn(
-        self,
-        args: list[str],
-        environ: dict[str, str],
-        cwd: str,
-        return_code: str,
-        stdin: str | None,
-        stdout: str | None,
-        stderr: str | StderrIsStdout | None,
-    ) -> str:
-        error = stdout if isinstance(stderr, StderrIsStdout) else stderr
-        launch = await offload(_launch, args, environ, cwd, return_code, (stdin, stdout, error))
+    async def _spawn(self, launch: Launch) -> str:
+        launch = await offload(_absolute, launch)
         pid = await supervisors().start(launch, dict(os.environb))
         if pid is None:
-            raise LaunchError(f"{args[0]} was not launched")
-        supervisors().watch(pid, _do_nothing)  # so that it need not be kept in mind for somebody who asks later
+            raise LaunchError(f"{launch.args[0]} was not launched")
+        supervisors().watch(pid, _do_nothing)  # else its end would be kept for somebody who asks later
         return pid
 
     @override
@@ -80,27 +58,13 @@ class LocalLinuxManager(AbstractProcessManager):
         await end_session(pid, self.kill_grace)
         await supervisors().recorded(pid, self.kill_grace)
 
-    @overload
-    async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["rb"]) -> AReadStream: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["w"]) -> AWriteText: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["wb"]) -> AWriteStream: ...
+    @override
+    async def _reader(self, path: Path) -> AReadStream:
+        return await LocalReader.open(str(path))
 
     @override
-    async def open(self, path: Path, mode: OpenMode) -> AReadText | AWriteText | AReadStream | AWriteStream:
-        match mode:
-            case "r":
-                return AReadText(await LocalReader.open(str(path)))
-            case "rb":
-                return await LocalReader.open(str(path))
-            case "w":
-                return AWriteText(await LocalWriter.open(path))
-            case "wb":
-                return await LocalWriter.open(path)
-        raise ValueError(f"{mode!r} is not a mode to open {path} with: use 'r', 'rb', 'w' or 'wb'")
+    async def _writer(self, path: Path) -> AWriteStream:
+        return await LocalWriter.open(path)
 
     @override
     async def mkdir(self, path: Path) -> None:
@@ -124,12 +88,20 @@ def _do_nothing() -> None:
     """Whoever wants to know whether a process has ended asks for the live ones."""
 
 
-def _launch(
-    args: list[str], environ: dict[str, str], cwd: str, return_code: str, streams: tuple[str | None, ...]
-) -> Launch:
-    """Make the paths such that they mean the same wherever the supervisor works."""
-    paths = [None if path is None else os.path.abspath(path) for path in streams]
-    return Launch(args, os.path.abspath(cwd), os.path.abspath(return_code), environ, *paths)
+def _absolute(launch: Launch) -> Launch:
+    """Return the launch with paths that mean the same in the supervisor's working directory."""
+
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else os.path.abspath(path)
+
+    return replace(
+        launch,
+        cwd=os.path.abspath(launch.cwd),
+        return_code=os.path.abspath(launch.return_code),
+        stdin=absolute(launch.stdin),
+        stdout=absolute(launch.stdout),
+        stderr=absolute(launch.stderr),
+    )
 
 
 def _make_private(path: Path) -> None:

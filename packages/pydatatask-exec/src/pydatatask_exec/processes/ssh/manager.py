@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError, UnwritableStoreError
-from pydatatask_core.repositories.blobs import OpenMode
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_core.streams.text import AReadText, AWriteText
-from pydatatask_exec.processes.app_directory import app_directory
 from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.linux_manager import LinuxProcessManager
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
 from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
 from pydatatask_exec.processes.ssh.workspace import SSHWorkspace, end_process
-from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SSHLinuxManager"]
 
 
-class SSHLinuxManager(AbstractProcessManager):
+class SSHLinuxManager(LinuxProcessManager):
     """A process manager that runs its processes on a remote Linux machine, accessed over SSH.
 
     The connection is parameterized by an :class:`asyncssh.SSHClientConnection`. Sample usage::
@@ -65,12 +61,9 @@ class SSHLinuxManager(AbstractProcessManager):
         *,
         kill_grace: float = 10.0,
     ) -> None:
-        self.app = app
-        self.kill_grace = kill_grace
-        self._root = Path(remote_path)
+        super().__init__(app, Path(remote_path), kill_grace)
         if not self._root.is_absolute():
             raise DefinitionError(f"remote_path {str(remote_path)!r} is relative: name the whole path on the target")
-        self._basedir = app_directory(self._root, app)
         self._target = SSHTarget(ssh, f"the SSH target of {app}")
         self._checked: Channels | None = None
 
@@ -78,11 +71,6 @@ class SSHLinuxManager(AbstractProcessManager):
     def ssh(self) -> asyncssh.SSHClientConnection:
         """The connection. Raises an error if it is provided by a session which is not open."""
         return self._target.connection()
-
-    @property
-    @override
-    def basedir(self) -> Path:
-        return self._basedir
 
     async def _channels(self) -> Channels:
         """Give the channels; with each new connection, the base directory is looked after first."""
@@ -113,45 +101,22 @@ class SSHLinuxManager(AbstractProcessManager):
         return {pids[int(line)] for line in answer}
 
     @override
-    async def spawn(
-        self,
-        args: list[str],
-        environ: dict[str, str],
-        cwd: str,
-        return_code: str,
-        stdin: str | None,
-        stdout: str | None,
-        stderr: str | StderrIsStdout | None,
-    ) -> str:
-        error = stdout if isinstance(stderr, StderrIsStdout) else stderr
+    async def _spawn(self, launch: Launch) -> str:
         channels = await self._channels()
-        launch = Launch(args, cwd, return_code, environ, stdin, stdout, error)
-        said = await channels.shell.ask_background(shell_requests.spawn_code(launch, channels.shell.facts))
-        return said.removeprefix("pid ")
+        answer = await channels.shell.ask_background(shell_requests.spawn_code(launch, channels.shell.facts))
+        return answer.removeprefix("pid ")
 
     @override
     async def kill(self, pid: str) -> None:
         await end_process(await self._channels(), shell_requests.end_code(pid, self.kill_grace), pid)
 
-    @overload
-    async def open(self, path: Path, mode: Literal["r"]) -> AReadText: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["rb"]) -> AReadStream: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["w"]) -> AWriteText: ...
-    @overload
-    async def open(self, path: Path, mode: Literal["wb"]) -> AWriteStream: ...
+    @override
+    async def _reader(self, path: Path) -> AReadStream:
+        return await RemoteReader.open((await self._channels()).sftp, path, self._target.name)
 
     @override
-    async def open(self, path: Path, mode: OpenMode) -> AReadText | AWriteText | AReadStream | AWriteStream:
-        if mode not in ("r", "rb", "w", "wb"):
-            raise ValueError(f"{mode!r} is not a mode to open {path} with: use 'r', 'rb', 'w' or 'wb'")
-        sftp = (await self._channels()).sftp
-        if "r" in mode:
-            reader = await RemoteReader.open(sftp, path, self._target.name)
-            return reader if mode == "rb" else AReadText(reader)
-        writer = await RemoteWriter.open(sftp, path, self._target.name)
-        return writer if mode == "wb" else AWriteText(writer)
+    async def _writer(self, path: Path) -> AWriteStream:
+        return await RemoteWriter.open((await self._channels()).sftp, path, self._target.name)
 
     @override
     async def mkdir(self, path: Path) -> None:
