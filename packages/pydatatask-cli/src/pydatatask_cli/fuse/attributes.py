@@ -85,7 +85,7 @@ def _draft_attributes(draft: Draft) -> Attributes:
     return Attributes(
         stat.S_IFREG | (0o644 if draft.permissions is None else draft.permissions),
         draft.size or 0,
-        links=0 if draft.removed else 1,
+        links=0 if draft.is_removed else 1,
         modified_ns=draft.modified_ns,
         owner=draft.owner,
     )

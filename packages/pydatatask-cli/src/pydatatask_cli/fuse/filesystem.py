@@ -150,7 +150,7 @@ class FileSystem:
         """See what becomes of a file that nobody has open any more, and that is no job."""
         if directory.store.admits(draft.name):
             self.temporary_files.add(directory, draft)
-        elif draft.dirty and not looks_temporary(draft.name):
+        elif draft.has_changes and not looks_temporary(draft.name):
             _log.warning(
                 "%s/%s does not become a job, as %r is no valid job id there; rename it, or it is gone when the mount "
                 "ends",
@@ -224,7 +224,7 @@ class FileSystem:
         await self.temporary_files.store_all()
         for directory in self._link_directories():
             for draft in [*directory.drafts.values(), *directory.overwriting.values()]:
-                if draft.dirty and directory.store.admits(draft.name):
+                if draft.has_changes and directory.store.admits(draft.name):
                     _log.warning("%s/%s was not finished, and has not become a job", directory, draft.name)
                 await directory.drop(draft)
         while self._handles:

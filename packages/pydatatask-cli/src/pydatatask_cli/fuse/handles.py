@@ -10,6 +10,7 @@ from typing import Protocol
 from typing_extensions import override
 
 from pydatatask_cli.fuse.draft import Draft
+from pydatatask_cli.fuse.draft_state import OpeningEvent, OpeningState
 from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.link_directory import LinkDirectory
 from pydatatask_cli.fuse.still_open import is_held
@@ -106,17 +107,12 @@ class DraftHandle(Handle):
         self._appends = bool(flags & os.O_APPEND)
         self._path = path
         self._opener = opener
-        self._has_failed = False
-        self._writes = flags & os.O_ACCMODE != os.O_RDONLY
-        draft.users += 1
-        if self._writes:
-            draft.writers.add(self)
-            draft.busy.add(self)
+        self._opening = draft.open(may_write=flags & os.O_ACCMODE != os.O_RDONLY)
 
     @property
     def is_left(self) -> bool:
-        """Whether this was the last program to write the file, and it still is no job."""
-        return self._writes and not (self.draft.writers or self.draft.removed)
+        """Whether this was the last open file by which the draft could be written, and it is no job yet."""
+        return self._opening.may_write and not (self.draft.is_open_for_writing or self.draft.is_removed)
 
     @override
     async def read(self, offset: int, size: int) -> bytes:
@@ -124,38 +120,42 @@ class DraftHandle(Handle):
 
     @override
     async def write(self, offset: int, data: bytes) -> None:
-        self.draft.busy.add(self)  # again, if it looked as if nobody had it any more
+        self._opening.move(OpeningEvent.WRITE)
         await self.draft.write(None if self._appends else offset, data)
 
     @override
     async def flush(self) -> None:
-        """Store what was written, unless somebody may still be at it."""
+        """Store what was written, unless another process may still write the file."""
         draft = self.draft
-        if not draft.dirty or self not in draft.busy:
+        if not draft.has_changes or self._opening.state is not OpeningState.WRITING:
             return
+        # The kernel flushes at each close, of any process that shares the open file: a shell's as well as its child's.
         if await offload(is_held, self._path(self.directory, draft), self._opener):
             return
-        draft.busy.discard(self)
-        if not draft.busy:
-            try:
-                await self.directory.save(draft)
-            except BaseException:
-                self._has_failed = True
-                raise
+        self._opening.move(OpeningEvent.CLOSE)
+        if draft.is_being_written:
+            return
+        try:
+            await self.directory.save(draft)
+        except BaseException:
+            self._opening.move(OpeningEvent.FAILURE)
+            raise
 
     @override
     async def sync(self) -> None:
-        self.draft.content()
+        self.draft.check()
 
     @override
     async def release(self) -> None:
-        """Store what was written, if that has not been done; the log alone can be told of a failure then."""
+        """Store what was written, if that has not been done. Only the log tells of a failure: no program waits."""
         draft = self.draft
-        self._let_go()
-        if draft.removed or draft.writers:
+        has_failed = self._opening.state is OpeningState.FAILED
+        draft.release(self._opening)
+        if draft.is_removed or draft.is_open_for_writing:
             await draft.close()
             return
-        if self._has_failed and draft.dirty:
+        # The program has been told that the content is lost, so it must not appear after all.
+        if has_failed and draft.has_changes:
             await self.directory.drop(draft)
             return
         try:
@@ -167,10 +167,5 @@ class DraftHandle(Handle):
 
     @override
     async def abandon(self) -> None:
-        self._let_go()
+        self.draft.release(self._opening)
         await self.draft.close()
-
-    def _let_go(self) -> None:
-        self.draft.users -= 1
-        self.draft.writers.discard(self)
-        self.draft.busy.discard(self)

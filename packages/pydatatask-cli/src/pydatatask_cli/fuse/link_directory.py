@@ -56,10 +56,10 @@ class LinkDirectory:
     """The directory of a link.
 
     :param data: The link.
-    :param forget: Ends what a job stands for, before it is deleted.
+    :param stop_job: Ends what a job stands for, a process for example, before it is deleted.
     """
 
-    def __init__(self, data: Data, forget: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, data: Data, stop_job: Callable[[str], Awaitable[None]]) -> None:
         self.data = data
         self.store = RepositoryAdapter(data.repository)
         self.drafts: dict[str, Draft] = {}
@@ -67,7 +67,7 @@ class LinkDirectory:
         self.overwriting: dict[str, Draft] = {}
         """What is to become of jobs that are open for writing."""
         self._hidden: dict[str, Draft] = {}
-        self._forget = forget
+        self._stop_job = stop_job
 
     @override
     def __str__(self) -> str:
@@ -113,7 +113,7 @@ class LinkDirectory:
         if not self.store.is_writable:
             raise Refusal(errno.EACCES)
         if job not in self.overwriting:
-            self.overwriting[job] = Draft(job, lambda: self.store.open(job))
+            self.overwriting[job] = Draft(job, job, lambda: self.store.open(job))
         return self.overwriting[job]
 
     async def make_directory(self, name: str) -> JobFile:
@@ -135,26 +135,31 @@ class LinkDirectory:
         :param draft: A draft of this directory.
         """
         async with draft.turn:
-            if draft.dirty and not (draft.removed or draft.is_temporary) and self.store.admits(draft.name):
+            if draft.has_changes and not draft.is_temporary and self.store.admits(draft.name):
                 await self._save(draft)
 
+    async def adopt(self, draft: Draft) -> None:
+        """Make a temporary or unwritten file a job, unless it has been opened or removed meanwhile.
+
+        :param draft: A draft of this directory.
+        """
+        async with draft.turn:
+            if draft.is_removed or draft.is_open_for_writing or not self.store.admits(draft.name):
+                return
+            draft.is_temporary = False
+            await self._save(draft)
+        await self.retire(draft)
+
     async def _save(self, draft: Draft) -> None:
-        content = draft.content()
-        draft.dirty = False
-        try:
-            await self.store.write(draft.name, content)
-        except BaseException:
-            draft.dirty = True
-            raise
-        draft.stored = True
-        self._unhide(draft.name)
+        await draft.store(lambda content: self.store.write(draft.name, content))
+        self._unhide(draft.name, draft)
 
     async def retire(self, draft: Draft) -> None:
-        """Take a draft out of the directory if it has become a job, or was to be one.
+        """Take a draft out of the directory if the repository has a job under its name.
 
-        :param draft: A draft of this directory, which nobody writes any more.
+        :param draft: A draft of this directory that no program has open for writing.
         """
-        if draft.stored or self.overwriting.get(draft.name) is draft:
+        if draft.is_job:
             await self.drop(draft)
 
     async def drop(self, draft: Draft) -> None:
@@ -162,11 +167,10 @@ class LinkDirectory:
 
         :param draft: A draft of this directory.
         """
-        draft.removed = True
         for place in (self.overwriting, self.drafts):
             if place.get(draft.name) is draft:
                 del place[draft.name]
-        await draft.close()
+        await draft.remove()
 
     async def remove(self, name: str) -> JobFile | DraftFile:
         """Delete a file; a job's goes with what the job stands for, a process say.
@@ -180,9 +184,8 @@ class LinkDirectory:
             await self._delete(name)
         else:
             async with file.draft.turn:
-                job = name if file.draft.stored else file.draft.stands_for
-                if job is not None:
-                    await self._delete(job)
+                if file.draft.job is not None:
+                    await self._delete(file.draft.job)
                 await self.drop(file.draft)
         return file
 
@@ -191,7 +194,7 @@ class LinkDirectory:
             raise Refusal(errno.EPERM)
         draft = self.overwriting.get(job)
         async with draft.turn if draft is not None else nullcontext():
-            await self._forget(job)
+            await self._stop_job(job)
             await self.store.repository.delete(job)
             self._unhide(job)
             if draft is not None:
@@ -230,11 +233,12 @@ class LinkDirectory:
     async def _rename_job(self, old: str, new: str) -> None:
         if not (self.store.is_writable and self.store.allows_deletes):
             raise Refusal(errno.EPERM)
-        draft = self.overwriting.get(old) or Draft(old, lambda: self.store.open(old))
+        draft = self.overwriting.get(old) or Draft(old, old, lambda: self.store.open(old))
+        # The old value is copied first: once the job is deleted under its old name, it cannot be read any more.
         await draft.load()
         self.overwriting.pop(old, None)
         self.drafts[old] = draft
-        self._hide(old, draft)
+        self._hidden[old] = draft
         try:
             async with draft.turn:
                 await self._rename_draft(draft, new)
@@ -244,8 +248,8 @@ class LinkDirectory:
             raise
 
     async def _rename_draft(self, draft: Draft, new: str) -> None:
-        job = draft.name if draft.stored else draft.stands_for
-        if job == new and not draft.dirty:
+        job = draft.job
+        if job == new and not draft.has_changes:
             self._unhide(new)
             await self.drop(draft)
             return
@@ -258,36 +262,41 @@ class LinkDirectory:
             await self._settle(draft, job)
         except BaseException:
             self._move(draft, old)
-            draft.stored = job == old
+            draft.job = job
             raise
 
     def _move(self, draft: Draft, name: str) -> None:
         del self.drafts[draft.name]
         self.drafts[name] = draft
-        draft.name, draft.stored, draft.is_temporary = name, False, False
+        draft.name, draft.is_temporary = name, False
 
     async def _settle(self, draft: Draft, job: str | None) -> None:
-        """Make a draft under its new name a job, or what hides one.
+        """Make a draft under its new name a job, or the hiding place of one.
 
         :param draft: The draft.
         :param job: The job that it was under its old name.
         """
         if not self.store.admits(draft.name):
             if job is not None:
-                self._hide(job, draft)
+                self._hidden[job] = draft
             return
-        if not (draft.busy and draft.dirty):
+        # A program that is still writing stores it by closing it; what it has written so far is incomplete.
+        if not (draft.is_being_written and draft.has_changes):
             await self._save(draft)
+        # The new job is stored before the old one is deleted, so that the value is never missing.
         if job is not None and job != draft.name:
             await self._delete(job)
-        if not draft.writers:
+            if draft.job == job:
+                draft.job = None
+        if not draft.is_open_for_writing:
             await self.retire(draft)
 
-    def _hide(self, job: str, draft: Draft) -> None:
-        self._hidden[job] = draft
-        draft.stands_for = job
+    def _unhide(self, job: str, by: Draft | None = None) -> None:
+        """Note that a job is no longer renamed away.
 
-    def _unhide(self, job: str) -> None:
+        :param job: The job.
+        :param by: The draft that has become its value, if one has.
+        """
         draft = self._hidden.pop(job, None)
-        if draft is not None:
-            draft.stands_for = None
+        if draft is not None and draft is not by and draft.job == job:
+            draft.job = None

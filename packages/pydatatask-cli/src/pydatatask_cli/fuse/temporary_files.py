@@ -51,7 +51,7 @@ class TemporaryFiles:
         :param directory: Where it is.
         :param draft: The file.
         """
-        if draft.stands_for is None and (draft.is_temporary or not draft.dirty):
+        if draft.job is None and (draft.is_temporary or not draft.has_changes):
             due = asyncio.get_running_loop().time() + self._seconds
             self._waiting.append((due, directory, draft))
             self._arrived.set()
@@ -73,12 +73,8 @@ class TemporaryFiles:
 
     async def _store_next(self) -> None:
         _, directory, draft = self._waiting.popleft()
-        if draft.removed or draft.writers or not directory.store.admits(draft.name):
-            return
         try:
-            draft.dirty, draft.is_temporary = True, False
-            await directory.save(draft)
-            await directory.retire(draft)
+            await directory.adopt(draft)
         except Exception as error:
             _log.error("the file %s/%s has not become a job: %s", directory, draft.name, error)
             await directory.drop(draft)
