@@ -17,6 +17,7 @@ from pydatatask_core.errors import UnknownRelationError
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import DIRECT, Repository
+from pydatatask_core.repositories.sizes import SizedRepository
 from pydatatask_core.repositories.translation import Resolved, TranslatedRepository, resolve
 from pydatatask_core.scheduling.listing import Listing
 
@@ -29,6 +30,13 @@ class Both(Blobs, MetadataRepository):
     @override
     async def dump(self, job: str, data: Any) -> None:
         self.data[job] = str(data).encode()
+
+
+class SizedBlobs(Blobs):
+    """Blobs whose sizes are known."""
+
+    async def size(self, job: str) -> int:
+        return len(self.data[job])
 
 
 class Subclass(TranslatedRepository):
@@ -66,6 +74,21 @@ def test_a_view_is_a_blob_or_metadata_repository_as_its_base_is(declared: type[T
     ]
     assert all(issubclass(kind, declared) for kind in kinds.values())
     assert {kind.__name__ for kind in kinds.values()} == {declared.__name__}
+
+
+@pytest.mark.requirement("related.type-of-base")
+@pytest.mark.parametrize("declared", [TranslatedRepository, Subclass])
+async def test_a_view_knows_sizes_as_its_base_does(declared: type[TranslatedRepository]) -> None:
+    sized = declared(SizedBlobs({"target": b"1234"}), Records({"here": "target"}))
+    twice = declared(sized, Records({"there": "here"}))
+    for view, job in ((sized, "here"), (twice, "there")):
+        assert isinstance(view, SizedRepository)
+        assert isinstance(view, BlobRepository)
+        assert await view.size(job) == 4
+        with pytest.raises(UnknownRelationError, match="'target'"):
+            await view.size("target")
+    assert not hasattr(declared(Blobs(), Records()), "size")
+    assert type(declared(Records(), Records())) is type(declared(Records(), Plain()))  # whose size() takes no job
 
 
 def test_views_over_bases_of_a_kind_share_their_class() -> None:

@@ -11,7 +11,7 @@ from typing_extensions import override
 import pydatatask_core.repositories.translation_cache
 from pydatatask_core.repositories.repository import DIRECT
 from pydatatask_core.repositories.translation import TranslatedRepository
-from pydatatask_core.repositories.translation_cache import LookupTable, related_id
+from pydatatask_core.repositories.translation_cache import TranslationCache, related_id
 from pydatatask_core.scheduling.listing import Listing
 
 
@@ -99,7 +99,7 @@ async def test_views_by_one_translator_load_it_once_a_round(clock: Clock) -> Non
 
 async def test_a_table_is_trusted_for_a_second(clock: Clock) -> None:
     translator = Records({"a": "t"})
-    table = LookupTable(translator)
+    table = TranslationCache(translator)
     assert await table.recent(DIRECT) == {"a": "t"}
     translator.data["a"] = "u"
     clock.now = 0.9
@@ -110,7 +110,7 @@ async def test_a_table_is_trusted_for_a_second(clock: Clock) -> None:
 
 async def test_a_table_that_took_long_to_load_is_trusted_for_twenty_times_that(clock: Clock) -> None:
     translator = Slow({"a": "t"}, clock, seconds=3)
-    table = LookupTable(translator)
+    table = TranslationCache(translator)
     await table.recent(DIRECT)
     for clock.now in (4, 30, 62):
         await table.recent(DIRECT)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.algebra import difference, in_all, in_any, intersection, joint_revision
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
-from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
+from pydatatask_core.repositories.algebra import difference, in_all, in_any, intersection
+from pydatatask_core.repositories.derived import DerivedRepository
+from pydatatask_core.repositories.repository import KeyLookup, Repository
 
 __all__ = ["ReadyRepository"]
 
 
-class ReadyRepository(Repository):
+class ReadyRepository(DerivedRepository):
     """Contains the jobs that are in every required repository and in no inhibiting one.
 
     This is what ``Task.ready`` is unless the task was given another: ``AND(*required, NOT(OR(*inhibiting)))``. With
@@ -30,19 +30,18 @@ class ReadyRepository(Repository):
         self.inhibiting = tuple(inhibiting)
 
     @override
-    def admits(self, job: str) -> bool:
+    def _accepts(self, job: str) -> bool:
         return all(repository.admits(job) for repository in self.required)
 
     @override
-    async def contains(self, item: str) -> bool:
-        if not self.required or not await in_all(self.required, item):
+    async def _has(self, job: str) -> bool:
+        if not self.required or not await in_all(self.required, job):
             return False
-        return not await in_any(self.inhibiting, item)
+        return not await in_any(self.inhibiting, job)
 
     @override
-    @shortcut(unless=MEMBERSHIP)
-    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        left = jobs if self.required else frozenset()
+    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        left: AbstractSet[str] = jobs if self.required else frozenset()
         for repository in self.required:
             left = await repository.contained(left)
         for repository in self.inhibiting:
@@ -50,27 +49,8 @@ class ReadyRepository(Repository):
         return left
 
     @override
-    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self._listed(DIRECT):
-            yield job
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys(self) -> AbstractSet[str]:
-        return await self.keys_via(DIRECT)
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await self._listed(lookup)
-
-    async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
+    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
         return await difference(lookup, await intersection(lookup, self.required), self.inhibiting)
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def revision(self) -> Hashable | None:
-        return await joint_revision(self.parts())
 
     @override
     async def info(self, job: str) -> Any:

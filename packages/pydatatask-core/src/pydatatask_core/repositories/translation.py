@@ -1,29 +1,25 @@
-"""A view of a repository under other ids: each job of a translator stands for the job that its info names."""
+"""Views of a repository under other ids: a translator's info for a job is the job's id in the base repository."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cache
 from types import MethodType
-from typing import Any, Literal, NamedTuple, Self, overload
+from typing import Any, NamedTuple, Self
 
 from typing_extensions import override
 
 from pydatatask_core.errors import InvalidJobIdError, UnknownRelationError
-from pydatatask_core.repositories.blobs import BlobRepository, OpenMode
-from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
+from pydatatask_core.repositories.derived import DerivedRepository
 from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
-from pydatatask_core.repositories.translation_cache import LookupTable, related_id
-from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
-from pydatatask_core.streams.text import AReadText, AWriteText
+from pydatatask_core.repositories.translated_values import split_view_class, takes_job, value_sides, view_class
+from pydatatask_core.repositories.translation_cache import TranslationCache, related_id
 
 __all__ = ["Resolved", "TranslatedRepository", "resolve"]
 
 
-class TranslatedRepository(Repository):
+class TranslatedRepository(DerivedRepository):
     """The items of a base repository under the ids of a translator: ``translator.info(job)`` is the job of the base.
 
     The view is a blob or metadata repository as its base is. It has the base's own members too: asynchronous ones that
@@ -42,10 +38,8 @@ class TranslatedRepository(Repository):
         allow_deletes: bool = False,
         prefetch_lookup: bool = True,
     ) -> Self:
-        """Make an object whose class is a blob or metadata repository as the base is."""
-        blobs = isinstance(base_repository, BlobRepository)
-        records = isinstance(base_repository, MetadataRepository)
-        view: Self = object.__new__(_variant(cls, blobs, records))
+        """Make an object whose class is a blob, metadata or sized repository as the base is."""
+        view: Self = object.__new__(view_class(cls, value_sides(base_repository)))
         return view
 
     def __init__(
@@ -59,14 +53,14 @@ class TranslatedRepository(Repository):
         self.translator = translator_repository
         self.allow_deletes = allow_deletes
         self.prefetch_lookup = prefetch_lookup
-        self._table = LookupTable(translator_repository)
+        self._translations = TranslationCache(translator_repository)
 
     def __getattr__(self, name: str) -> Any:
         """Give a member that only the base has, translating the job where it takes one."""
         if name.startswith("_") or "base" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         member = getattr(self.base, name)
-        if not _takes_job(member):
+        if not takes_job(member):
             return member
         if not inspect.iscoroutinefunction(member):
             raise AttributeError(
@@ -84,25 +78,21 @@ class TranslatedRepository(Repository):
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the class that was named, as the object's own is made at run time; what was looked up is left."""
-        state = {name: value for name, value in vars(self).items() if name != "_table"}
-        return (
-            _blank,
-            (_declared(type(self)), isinstance(self, BlobRepository), isinstance(self, MetadataRepository)),
-            state,
-        )
+        """Pickle the class as the declared one and its sides, since the made class cannot be imported by name."""
+        state = {name: value for name, value in vars(self).items() if name != "_translations"}
+        return _blank_view, split_view_class(type(self)), state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take up what was pickled."""
+        """Restore what was pickled; translations are loaded again."""
         vars(self).update(state)
-        self._table = LookupTable(self.translator)
+        self._translations = TranslationCache(self.translator)
 
     @override
     def describe(self) -> str:
         return f"{type(self).__name__} of {self.base.describe()}"
 
     @override
-    def admits(self, job: str) -> bool:
+    def _accepts(self, job: str) -> bool:
         return self.translator.admits(job)
 
     async def translate(self, job: str) -> str:
@@ -114,7 +104,7 @@ class TranslatedRepository(Repository):
         """
         self.require_valid(job)
         if self.prefetch_lookup:
-            target = (await self._table.recent(DIRECT)).get(job)
+            target = (await self._translations.recent(DIRECT)).get(job)
             if target is not None:
                 return target
         if not await self.translator.contains(job):
@@ -122,9 +112,9 @@ class TranslatedRepository(Repository):
         return related_id(job, await self.translator.info(job))
 
     @override
-    async def contains(self, item: str) -> bool:
+    async def _has(self, job: str) -> bool:
         try:
-            target = await self.translate(item)
+            target = await self.translate(job)
         except (InvalidJobIdError, UnknownRelationError):
             return False
         return await self.base.contains(target)
@@ -144,8 +134,7 @@ class TranslatedRepository(Repository):
         await self.base.delete(target)
 
     @override
-    @shortcut(unless=MEMBERSHIP)
-    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         targets: dict[str, str] = {}
         for job in jobs:
             try:
@@ -156,24 +145,17 @@ class TranslatedRepository(Repository):
         return {job for job, target in targets.items() if target in there}
 
     @override
-    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self._listed(DIRECT):
-            yield job
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys(self) -> AbstractSet[str]:
-        return await self.keys_via(DIRECT)
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await self._listed(lookup)
-
-    async def _listed(self, lookup: KeyLookup) -> AbstractSet[str]:
-        table = await (self._table.load(lookup) if self.prefetch_lookup else self._table.load_singly(lookup))
+    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
+        table = await (
+            self._translations.load(lookup) if self.prefetch_lookup else self._translations.load_singly(lookup)
+        )
         there = await lookup.members(self.base, set(table.values()))
         return {job for job, target in table.items() if target in there}
+
+    @override
+    async def revision(self) -> Hashable | None:
+        """Return None: a token covers keys, and the values of the translator change without its keys."""
+        return None
 
     @override
     def parts(self) -> Sequence[Repository]:
@@ -183,67 +165,13 @@ class TranslatedRepository(Repository):
     async def jobs_from(self, source: Repository, job: str) -> AbstractSet[str]:
         if source is not self.base:
             return {job}
-        return {here for here, target in (await self._table.recent(DIRECT)).items() if target == job}
+        return {here for here, target in (await self._translations.recent(DIRECT)).items() if target == job}
 
 
-class _TranslatedBlobs(TranslatedRepository, BlobRepository):
-    """The side of a view over a blob repository."""
-
-    @overload
-    async def open(self, job: str, mode: Literal["r"] = "r") -> AReadText: ...
-    @overload
-    async def open(self, job: str, mode: Literal["rb"]) -> AReadStream: ...
-    @overload
-    async def open(self, job: str, mode: Literal["w"]) -> AWriteText: ...
-    @overload
-    async def open(self, job: str, mode: Literal["wb"]) -> AWriteStream: ...
-
-    @override
-    async def open(self, job: str, mode: OpenMode = "r") -> AReadText | AReadStream | AWriteText | AWriteStream:
-        target = await self.translate(job)
-        assert isinstance(self.base, BlobRepository)
-        return await self.base.open(target, mode)
-
-
-class _TranslatedRecords(TranslatedRepository, MetadataRepository):
-    """The side of a view over a metadata repository."""
-
-    @override
-    async def dump(self, job: str, data: Any) -> None:
-        target = await self.translate(job)
-        assert isinstance(self.base, MetadataRepository)
-        await self.base.dump(target, data)
-
-
-@cache
-def _variant(cls: type, blobs: bool, records: bool) -> type:
-    """Give the class for a view: the one that was named, plus the sides that its base has."""
-    cls = _declared(cls)
-    sides = [side for side, wanted in ((_TranslatedBlobs, blobs), (_TranslatedRecords, records)) if wanted]
-    if not sides:
-        return cls
-    bases = sides if cls is TranslatedRepository else [cls, *sides]  # a class cannot stand before its own subclasses
-    return type(cls.__name__, tuple(bases), {"__module__": cls.__module__, "_declared": cls})
-
-
-def _declared(cls: type) -> type:
-    """Give the class that was named, for one that was made of it."""
-    declared: type = vars(cls).get("_declared", cls)
-    return declared
-
-
-def _blank(cls: type[TranslatedRepository], blobs: bool, records: bool) -> TranslatedRepository:
-    """Make a view that has no state yet; unpickling begins with it."""
-    view: TranslatedRepository = object.__new__(_variant(cls, blobs, records))
+def _blank_view(cls: type[TranslatedRepository], sides: tuple[type[Repository], ...]) -> TranslatedRepository:
+    """Make a view without state, as the first step of unpickling."""
+    view: TranslatedRepository = object.__new__(view_class(cls, sides))
     return view
-
-
-def _takes_job(member: object) -> bool:
-    """Tell whether ``member`` is a method whose first parameter is a job."""
-    if not inspect.ismethod(member):
-        return False
-    first = next(iter(inspect.signature(member).parameters), None)
-    return first in ("job", "item")
 
 
 class Resolved(NamedTuple):

@@ -12,7 +12,7 @@ from pydatatask_core.errors import UnknownRelationError
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import KeyLookup, Repository
 
-__all__ = ["LookupTable", "related_id"]
+__all__ = ["TranslationCache", "related_id"]
 
 _log = logging.getLogger("pydatatask.repository")
 _FRESH_SECONDS = 1.0
@@ -32,7 +32,7 @@ def related_id(job: str, info: Any) -> str:
     raise UnknownRelationError(job, reason)
 
 
-class LookupTable:
+class TranslationCache:
     """Which job of the base repository each job of a translator stands for.
 
     A listing always loads the table anew, as a translator's values may change without its keys changing. Between

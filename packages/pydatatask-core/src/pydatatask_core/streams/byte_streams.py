@@ -8,7 +8,7 @@ from typing import Protocol
 __all__ = ["AReadStream", "AWriteStream", "async_copyfile"]
 
 
-class AReadStream(Protocol, AbstractAsyncContextManager["AReadStream", None]):
+class AReadStream(AbstractAsyncContextManager["AReadStream", None], Protocol):
     """A protocol for reading data from an asynchronous stream.
 
     It is an asynchronous context manager, which closes the stream when it is left. To implement it, derive from
@@ -31,7 +31,7 @@ class AReadStream(Protocol, AbstractAsyncContextManager["AReadStream", None]):
         ...
 
 
-class AWriteStream(Protocol, AbstractAsyncContextManager["AWriteStream", None]):
+class AWriteStream(AbstractAsyncContextManager["AWriteStream", None], Protocol):
     """A protocol for writing data to an asynchronous stream.
 
     What is written appears whole or not at all: :meth:`close` commits it, and leaving ``async with`` by an exception

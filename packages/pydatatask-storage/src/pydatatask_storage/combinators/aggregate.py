@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from abc import ABC
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError
-from pydatatask_core.repositories.algebra import joint_revision
-from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTING, MEMBERSHIP, shortcut
-from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
+from pydatatask_core.repositories.derived import DerivedRepository
+from pydatatask_core.repositories.method_overrides import DELETION, INFOS, shortcut
+from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["AggregateRepository"]
 
 
-class AggregateRepository(Repository, ABC):
+class AggregateRepository(DerivedRepository, ABC):
     """A repository that is made of named children. Subclasses say how the children's jobs go together.
 
     :param children: The children by name.
@@ -30,22 +29,6 @@ class AggregateRepository(Repository, ABC):
         self.children: dict[str, Repository] = children
         """The children by name."""
 
-    @abstractmethod
-    async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
-        """Give all jobs, as the children have them."""
-
-    @abstractmethod
-    async def _contains(self, job: str) -> bool:
-        """Tell whether the children have a job."""
-
-    @abstractmethod
-    async def _contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Give those of many jobs that the children have."""
-
-    @abstractmethod
-    def _admits(self, job: str) -> bool:
-        """Tell whether the children take a string as an id."""
-
     async def _child_info(self, child: Repository, job: str) -> Any:
         """Give a child's info of a job."""
         return await child.info(job)
@@ -53,34 +36,6 @@ class AggregateRepository(Repository, ABC):
     @override
     def describe(self) -> str:
         return f"{type(self).__name__} of {', '.join(self.children)}"
-
-    @override
-    def admits(self, job: str) -> bool:
-        return self._admits(job)
-
-    @override
-    async def contains(self, item: str) -> bool:
-        return await self._contains(item)
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return await self._contained(jobs)
-
-    @override
-    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self._combine(DIRECT):
-            yield job
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys(self) -> AbstractSet[str]:
-        return await self.keys_via(DIRECT)
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await self._combine(lookup)
 
     @override
     async def info(self, job: str) -> dict[str, Any]:
@@ -118,11 +73,6 @@ class AggregateRepository(Repository, ABC):
         everything = list(jobs)
         for child in self.children.values():
             await child.delete_many(everything)
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def revision(self) -> Hashable | None:
-        return await joint_revision(self.children.values())
 
     @override
     def parts(self) -> Sequence[Repository]:

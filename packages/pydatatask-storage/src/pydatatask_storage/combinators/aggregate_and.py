@@ -21,19 +21,19 @@ class AggregateAndRepository(AggregateRepository):
     """
 
     @override
-    def _admits(self, job: str) -> bool:
+    def _accepts(self, job: str) -> bool:
         return all(child.admits(job) for child in self.children.values())
 
     @override
-    async def _contains(self, job: str) -> bool:
+    async def _has(self, job: str) -> bool:
         return await in_all(self.children.values(), job)
 
     @override
-    async def _contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         for child in self.children.values():
             jobs = await child.contained(jobs)
         return jobs
 
     @override
-    async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
+    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
         return await intersection(lookup, tuple(self.children.values()))

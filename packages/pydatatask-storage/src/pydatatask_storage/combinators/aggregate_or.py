@@ -25,22 +25,22 @@ class AggregateOrRepository(AggregateRepository):
     """
 
     @override
-    def _admits(self, job: str) -> bool:
+    def _accepts(self, job: str) -> bool:
         return any(child.admits(job) for child in self.children.values())
 
     @override
-    async def _contains(self, job: str) -> bool:
+    async def _has(self, job: str) -> bool:
         return await in_any(self.children.values(), job)
 
     @override
-    async def _contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         found: set[str] = set()
         for child in self.children.values():
             found |= await child.contained(jobs - found)
         return found
 
     @override
-    async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
+    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
         return await union(lookup, self.children.values())
 
     @override

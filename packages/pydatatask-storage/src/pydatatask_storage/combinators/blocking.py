@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.algebra import difference, joint_revision, listed
-from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTING, MEMBERSHIP, shortcut
-from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
+from pydatatask_core.repositories.algebra import difference, listed
+from pydatatask_core.repositories.derived import DerivedRepository
+from pydatatask_core.repositories.method_overrides import DELETION, INFOS, shortcut
+from pydatatask_core.repositories.repository import KeyLookup, Repository
 
 __all__ = ["BlockingRepository"]
 
 
-class BlockingRepository(Repository):
+class BlockingRepository(DerivedRepository):
     """A class that is said to contain a job if ``source`` contains it and ``unless`` does not contain it.
 
     :param source: The repository whose jobs are shown.
@@ -34,35 +35,20 @@ class BlockingRepository(Repository):
         return f"{type(self).__name__} of {self.source.describe()} unless {self.unless.describe()}"
 
     @override
-    def admits(self, job: str) -> bool:
+    def _accepts(self, job: str) -> bool:
         return self.source.admits(job)
 
     @override
-    async def contains(self, item: str) -> bool:
-        return await self.source.contains(item) and not await self.unless.contains(item)
+    async def _has(self, job: str) -> bool:
+        return await self.source.contains(job) and not await self.unless.contains(job)
 
     @override
-    @shortcut(unless=MEMBERSHIP)
-    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         there = await self.source.contained(jobs)
         return there - await self.unless.contained(there)
 
     @override
-    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self._combine(DIRECT):
-            yield job
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys(self) -> AbstractSet[str]:
-        return await self.keys_via(DIRECT)
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await self._combine(lookup)
-
-    async def _combine(self, lookup: KeyLookup) -> AbstractSet[str]:
+    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
         jobs = await listed(lookup, self.source)
         if self.enumerate_unless:
             return await difference(lookup, jobs, (self.unless,))
@@ -95,11 +81,6 @@ class BlockingRepository(Repository):
     @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
         await self.source.delete_many(jobs)
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def revision(self) -> Hashable | None:
-        return await joint_revision(self.parts())
 
     @override
     def parts(self) -> Sequence[Repository]:
