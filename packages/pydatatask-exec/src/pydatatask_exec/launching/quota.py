@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,11 +55,7 @@ class LaunchQuota:
     """
 
     def __init__(self, task: str, manager: ResourceManager, window: timedelta) -> None:
-        if not isinstance(manager, ResourceManager):
-            raise DefinitionError(
-                f"task {task} needs a ResourceManager, not an object of type {type(manager).__name__}; write "
-                "ResourceManager(Resources.parse(cpu=…, mem=…)), and give the same one to all tasks that share it"
-            )
+        _check_manager(task, manager)
         self.manager = manager
         self.window = LaunchWindow(window)
         self.warned = False
@@ -71,7 +67,7 @@ class LaunchQuota:
         self._launching: dict[str, Resources | None] = {}
 
     @asynccontextmanager
-    async def launching(self, job: str, request: Resources) -> AsyncIterator[bool]:
+    async def launching(self, job: str, request: Resources) -> AsyncGenerator[bool, None]:
         """Reserve what a job needs, for its launch in the block; if that fails, the reservation is given back.
 
         :param job: The job.
@@ -180,3 +176,12 @@ class LaunchQuota:
             if reserved is not None:
                 usage += reserved
         return usage
+
+
+def _check_manager(task: str, manager: object) -> None:
+    """Refuse what callers without types may give instead of a resource manager."""
+    if not isinstance(manager, ResourceManager):
+        raise DefinitionError(
+            f"task {task} needs a ResourceManager, not an object of type {type(manager).__name__}; write "
+            "ResourceManager(Resources.parse(cpu=…, mem=…)), and give the same one to all tasks that share it"
+        )

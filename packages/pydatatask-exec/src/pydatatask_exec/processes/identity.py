@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
 from typing_extensions import override
+
+from pydatatask_exec.processes.local.supervisor.linux import seconds_since_boot
 
 __all__ = ["ProcessIdentity", "bare_process_id", "boot_id", "process_start", "stat_fields"]
 
@@ -62,7 +63,7 @@ class ProcessIdentity:
 
         :param pid: Its process id.
         """
-        return cls(pid, int(time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS), boot_id())
+        return cls(pid, int(seconds_since_boot() * _TICKS), boot_id())
 
     def is_alive(self) -> bool:
         """Tell whether the process exists on this machine and has not ended. This reads a file of ``/proc``."""

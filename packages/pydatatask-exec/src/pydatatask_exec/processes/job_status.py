@@ -82,7 +82,7 @@ class JobStatus:
     kill_requested: bool = False
     """Whether somebody has asked for it to be killed and not to be recorded."""
 
-    outputs: Mapping[str, bytes] = field(default_factory=dict)
+    outputs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """The content of those outputs that are small."""
 
 

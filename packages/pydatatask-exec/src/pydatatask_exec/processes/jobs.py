@@ -174,14 +174,13 @@ class ProcessJobs:
         claim = ProcessClaim(job, datetime.now(UTC), launching=True)
         self._claims.add(claim)
         try:
-            claim.pid = await self._start(job, await order(self.workspace, job))
-        except TargetUnreachableError:
-            self._uncertain = True
+            pid = await self._start(job, await order(self.workspace, job))
+        except BaseException as error:
+            self._claims.drop(claim)
+            self._uncertain = self._uncertain or isinstance(error, TargetUnreachableError)
             raise
-        finally:
-            if claim.pid is None:
-                self._claims.drop(claim)
-        return await self._record(claim, claim.pid)
+        claim.pid = pid
+        return await self._record(claim, pid)
 
     async def _settle_uncertain(self) -> None:
         """Before anything is launched, find out what became of launches during which the target was lost."""
@@ -206,7 +205,6 @@ class ProcessJobs:
         return None
 
     async def _start(self, job: str, order: Order) -> str:
-        pid: str | None = None
         try:
             reason = self._reaper.start_failures.pop(job, None)
             if reason is not None:
@@ -215,9 +213,10 @@ class ProcessJobs:
             if pid is None:
                 self._adoption.expedite()
                 raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another pipeline has claimed it")
-        finally:
-            if pid is None and isinstance(order.stdin, PurePath):
+        except BaseException:
+            if isinstance(order.stdin, PurePath):
                 await self.workspace.unstage(order.stdin)
+            raise
         return pid
 
     async def run_to_end(self, job: str) -> None:

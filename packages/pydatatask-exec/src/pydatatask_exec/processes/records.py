@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TypeGuard
 
 from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
 from pydatatask_core.repositories.metadata import MetadataRepository
@@ -37,7 +38,7 @@ def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
     :param record: What the repository gives.
     :returns: The process identifier and the time of the launch, each None if it is not there.
     """
-    if not isinstance(record, Mapping):
+    if not _is_mapping(record):
         return None, None
     pid = record.get("pid")
     return None if pid is None else str(pid), _time(record.get("start_time"))
@@ -49,11 +50,15 @@ def completes(record: object, start_time: datetime) -> bool:
     :param record: What the repository gives.
     :param start_time: When the run was launched, or was seen to have begun, as another pipeline launched it.
     """
-    if not isinstance(record, Mapping):
+    if not _is_mapping(record):
         return False
     start, end = _time(record.get("start_time")), _time(record.get("end_time"))
     is_same = start is not None and abs(start - start_time) < _SAME_TIME
     return is_same or (end is not None and end > start_time)
+
+
+def _is_mapping(record: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(record, Mapping)
 
 
 def _time(value: object) -> datetime | None:

@@ -126,13 +126,7 @@ class ProcessTask(Task):
     @property
     def manager(self) -> AbstractProcessManager:
         """The process manager for this task. Raises an error if the manager comes from a session which is closed."""
-        manager = self._manager()
-        if not isinstance(manager, AbstractProcessManager):
-            raise DefinitionError(
-                f"task {self.name}: manager() gave an object of type {type(manager).__name__}, not a process manager; "
-                "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
-            )
-        return manager
+        return _checked_manager(self.name, self._manager())
 
     @property
     def stderr(self) -> BlobRepository | None:
@@ -272,6 +266,16 @@ class ProcessTask(Task):
         """
         if link == "pids":
             await (await self._open()).forget(job)
+
+
+def _checked_manager(task: str, manager: object) -> AbstractProcessManager:
+    """Return the manager; refuse what callers without types may give instead of one."""
+    if not isinstance(manager, AbstractProcessManager):
+        raise DefinitionError(
+            f"task {task}: manager() gave an object of type {type(manager).__name__}, not a process manager; "
+            "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
+        )
+    return manager
 
 
 def _check_environ(task: str, environ: dict[str, str]) -> None:

@@ -78,7 +78,7 @@ class Order:
     interleaved: bool = False
     """Whether standard error goes where standard output does."""
 
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict[str, str])
     """What to add to the environment."""
 
 

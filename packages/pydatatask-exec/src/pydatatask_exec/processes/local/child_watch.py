@@ -7,6 +7,8 @@ import os
 import weakref
 from collections.abc import Callable
 
+from pydatatask_exec.processes.local.supervisor.linux import pidfd_open
+
 __all__ = ["ChildWatch", "child_watch", "wait_for_child"]
 
 
@@ -28,7 +30,7 @@ class ChildWatch:
         :returns: Whether the process can be watched: there may be too many open files, or it is gone already.
         """
         try:
-            descriptor = os.pidfd_open(pid)
+            descriptor = pidfd_open(pid)
         except OSError:
             return False
         self._descriptors.add(descriptor)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 
 from pydatatask_core.errors import MissingExtraError, TargetUnreachableError
 
@@ -11,7 +12,7 @@ __all__ = ["require_asyncssh", "translated", "unreachable"]
 
 
 @contextmanager
-def translated(target: str) -> Iterator[None]:
+def translated(target: str) -> Generator[None, None, None]:
     """Turn the errors of asyncssh that have a meaning here into those of pydatatask.
 
     :param target: What to call the target in messages.
@@ -55,6 +56,6 @@ def require_asyncssh() -> None:
     :raises MissingExtraError: It is not.
     """
     try:
-        import asyncssh  # noqa: F401
+        import_module("asyncssh")
     except ImportError as error:
         raise MissingExtraError("asyncssh", "pydatatask-exec[ssh]") from error

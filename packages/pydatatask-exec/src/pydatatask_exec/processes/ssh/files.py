@@ -48,11 +48,14 @@ class RemoteReader(ReadStreamBase):
             raise ValueError("the stream is closed: nothing more can be read")
         with translated(self._target):
             if n is not None:
-                return _bytes(await self._file.read(n))
+                block: bytes = await self._file.read(n)
+                return block
             blocks: list[bytes] = []
-            while block := await self._file.read(_CHUNK):
-                blocks.append(_bytes(block))
-            return b"".join(blocks)
+            while True:
+                block = await self._file.read(_CHUNK)
+                if not block:
+                    return b"".join(blocks)
+                blocks.append(block)
 
     @override
     async def close(self) -> None:
@@ -118,8 +121,3 @@ class RemoteWriter(WriteStreamBase):
         with translated(self._target):
             await self._file.close()
             await self._sftp.remove(self._staged)
-
-
-def _bytes(data: str | bytes) -> bytes:
-    """Give what was read from a binary file as what it is; the library's types do not tell the two kinds apart."""
-    return data if isinstance(data, bytes) else data.encode()

@@ -34,6 +34,22 @@ class Channel(Protocol):
         ...
 
 
+class Connection(Protocol):
+    """The connection, as far as it is used; asyncssh has no types for what passes through its channels."""
+
+    async def create_session(
+        self,
+        session_factory: Callable[[], asyncssh.SSHClientSession[str]],
+        command: str,
+        *,
+        encoding: str,
+        errors: str,
+        request_pty: bool,
+    ) -> tuple[Channel, object]:
+        """Open a channel."""
+        ...
+
+
 class _Request:
     """A request under way: the lines of its answer so far, and who waits for all of them."""
 
@@ -70,7 +86,7 @@ class TargetShell:
         self._lost: set[Callable[[], None]] = set()
 
     @classmethod
-    async def open(cls, connection: asyncssh.SSHClientConnection, target: str) -> TargetShell:
+    async def open(cls, connection: Connection, target: str) -> TargetShell:
         """Start a shell.
 
         :param connection: Where.

@@ -11,6 +11,7 @@ import time
 
 from .answers import Answers
 from .claims import NotExclusiveError, claim_job
+from .linux import ended_child, pidfd_open, seconds_since_boot
 from .protocol import CRASHED, Request, Requests
 from .records import Record
 from .spawning import own_environment, spawn
@@ -20,7 +21,6 @@ __all__ = ["Supervisor", "main"]
 _WAKING = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _RETRY_SECONDS = 1.0
 _LONGEST_RETRYING_ALONE = 60.0
-_ENDED_BY_SIGNAL = 128
 _CHUNK = 1 << 12
 
 
@@ -68,7 +68,7 @@ class Supervisor:
 
     def _identity_of(self, pid: int) -> bytes:
         """Give the identity of a process that is there now: see :mod:`pydatatask_exec.processes.identity`."""
-        hundredths = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 100)
+        hundredths = int(seconds_since_boot() * 100)
         return f"{pid}:{hundredths // 100}.{hundredths % 100:02}:{self._boot}".encode()
 
     def run(self) -> None:
@@ -146,15 +146,16 @@ class Supervisor:
     def _reap(self) -> None:
         """Take note of the processes that have ended."""
         while self._live:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            ended = ended_child()
             if ended is None:
                 return
-            job = self._live.pop(ended.si_pid)
-            job.status = ended.si_status + (0 if ended.si_code == os.CLD_EXITED else _ENDED_BY_SIGNAL)
-            _end_group(ended.si_pid)
+            pid, status = ended
+            job = self._live.pop(pid)
+            job.status = status
+            _end_group(pid)
             self._unrecorded.append(job)
             self._record()  # as long as the process is still to be seen
-            os.waitpid(ended.si_pid, 0)
+            os.waitpid(pid, 0)
 
     def _record(self) -> None:
         """Record exit statuses; what cannot be recorded is tried again."""
@@ -180,7 +181,7 @@ class Supervisor:
 def _watch(parent: int) -> int:
     """Give a descriptor that becomes readable when the parent has ended; it is so at once if that is the case."""
     try:
-        descriptor = os.pidfd_open(parent)
+        descriptor = pidfd_open(parent)
     except ProcessLookupError:
         return os.open("/dev/null", os.O_RDONLY)
     if os.getppid() == parent:
