@@ -1,13 +1,13 @@
-"""Repositories whose jobs are the names in a local directory."""
+"""Base class of repositories whose jobs are the entries of a local directory."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC
-from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ClassVar, NamedTuple, ParamSpec, TypeVar
 
 from typing_extensions import override
 
@@ -23,12 +23,11 @@ from pydatatask_core.repositories.method_overrides import (
     shortcut,
 )
 from pydatatask_core.repositories.repository import Repository
-from pydatatask_storage.files.directory_access import make_ready
-from pydatatask_storage.files.directory_listing import Listing, PlainTest, list_directory
 from pydatatask_storage.files.directory_revision import directory_revision
-from pydatatask_storage.files.errors import NO_SUCH_FILE, failure, unwritable
+from pydatatask_storage.files.entry_kinds import ANYTHING, EntryKind
+from pydatatask_storage.files.errors import failure, unwritable
 from pydatatask_storage.files.extension import Extension
-from pydatatask_storage.files.staged import staged_names, sweep
+from pydatatask_storage.files.job_directory import JobDirectory
 
 __all__ = ["FileRepositoryBase"]
 
@@ -55,22 +54,32 @@ class FileRepositoryBase(Repository, ABC):
         the exact one counts.
     """
 
+    ENTRIES: ClassVar[EntryKind] = ANYTHING
+    """Which entries of the directory belong to jobs."""
+
     def __init__(self, basedir: str | os.PathLike[str], extension: str = "", case_insensitive: bool = False) -> None:
-        self.basedir = Path(basedir).absolute()
-        self._extension = Extension(extension, case_insensitive)
-        self._may_be_absent = False
-        self._has_links = False
+        self._directory = JobDirectory(
+            Path(basedir).absolute(),
+            Extension(extension, case_insensitive),
+            self.ENTRIES,
+            own_path=self.fullpath if type(self).fullpath is not FileRepositoryBase.fullpath else None,
+        )
         self._seen_at_validation: _Seen | None = None
+
+    @property
+    def basedir(self) -> Path:
+        """The directory, as an absolute path."""
+        return self._directory.path
 
     @property
     def extension(self) -> str:
         """What is put behind a job's id to name its file."""
-        return self._extension.text
+        return self._directory.extension.text
 
     @property
     def case_insensitive(self) -> bool:
         """Whether a file whose extension differs in case belongs to the job as well."""
-        return self._extension.case_insensitive
+        return self._directory.extension.case_insensitive
 
     @override
     def describe(self) -> str:
@@ -100,23 +109,26 @@ class FileRepositoryBase(Repository, ABC):
         """
         self.require_valid(job)
         if not self.case_insensitive:
-            return self._usual_path(job)
-        return await self._offload(f"job {job!r} cannot be looked up", self._usual_path, job)
+            return self._directory.exact_path(job)
+        return await self._offload(f"job {job!r} cannot be looked up", self._directory.path_for, job)
 
     @override
     async def contains(self, item: str) -> bool:
         if not self.admits(item):
             return False
-        return await self._offload(f"job {item!r} cannot be looked up", self._find, item) is not None
+        return await self._offload(f"job {item!r} cannot be looked up", self._directory.locate, item) is not None
 
     @override
     @shortcut(unless=("contains",))
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return await self._offload("jobs cannot be looked up", self._find_all, jobs)
+        def locate() -> set[str]:
+            return self._directory.locate_all({job for job in jobs if self.admits(job)})
+
+        return await self._offload("jobs cannot be looked up", locate)
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in await self._offload("its jobs cannot be listed", self._list):
+        for job in await self._offload("its jobs cannot be listed", self._directory.jobs):
             yield job
 
     @override
@@ -125,19 +137,19 @@ class FileRepositoryBase(Repository, ABC):
         seen, self._seen_at_validation = self._seen_at_validation, None
         if seen is not None and seen.revision == await self.revision():
             return await offload(self.filter_keys, seen.jobs)
-        return await self._offload("its jobs cannot be listed", lambda: self.filter_keys(self._list()))
+        return await self._offload("its jobs cannot be listed", lambda: self.filter_keys(self._directory.jobs()))
 
     @override
     @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
         if self.case_insensitive:
             return await super().info_all()
-        return {job: self._usual_path(job) for job in await self.keys()}
+        return {job: self._directory.exact_path(job) for job in await self.keys()}
 
     @override
     @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if self._has_links:
+        if self._directory.has_links:
             return None
         return await offload(directory_revision, str(self.basedir))
 
@@ -154,7 +166,7 @@ class FileRepositoryBase(Repository, ABC):
         revision = await self.revision() if access is Access.WRITE else None
         self._seen_at_validation = None
         try:
-            listing = await offload(self._prepare, access, revision is not None)
+            listing = await offload(self._directory.prepare, access, revision is not None)
         except OSError as error:
             raise unwritable(error, self.describe(), "its directory cannot be used") from error
         if listing is not None and revision is not None:
@@ -166,89 +178,3 @@ class FileRepositoryBase(Repository, ABC):
             return await offload(func, *args, **kwargs)
         except OSError as error:
             raise failure(error, self.describe(), what) from error
-
-    # What follows blocks, and runs on the worker thread.
-
-    def _prepare(self, access: Access, list_all: bool) -> Listing | None:
-        """Make the directory ready, and sweep it if it is to be written; give what was seen if all was listed."""
-        directory = str(self.basedir)
-        self._may_be_absent = not make_ready(directory, access)
-        if access is not Access.WRITE:
-            return None
-        listing = self._look() if list_all else None
-        sweep(directory, staged_names(directory) if listing is None else listing.staged)
-        return listing
-
-    def _is_member(self, path: str) -> bool:
-        """Tell whether what lies at ``path`` is a job's.
-
-        :raises OSError: There is nothing, or it cannot be told.
-        """
-        os.stat(path)
-        return True
-
-    def _plain_test(self) -> PlainTest:
-        """Give a function that tells the same of an entry of the directory, without looking at what is there."""
-        return _is_no_link
-
-    def _paths(self, job: str) -> Sequence[str]:
-        """List the paths at which a job's file may lie, the exact one first."""
-        if not self.case_insensitive or self._has_own_paths():
-            return [self._exact_path(job)]
-        directory = str(self.basedir)
-        return [f"{directory}/{name}" for name in self._extension.names_of(job, directory)]
-
-    def _find(self, job: str) -> str | None:
-        """Give the path at which a job's file lies."""
-        for path in self._paths(job):
-            if self._is_there(path):
-                return path
-        self._require_directory()
-        return None
-
-    def _find_all(self, jobs: AbstractSet[str]) -> set[str]:
-        return {job for job in jobs if self.admits(job) and self._find(job) is not None}
-
-    def _is_there(self, path: str) -> bool:
-        try:
-            return self._is_member(path)
-        except OSError as error:
-            if error.errno not in NO_SUCH_FILE:
-                raise
-            return False
-
-    def _usual_path(self, job: str) -> str:
-        """Give the path at which a job's file lies, or would."""
-        exact = self._exact_path(job)
-        return (self._find(job) or exact) if self.case_insensitive else exact
-
-    def _exact_path(self, job: str) -> str:
-        """Give what :meth:`fullpath` gives, in a tenth of the time."""
-        if self._has_own_paths():
-            return os.fspath(self.fullpath(job))
-        return f"{str(self.basedir).rstrip('/')}/{job}{self._extension.text}"
-
-    def _has_own_paths(self) -> bool:
-        return type(self).fullpath is not FileRepositoryBase.fullpath
-
-    def _list(self) -> list[str]:
-        try:
-            return self._look().jobs
-        except FileNotFoundError:
-            if self._may_be_absent:
-                return []
-            raise
-
-    def _look(self) -> Listing:
-        listing = list_directory(str(self.basedir), self._extension, self._plain_test(), self._is_member)
-        self._has_links = listing.has_links
-        return listing
-
-    def _require_directory(self) -> None:
-        """See that a job is absent because it is not there, and not because its directory is not."""
-        if not self._may_be_absent:
-            os.stat(f"{self.basedir}/")
-
-
-def _is_no_link(entry: os.DirEntry[str], *, follow_symlinks: bool) -> bool:
-    return not entry.is_symlink()

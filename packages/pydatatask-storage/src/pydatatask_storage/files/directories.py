@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
 from collections.abc import Hashable
 
 from typing_extensions import override
 
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_storage.files.base import FileRepositoryBase
-from pydatatask_storage.files.directory_listing import PlainTest
 from pydatatask_storage.files.directory_removal import remove_directory
+from pydatatask_storage.files.entry_kinds import DIRECTORIES, NON_EMPTY_DIRECTORIES
 from pydatatask_storage.files.errors import unwritable
 
 __all__ = ["DirectoryRepository"]
@@ -32,6 +31,8 @@ class DirectoryRepository(FileRepositoryBase):
         in the repository.
     """
 
+    ENTRIES = DIRECTORIES
+
     def __init__(
         self,
         basedir: str | os.PathLike[str],
@@ -41,7 +42,13 @@ class DirectoryRepository(FileRepositoryBase):
         discard_empty: bool = False,
     ) -> None:
         super().__init__(basedir, extension, case_insensitive)
-        self.discard_empty = discard_empty
+        if discard_empty:
+            self._directory.kind = NON_EMPTY_DIRECTORIES
+
+    @property
+    def discard_empty(self) -> bool:
+        """Whether a directory counts as present only once it has something in it."""
+        return self._directory.kind == NON_EMPTY_DIRECTORIES  # not "is": a pickled copy has a kind of its own
 
     async def mkdir(self, job: str) -> None:
         """Create an empty directory corresponding to ``job``. Do nothing if the directory already exists.
@@ -77,7 +84,7 @@ class DirectoryRepository(FileRepositoryBase):
     # What follows blocks, and runs on a worker thread.
 
     def _make(self, job: str) -> None:
-        path = self._usual_path(job)
+        path = self._directory.path_for(job)
         try:
             os.mkdir(path)
         except FileExistsError:
@@ -85,23 +92,5 @@ class DirectoryRepository(FileRepositoryBase):
                 raise
 
     def _remove(self, job: str) -> None:
-        for path in self._paths(job):
+        for path in self._directory.candidates(job):
             remove_directory(path)
-
-    @override
-    def _is_member(self, path: str) -> bool:
-        return stat.S_ISDIR(os.stat(path).st_mode) and not (self.discard_empty and _is_empty(path))
-
-    @override
-    def _plain_test(self) -> PlainTest:
-        return _look_inside if self.discard_empty else os.DirEntry.is_dir
-
-
-def _is_empty(directory: str) -> bool:
-    with os.scandir(directory) as entries:
-        return next(entries, None) is None
-
-
-def _look_inside(entry: os.DirEntry[str], *, follow_symlinks: bool) -> bool:
-    """Say of no entry that it is a member: one has to look."""
-    return False

@@ -1,16 +1,17 @@
-"""Listing the jobs of a directory in one go."""
+"""List the jobs of a directory in one pass."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from pydatatask_storage.files.entry_kinds import EntryKind, EntryTest
 from pydatatask_storage.files.errors import NO_SUCH_FILE
 from pydatatask_storage.files.extension import Extension
 from pydatatask_storage.files.staged import is_staged_name
 
-__all__ = ["Listing", "PlainTest", "list_directory"]
+__all__ = ["Listing", "list_directory"]
 
 
 class Listing(NamedTuple):
@@ -26,34 +27,20 @@ class Listing(NamedTuple):
     """The names of staged files, which are no members."""
 
 
-class PlainTest(Protocol):
-    """``os.DirEntry.is_file`` and the like."""
-
-    def __call__(self, entry: os.DirEntry[str], /, *, follow_symlinks: bool) -> bool:
-        """Tell whether an entry is of the right kind.
-
-        :param entry: An entry of a directory.
-        :param follow_symlinks: False, as links are looked at in another way.
-        """
-        ...
-
-
-def list_directory(
-    directory: str, extension: Extension, is_plain: PlainTest, is_member: Callable[[str], bool]
-) -> Listing:
-    """List the jobs of a directory. Where it tells what is a file, no file is looked at.
+def list_directory(directory: str, extension: Extension, kind: EntryKind) -> Listing:
+    """List the jobs of a directory. Where the listing has the type of an entry, the entry itself is not looked at.
 
     :param directory: The directory.
     :param extension: What the names of members end with.
-    :param is_plain: Tells of an entry whether it is no link and of the right kind, as far as the directory knows.
-    :param is_member: Tells of the path of any other entry whether it is a member all the same.
+    :param kind: Which entries are members.
     :raises OSError: The directory cannot be listed.
     """
+    is_certain = kind.is_certain
     others: list[tuple[str, os.DirEntry[str]]] = []
     staged: list[str] = []
 
     def is_one(job: str, entry: os.DirEntry[str]) -> bool:
-        if is_plain(entry, follow_symlinks=False):
+        if is_certain(entry, follow_symlinks=False):
             return True
         others.append((job, entry))
         return False
@@ -69,8 +56,8 @@ def list_directory(
             named = ((extension.job_of(entry.name), entry) for entry in entries if not is_staged(entry.name))
             jobs = [job for job, entry in named if job is not None and is_one(job, entry)]
         else:
-            jobs = _exactly_named(entries, extension.text, is_plain, is_one, is_staged)
-    jobs += [job for job, entry in others if _answer(is_member, entry.path)]
+            jobs = _exactly_named(entries, extension.text, is_certain, is_one, is_staged)
+    jobs += [job for job, entry in others if _answer(kind.matches, entry.path)]
     has_links = any(entry.is_symlink() for _, entry in others)
     return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links, staged)
 
@@ -78,7 +65,7 @@ def list_directory(
 def _exactly_named(
     entries: Iterable[os.DirEntry[str]],
     text: str,
-    is_plain: PlainTest,
+    is_certain: EntryTest,
     is_one: Callable[[str, os.DirEntry[str]], bool],
     is_staged: Callable[[str], bool],
 ) -> list[str]:
@@ -92,13 +79,13 @@ def _exactly_named(
         for entry in entries
         if ((name := entry.name)[0] != "." or not is_staged(name))
         and name.endswith(text)
-        and (is_plain(entry, follow_symlinks=False) or is_one(name[:cut], entry))
+        and (is_certain(entry, follow_symlinks=False) or is_one(name[:cut], entry))
     ]
 
 
-def _answer(is_member: Callable[[str], bool], path: str) -> bool:
+def _answer(matches: Callable[[str], bool], path: str) -> bool:
     try:
-        return is_member(path)
+        return matches(path)
     except OSError as error:
         if error.errno not in NO_SUCH_FILE:
             raise

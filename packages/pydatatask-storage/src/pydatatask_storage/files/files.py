@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 
 from typing_extensions import override
@@ -14,7 +13,7 @@ from pydatatask_core.repositories.blobs import StreamBlobRepository
 from pydatatask_core.repositories.method_overrides import DELETION, shortcut
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_storage.files.base import FileRepositoryBase
-from pydatatask_storage.files.directory_listing import PlainTest
+from pydatatask_storage.files.entry_kinds import FILES
 from pydatatask_storage.files.errors import NO_SUCH_FILE, unwritable
 from pydatatask_storage.files.staged import StagedFile
 from pydatatask_storage.files.streams import FileReader, FileWriter
@@ -34,6 +33,8 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
     :param fsync: Whether closing a writer waits until the value is on the disk, so that it survives a power failure.
     """
 
+    ENTRIES = FILES
+
     def __init__(
         self,
         basedir: str | os.PathLike[str],
@@ -48,7 +49,7 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
     @override
     async def open_reader(self, job: str) -> AReadStream:
         reader = FileReader(job, self)
-        await reader.open(lambda: self._paths(job))
+        await reader.open(lambda: self._directory.candidates(job))
         return reader
 
     @override
@@ -86,8 +87,8 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
 
     async def _path_to_write(self, job: str) -> str:
         if not self.case_insensitive:
-            return self._usual_path(job)
-        return await self._offload(f"job {job!r} cannot be looked up", self._usual_path, job)
+            return self._directory.exact_path(job)
+        return await self._offload(f"job {job!r} cannot be looked up", self._directory.path_for, job)
 
     async def _delete_all(self, jobs: Sequence[str], what: str) -> None:
         try:
@@ -98,21 +99,13 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
     # What follows blocks, and runs on the worker thread.
 
     def _size(self, job: str) -> int | None:
-        path = self._find(job)
+        path = self._directory.locate(job)
         return None if path is None else os.stat(path).st_size
 
     def _remove(self, jobs: Sequence[str]) -> None:
         for job in jobs:
-            for path in self._paths(job):
+            for path in self._directory.candidates(job):
                 _remove_file(path)
-
-    @override
-    def _is_member(self, path: str) -> bool:
-        return stat.S_ISREG(os.stat(path).st_mode)
-
-    @override
-    def _plain_test(self) -> PlainTest:
-        return os.DirEntry.is_file
 
 
 def _remove_file(path: str) -> None:
