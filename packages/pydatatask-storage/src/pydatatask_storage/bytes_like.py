@@ -1,4 +1,4 @@
-"""What may be written to a binary stream."""
+"""Bytes-like arguments of binary streams, converted to immutable bytes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ __all__ = ["as_bytes"]
 
 
 def as_bytes(data: object, job: str) -> bytes:
-    """Give data as bytes that nobody can change any more.
+    """Return data as immutable bytes.
 
-    :param data: What was given to a binary stream to be written.
+    :param data: The argument of a binary stream's ``write``.
     :param job: The job whose value it is part of.
-    :raises TypeError: It is no bytes.
+    :raises TypeError: It is not bytes-like.
     """
-    if isinstance(data, (bytes, bytearray, memoryview)):
+    if isinstance(data, (bytes, bytearray)):
         return bytes(data)
+    if isinstance(data, memoryview):
+        return data.tobytes()
     kind = type(data).__name__
     raise TypeError(f"a binary stream takes bytes, not {kind}; open job {job!r} in mode 'w' to write text")

@@ -1,4 +1,4 @@
-"""Images in a Docker registry: the jobs are the tags of a repository there."""
+"""Repository whose jobs are the tags of an image repository in a Docker registry."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerRepository"]
 
-_ASKED_SINGLY = 10
-"""Up to how many jobs are looked for one by one; for more of them the tags are listed."""
+_MOST_SINGLE_QUERIES = 10
+"""Up to how many jobs are looked up one by one; for more of them the tags are listed."""
 
 
 class DockerRepository(ConcurrentMembership):
@@ -55,7 +55,7 @@ class DockerRepository(ConcurrentMembership):
 
     @override
     async def validate(self) -> None:
-        """Make sure that there is a client.
+        """Check that the session has opened and that the libraries are installed.
 
         :raises MissingExtraError: The libraries for Docker registries are not installed.
         """
@@ -79,7 +79,7 @@ class DockerRepository(ConcurrentMembership):
     @override
     @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if len(jobs) <= _ASKED_SINGLY:
+        if len(jobs) <= _MOST_SINGLE_QUERIES:
             return await super().contained(jobs)
         return jobs & await self.keys()
 

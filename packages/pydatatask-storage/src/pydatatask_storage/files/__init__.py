@@ -1,8 +1,9 @@
 """Files and directories as repositories.
 
-:mod:`.base` has what both kinds share: from a job to its path, and from a directory to its jobs
-(:mod:`.directory_listing`). :mod:`.files` adds values, read and written by :mod:`.streams` and :mod:`staged
-<.staged>` until they are complete; :mod:`.directories` has directories as jobs. :mod:`.directory_access` checks and
-creates the base directory, :mod:`.directory_revision` tells whether it has changed, and :mod:`.errors` translates
-what the operating system reports.
+:mod:`.base` is the base class. Its :mod:`.job_directory` maps a job to its path, by the :mod:`.extension`, and lists
+the jobs (:mod:`.directory_listing`), which are entries of one of the :mod:`.entry_kinds`. :mod:`.files` adds values:
+they are read and written by :mod:`.streams`, and :mod:`.staged` under another name until they are complete. In
+:mod:`.directories` each job is a directory, deleted by :mod:`.directory_removal`. :mod:`.directory_access` checks and
+creates the base directory, :mod:`.directory_revision` detects changes of it where :mod:`.file_systems` can be trusted,
+and :mod:`.errors` translates what the operating system reports.
 """

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class _Seen(NamedTuple):
-    """What was seen of a directory, and its revision before that."""
+    """The jobs of a directory, and its revision before they were listed."""
 
     revision: Hashable
     jobs: list[str]
@@ -45,8 +45,7 @@ class _Seen(NamedTuple):
 class FileRepositoryBase(Repository, ABC):
     """A local directory in which each job is a name, with an extension or without.
 
-    This is an abstract base class for other file repositories, which have more to say about what is found at these
-    paths.
+    This is the abstract base class of other file repositories, which define what the entries hold.
 
     :param basedir: The directory. A relative path is taken from the working directory of this moment.
     :param extension: What is put behind a job's id to name its file, dot included.
@@ -97,15 +96,15 @@ class FileRepositoryBase(Repository, ABC):
     def fullpath(self, job: str) -> Path:
         """Construct the full local path of the file corresponding to ``job``. This never looks at the directory.
 
-        :param job: The job, which need not be there.
+        :param job: The job, present or not.
         """
         return self.basedir / (job + self.extension)
 
     @override
     async def info(self, job: str) -> str:
-        """Give the full path of the corresponding file as a string, whether or not it is there.
+        """Return the full path of the corresponding file as a string, whether or not it exists.
 
-        :param job: The job to tell about.
+        :param job: The job, present or not.
         """
         self.require_valid(job)
         if not self.case_insensitive:
@@ -155,12 +154,12 @@ class FileRepositoryBase(Repository, ABC):
 
     @override
     async def validate(self) -> None:
-        """Create the directory, if it may be created, and see that it can be used for what the pipeline does with it.
+        """Create the directory, if it may be created, and check that it can be used as the pipeline uses it.
 
-        What writers have left behind there that died more than a day ago is removed.
+        Staged files of writers that died more than a day ago are removed.
 
         :raises UnwritableStoreError: The directory is to be written, and cannot be.
-        :raises StoreError: The directory is none, or cannot be created.
+        :raises StoreError: The path is not a directory, or it cannot be created.
         """
         access = validation_access.get()
         revision = await self.revision() if access is Access.WRITE else None
@@ -170,10 +169,10 @@ class FileRepositoryBase(Repository, ABC):
         except OSError as error:
             raise unwritable(error, self.describe(), "its directory cannot be used") from error
         if listing is not None and revision is not None:
-            self._seen_at_validation = _Seen(revision, listing.jobs)  # a pipeline is about to ask for just that
+            self._seen_at_validation = _Seen(revision, listing.jobs)  # the pipeline asks for it next
 
     async def _offload(self, what: str, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a short blocking call on the worker thread; if it fails, say what could not be done."""
+        """Make a short blocking call on the worker thread, and translate its errors."""
         try:
             return await offload(func, *args, **kwargs)
         except OSError as error:

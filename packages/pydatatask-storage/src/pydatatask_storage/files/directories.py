@@ -1,4 +1,4 @@
-"""The repository whose jobs are directories."""
+"""Repository whose jobs are directories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DirectoryRepository"]
 class DirectoryRepository(FileRepositoryBase):
     """A file repository whose members are directories. Links to directories are directories.
 
-    A directory is present from the moment it is made, whatever is still to be put into it. So plug the task that
+    A directory is present as soon as it is made, even while it is still being filled. So plug the task that
     writes it into the one that reads it, and the reader waits until the writer is done.
 
     :param basedir: The directory that holds the directories. A relative path is taken from the working directory of
@@ -65,9 +65,9 @@ class DirectoryRepository(FileRepositoryBase):
 
     @override
     async def delete(self, job: str) -> None:
-        """Delete the directory of ``job`` and all that is in it. It disappears at once, whatever its size.
+        """Delete the directory of ``job`` and all that is in it. It disappears atomically, whatever its size.
 
-        :param job: The job to delete, which need not be there.
+        :param job: The job to delete, present or not.
         :raises StoreError: Not all of it can be deleted.
         """
         if not self.admits(job):

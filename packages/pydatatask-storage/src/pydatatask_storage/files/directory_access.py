@@ -1,4 +1,4 @@
-"""Whether a directory can be used for what is about to be done with it, and making it so."""
+"""Check that a directory can be used, and create it if need be."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def make_ready(directory: str, access: Access) -> bool:
-    """Create a directory if need be, and see that it can be used.
+    """Create a directory if need be, and check that it can be used.
 
     :param directory: The directory.
     :param access: What is about to be done with it.
-    :returns: Whether the directory is there. It may be absent only if nothing must be created.
+    :returns: Whether the directory exists. It may be absent only if nothing must be created.
     :raises OSError: It cannot be used.
     """
     if not os.path.isdir(directory):
@@ -33,7 +33,7 @@ def make_ready(directory: str, access: Access) -> bool:
 
 
 def _try_writing(directory: str) -> None:
-    """Create a file without a name, which leaves no trace even in the directory's times.
+    """Create a file without a name, which does not even change the directory's times.
 
     :raises OSError: No file can be created.
     """
@@ -41,7 +41,7 @@ def _try_writing(directory: str) -> None:
         os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except OSError as error:
         if error.errno in _FULL:
-            return  # what is in the way may go; a write will tell
+            return  # room may be made before the first write
         if error.errno not in _UNSUPPORTED:
             raise
     if not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):

@@ -15,13 +15,13 @@ __all__ = ["Listing", "list_directory"]
 
 
 class Listing(NamedTuple):
-    """What was found in a directory."""
+    """The contents of a directory."""
 
     jobs: list[str]
-    """What may be job ids, each once."""
+    """Candidates for job ids, each once."""
 
     has_links: bool
-    """Whether there are links among the entries, so that what is a member may change without the directory changing."""
+    """Whether there are links among the entries, so that a member may come or go without the directory changing."""
 
     staged: list[str]
     """The names of staged files, which are no members."""

@@ -1,4 +1,4 @@
-"""Removing a directory with all that is in it, so that it is never seen half removed."""
+"""Remove a directory tree atomically: it is never seen half removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CANNOT_MOVE = frozenset({errno.EBUSY, errno.EXDEV})
 def remove_directory(path: str) -> None:
     """Remove a directory and all that is in it; of a link to one, only the link.
 
-    It gets another name first, under which nobody takes it for a job's. Where there is no directory, nothing happens.
+    It is renamed first, to a name that no repository lists. If there is no directory, nothing happens.
 
     :param path: The directory.
     :raises OSError: Not all of it can be removed.
@@ -29,12 +29,13 @@ def remove_directory(path: str) -> None:
         else:
             _remove_tree(_set_aside(path))
     except OSError as error:
-        if error.errno not in NO_SUCH_FILE:  # else somebody else was faster
+        if error.errno not in NO_SUCH_FILE:  # else another process was faster
             raise
 
 
 def _set_aside(path: str) -> str:
     directory, name = os.path.split(path)
+    # Removing a tree takes many calls. A rename is one, so readers see all of the job or nothing.
     aside = os.path.join(directory, staged_name(name))
     try:
         os.rename(path, aside)

@@ -65,6 +65,6 @@ def _is_non_empty_directory(path: str) -> bool:
 # ``is_file`` and ``is_dir`` are functions in C that read the type from the listing, so a plain entry costs no call of
 # ours and no system call.
 ANYTHING = EntryKind(_is_no_link, _exists)
-FILES = EntryKind(os.DirEntry.is_file, _is_file)
-DIRECTORIES = EntryKind(os.DirEntry.is_dir, _is_directory)
+FILES = EntryKind(os.DirEntry[str].is_file, _is_file)
+DIRECTORIES = EntryKind(os.DirEntry[str].is_dir, _is_directory)
 NON_EMPTY_DIRECTORIES = EntryKind(_is_never_certain, _is_non_empty_directory)

@@ -1,4 +1,4 @@
-"""What the operating system says when an operation on files fails, put in terms of repositories and jobs."""
+"""Translation of operating system errors into errors that name the repository and the job."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pydatatask_core.errors import StoreError, StoreFailedError, StoreRefusedErr
 __all__ = ["NO_SUCH_FILE", "failure", "unwritable"]
 
 NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
-"""The failures that mean: there is no such file, nor can there be one (as a link leads nowhere, say)."""
-
+"""Errors that mean that there is no such file, or cannot be one (a link that leads nowhere, for example)."""
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _UNWRITABLE = _REFUSED | {errno.EROFS}
@@ -30,9 +29,9 @@ def _reason(error: OSError) -> str:
 
 
 def failure(error: OSError, store: str, what: str) -> StoreError:
-    """Say what failed where; the caller raises it from the error.
+    """Return an error that names what failed and where; the caller raises it from the original one.
 
-    :param error: What the operating system says.
+    :param error: The error of the operating system.
     :param store: What to call the repository.
     :param what: What was being done, e.g. ``"job 'x' cannot be read"``.
     """
@@ -43,9 +42,9 @@ def failure(error: OSError, store: str, what: str) -> StoreError:
 
 
 def unwritable(error: OSError, store: str, what: str) -> StoreError:
-    """Say what failed where, as :func:`failure` does, of something that was to be written.
+    """Return an error as :func:`failure` does, for an operation that writes.
 
-    :param error: What the operating system says.
+    :param error: The error of the operating system.
     :param store: What to call the repository.
     :param what: What was being done, e.g. ``"job 'x' cannot be written"``.
     """

@@ -1,4 +1,4 @@
-"""The extension of a file repository: what is put behind a job's id to name its file, and taken off again."""
+"""File extensions: from a job's id to the name of its file and back, in any case of letters if wanted."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ENUMERABLE_LETTERS = 8
 
 
 class Extension:
-    """What stands between a job's id and the name of its file.
+    """The extension of the files of a repository.
 
     :param text: The extension, with its dot; it may be empty.
     :param case_insensitive: Whether files whose extension differs in case are the job's as well.
-    :raises DefinitionError: The extension has a slash or NUL in it, so that no file could have such a name.
+    :raises DefinitionError: The extension contains a slash or NUL, which no file name can.
     """
 
     def __init__(self, text: str, case_insensitive: bool) -> None:
@@ -53,8 +53,8 @@ class Extension:
         """List the names that the file of a job may have, the exact one first.
 
         :param job: The job.
-        :param directory: Where to look, if the extension has too many spellings to try each.
-        :raises OSError: The directory had to be looked at, and is there, but cannot be listed.
+        :param directory: The directory to list if the extension has too many spellings to try each.
+        :raises OSError: The directory had to be listed, and exists, but cannot be.
         """
         if self._spellings is not None:
             return [job + end for end in self._spellings]

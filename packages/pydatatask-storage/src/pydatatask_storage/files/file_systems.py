@@ -1,4 +1,4 @@
-"""Which kind of file system a directory lies on."""
+"""File systems, and whether a directory's times can be trusted on them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from functools import lru_cache
 __all__ = ["MOUNTS", "keeps_exact_times"]
 
 MOUNTS = "/proc/self/mountinfo"
-"""Where the kernel lists what is mounted where."""
+"""The kernel's list of mounts."""
 
 _EXACT = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"})
-"""File systems of this machine that note every change of a directory in its times, as soon as it happens."""
+"""Local file systems that update a directory's times with every change, as soon as it happens."""
 
 
 @lru_cache(maxsize=1024)
 def keeps_exact_times(path: str, device: int) -> bool:
-    """Tell whether every change of a directory shows at once in its times; over a network or FUSE this is not so.
+    """Return whether a change of a directory shows in its times at once; over a network or FUSE it may not.
 
     :param path: The directory.
-    :param device: Its device, so that the answer is found anew when another file system is mounted there.
+    :param device: Its device; part of the cache's key, as another file system may be mounted there later.
     """
     return _kind_of(os.path.realpath(path)) in _EXACT
 
@@ -30,7 +30,7 @@ def _kind_of(path: str) -> str | None:
         with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as lines:
             mounts = [_mount(line) for line in lines]
     except OSError:
-        return None  # no Linux: trust nothing
+        return None  # not Linux: trust nothing
     found, kind = "", None
     for point, name in mounts:
         if len(point) >= len(found) and _is_below(path, point):  # a later mount hides an earlier one

@@ -1,4 +1,4 @@
-"""The repository whose jobs are files."""
+"""Repository whose jobs are files, read and written as streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["FileRepository"]
 class FileRepository(FileRepositoryBase, StreamBlobRepository):
     """A file repository whose members are files, treated as streamable blobs.
 
-    Links to files are files. A value is written to another name and moved into place once it is whole.
+    Links to files are files. A value appears atomically: it is written under another name and renamed once complete.
 
     :param basedir: The directory. A relative path is taken from the working directory of this moment.
     :param extension: What is put behind a job's id to name its file, dot included.
@@ -61,8 +61,8 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
     async def delete(self, job: str) -> None:
         """Delete the file of ``job``, in all the spellings it has.
 
-        :param job: The job to delete, which need not be there.
-        :raises StoreError: A file is there that cannot be deleted.
+        :param job: The job to delete, present or not.
+        :raises StoreError: There is a file that cannot be deleted.
         """
         if self.admits(job):
             await self._delete_all([job], f"job {job!r} cannot be deleted")
@@ -73,10 +73,10 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
         await self._delete_all([job for job in jobs if self.admits(job)], "jobs cannot be deleted")
 
     async def size(self, job: str) -> int:
-        """Tell how many bytes the file of a job has.
+        """Return how many bytes the file of a job has.
 
         :param job: The job.
-        :raises JobNotFoundError: The job is not there.
+        :raises JobNotFoundError: The job is not present.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
         self.require_valid(job)
@@ -110,7 +110,9 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
 
 def _remove_file(path: str) -> None:
     try:
-        if os.path.lexists(path) and not os.path.isdir(path):  # of an absent file, some systems refuse the removal
+        if os.path.lexists(path) and not os.path.isdir(
+            path
+        ):  # a read-only file system refuses to remove even absent files
             os.unlink(path)
     except OSError as error:
         if error.errno not in NO_SUCH_FILE:

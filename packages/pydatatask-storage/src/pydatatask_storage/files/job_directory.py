@@ -39,9 +39,9 @@ class JobDirectory:
         self.path = path
         self.extension = extension
         self.kind = kind
-        self.may_be_absent = False
+        self.may_be_absent: bool = False
         """Whether the directory need not exist: then it has no jobs, which otherwise is an error."""
-        self.has_links = False
+        self.has_links: bool = False
         """Whether the last listing had links, so that a job may come or go without the directory changing."""
         self._own_path = own_path
 

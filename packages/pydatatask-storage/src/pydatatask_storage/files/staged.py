@@ -1,4 +1,4 @@
-"""Staged files: a value on its way to a file, under another name until it is whole."""
+"""Staged files: values are written under another name, and renamed once complete, so that they appear atomically."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def staged_name(name: str) -> str:
-    """Make up a name under which a value is staged: ``.NAME.RANDOM.tmp``.
+    """Return a new name under which a value is staged: ``.NAME.RANDOM.tmp``.
 
-    :param name: The name that the value is to have in the end.
+    :param name: The final name of the value.
     """
     return f".{name}.{os.urandom(8).hex()}.tmp"
 
 
 def is_staged_name(name: str) -> bool:
-    """Tell whether a file is a staged one, which repositories never list.
+    """Return whether a file is a staged one, which repositories never list.
 
     :param name: The name of a file, without its directory.
     """
@@ -37,7 +37,7 @@ def is_staged_name(name: str) -> bool:
 
 
 class StagedFile:
-    """Bytes that become a file in one step. All methods block, and are called from a worker thread.
+    """Bytes that become a file atomically. All methods block, and are called from a worker thread.
 
     :param target: The absolute path of the file.
     :param fsync: Whether the bytes are on the disk, and survive a power failure, once :meth:`commit` returns.
@@ -54,10 +54,10 @@ class StagedFile:
         return f"<{type(self).__name__} {self.target}>"
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append bytes to what is staged.
+        """Append bytes to the staged file.
 
         :param data: The bytes that come next.
-        :raises OSError: They cannot be written, all of them.
+        :raises OSError: Not all of them can be written.
         """
         descriptor = self._open()
         written = os.write(descriptor, data)
@@ -65,14 +65,16 @@ class StagedFile:
             self.write(memoryview(data)[written:])
 
     def commit(self, data: bytes = b"") -> None:
-        """Append the last bytes, and let what was staged take the place of the target.
+        """Append the last bytes, and replace the target by the staged file.
 
         :param data: The last bytes.
-        :raises OSError: This cannot be done; the target is as it was, and :meth:`discard` is to follow.
+        :raises OSError: The target is unchanged; call :meth:`discard`.
         """
         self.write(data)
         descriptor = self._open()
         self._keep_mode(descriptor)
+        # The bytes must be on the disk before the rename is: otherwise a power failure can leave an empty file under
+        # the final name. The rename itself is durable only once the directory is synced as well.
         if self.fsync:
             os.fsync(descriptor)
         self._descriptor = None
@@ -84,7 +86,7 @@ class StagedFile:
             _sync_directory(os.path.dirname(self.target))
 
     def discard(self) -> None:
-        """Remove what was staged, if there is anything.
+        """Remove the staged file, if there is one.
 
         :raises OSError: It cannot be removed.
         """
@@ -127,9 +129,9 @@ def _sync_directory(path: str) -> None:
 
 
 def staged_names(directory: str) -> list[str]:
-    """List the names of what is staged in a directory.
+    """List the names of staged files and directories in a directory.
 
-    :param directory: Where to look.
+    :param directory: The directory.
     :raises OSError: The directory cannot be listed.
     """
     # Of a hundred thousand names next to none begin with a dot, so this costs a third of asking each for more.
@@ -137,12 +139,12 @@ def staged_names(directory: str) -> list[str]:
 
 
 def sweep(directory: str, names: Iterable[str]) -> None:
-    """Remove staged files and directories that have not been touched for a day: whoever made them has died.
+    """Remove staged files and directories that have not been touched for a day, as their writers have died.
 
     What cannot be removed is logged and stays.
 
-    :param directory: Where they are.
-    :param names: The names of what is staged.
+    :param directory: The directory that holds them.
+    :param names: Their names.
     """
     oldest = time.time() - _SECONDS_TO_SWEEP
     for name in names:
@@ -152,7 +154,7 @@ def sweep(directory: str, names: Iterable[str]) -> None:
             if status.st_mtime < oldest:
                 _remove(path, stat.S_ISDIR(status.st_mode))
         except FileNotFoundError:
-            continue  # its owner, or another sweeper, was faster
+            continue  # its writer, or another sweep, was faster
         except OSError as error:
             _log.warning("a file left behind by a writer that died cannot be removed: %s", error)
 

@@ -1,4 +1,4 @@
-"""Streams over files, with as few hops to the worker thread as the size of a value allows."""
+"""Streams over files, which switch to the worker thread as rarely as the size of a value allows."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from pydatatask_storage.files.staged import StagedFile
 __all__ = ["FileReader", "FileWriter"]
 
 _AHEAD = 128 * 1024
-"""How much is read ahead, and so how large a value may be to be read in one hop."""
+"""How much is read ahead: a value of up to this size is read in one switch to the worker thread."""
 _PIECE = 1024 * 1024
-"""How much is read or written in one hop at most."""
+"""How much is read or written in one switch at most."""
 _BEHIND = 256 * 1024
-"""How much is gathered before a hop is made to write it."""
+"""How much is buffered before it is written."""
 _SECONDS_TO_CLEAN_UP = 30.0
 
+# Without O_NONBLOCK, opening a pipe would wait for a writer; O_NOCTTY keeps a terminal from becoming ours.
 _TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FileReader(ReadStreamBase):
-    """Reads a file. Its first piece is read in the hop that opens it; a file that ends there is closed at once.
+    """Reads a file. Its first piece is read together with opening it; a file that ends there is closed at once.
 
     :param job: The job whose value is read.
     :param store: The repository.
@@ -53,7 +54,7 @@ class FileReader(ReadStreamBase):
         return f"<{type(self).__name__} of job {self._job!r} of {self._store.describe()}>"
 
     async def open(self, paths: Callable[[], Iterable[str]]) -> None:
-        """Open the first of some files that is there.
+        """Open the first of some files that exists.
 
         :param paths: Lists the files that may hold the value; it is called on the worker thread.
         :raises JobNotFoundError: None of them is a file.
@@ -79,7 +80,7 @@ class FileReader(ReadStreamBase):
         try:
             await self._collect(pieces, wanted)
         except BaseException:
-            self._buffer, self._at = b"".join([*pieces, self._take(sys.maxsize)]), 0  # who reads on, misses nothing
+            self._buffer, self._at = b"".join([*pieces, self._take(sys.maxsize)]), 0  # so that a later read gets all
             raise
         return b"".join(pieces)
 
@@ -103,7 +104,7 @@ class FileReader(ReadStreamBase):
             missing -= len(pieces[-1])
 
     async def _fill(self, wanted: int) -> bool:
-        """Fill the buffer, which has been handed out, with the next piece, and tell whether there was one."""
+        """Refill the empty buffer with the next piece; return whether there was one."""
         if self._file is None:
             return False
         try:
@@ -149,7 +150,7 @@ class FileReader(ReadStreamBase):
 
 
 class FileWriter(WriteStreamBase):
-    """Writes a file by way of a staged one. A small value is staged and moved into place in one hop, at the end.
+    """Writes a file through a staged one. A small value is staged and renamed in one switch to the worker thread.
 
     :param job: The job whose value is written.
     :param store: The repository.

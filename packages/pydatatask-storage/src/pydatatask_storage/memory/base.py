@@ -1,4 +1,4 @@
-"""What the two in-process repositories have in common: a dict."""
+"""Base class of in-process repositories, which keep jobs in a dict."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ V = TypeVar("V")
 
 
 class DictRepository(Repository, ABC, Generic[V]):
-    """A repository that keeps its values in a dict, and lets them vanish when the process terminates.
+    """A repository that keeps its values in a dict, so that they vanish when the process terminates.
 
     :param data: Optional: the dict to keep them in. It stays the caller's: changes of it are seen at once.
     """
 
     usual_ids: ClassVar[bool]
-    """Whether the class has the default rule for ids; asking ``admits`` would make every access twice as long."""
+    """Whether the class has the default rule for ids; calling ``admits`` would double the time of every access."""
 
     @override
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ class DictRepository(Repository, ABC, Generic[V]):
 
     def __init__(self, data: dict[str, V] | None = None) -> None:
         self.data: dict[str, V] = CountingDict() if data is None else data
-        """The store itself: what each job has for a value."""
+        """The values by job."""
 
     @override
     async def contains(self, item: str) -> bool:

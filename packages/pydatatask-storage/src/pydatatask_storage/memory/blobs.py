@@ -1,4 +1,4 @@
-"""Blobs in memory."""
+"""Blob repository in the memory of this process, and its stream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class InProcessBlobRepository(DictRepository[bytes], StreamBlobRepository):
 
     @override
     async def info(self, job: str) -> None:
-        """Give None: there is no templating info for an InProcessBlobRepository.
+        """Return None: there is no templating info for an InProcessBlobRepository.
 
         :param job: Any job.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
@@ -44,10 +44,10 @@ class InProcessBlobRepository(DictRepository[bytes], StreamBlobRepository):
         return InProcessBlobStream(self, job, "wb")
 
     async def size(self, job: str) -> int:
-        """Tell how many bytes the value of a job has.
+        """Return how many bytes the value of a job has.
 
         :param job: The job.
-        :raises JobNotFoundError: The job is not there.
+        :raises JobNotFoundError: The job is not present.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
         self.require_valid(job)

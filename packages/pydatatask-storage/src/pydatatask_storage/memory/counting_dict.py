@@ -1,4 +1,4 @@
-"""A dict that can tell whether its keys have changed."""
+"""A dict with a revision that changes with its keys."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ V = TypeVar("V")
 class CountingDict(dict[str, V], Generic[V]):
     """A dict whose :attr:`revision` differs after every change of its keys, and from that of any other such dict.
 
-    Only removals are counted. What has been added since shows in the length, so adding costs no more than with any
-    dict: a method written in Python would make it ten times as slow.
+    Only removals are counted. Additions show in the length, so they cost no more than in any dict: a method in Python
+    would make them ten times as slow.
     """
 
     __slots__ = ("_removals",)
@@ -47,11 +47,11 @@ class CountingDict(dict[str, V], Generic[V]):
 
     @override
     def pop(self, key: str, /, *default: Any) -> Any:
-        """Remove a key and give its value.
+        """Remove a key and return its value.
 
         :param key: The key.
-        :param default: What to give if the key is not there.
-        :raises KeyError: The key is not there, and there is no default.
+        :param default: What to return if there is no such key.
+        :raises KeyError: There is no such key, and no default.
         """
         value = super().pop(key, *default)
         self._removed()
@@ -59,7 +59,7 @@ class CountingDict(dict[str, V], Generic[V]):
 
     @override
     def popitem(self) -> tuple[str, V]:
-        """Remove the item that was added last, and give it.
+        """Remove the item that was added last, and return it.
 
         :raises KeyError: There are no items.
         """

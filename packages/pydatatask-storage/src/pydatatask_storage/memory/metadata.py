@@ -1,4 +1,4 @@
-"""Records in memory."""
+"""Metadata repository in the memory of this process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
 
     @override
     async def info(self, job: str) -> Any:
-        """Give the value of ``job``, or None if it has none.
+        """Return the value of ``job``, or None if it has none.
 
         :param job: The job whose value to give.
         :raises InvalidJobIdError: ``job`` cannot be a job id.

@@ -1,8 +1,8 @@
-"""Errors of MongoDB clients, translated where they come in."""
+"""Translation of MongoDB clients' errors into errors of repositories."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pydatatask_core.errors import PydatataskError, StoreError, StoreRefusedError, StoreUnreachableError
@@ -12,7 +12,7 @@ from pydatatask_storage.remote.redaction import secret_free, without_secrets
 __all__ = ["mongo_errors", "require_mongo"]
 
 _REFUSALS = frozenset({11, 13, 18, 33, 334, 391, 8000})
-"""Codes that mean missing or wrong credentials, or rights that do not suffice."""
+"""The server's error codes for missing or wrong credentials, or insufficient rights."""
 
 
 def require_mongo() -> None:
@@ -22,14 +22,14 @@ def require_mongo() -> None:
     """
     with needs_extra("mongo", "bson", "pymongo"):
         import bson
-        import pymongo.errors
+        from pymongo import errors
 
         assert bson
-        assert pymongo
+        assert errors
 
 
 @contextmanager
-def mongo_errors(place: str) -> Iterator[None]:
+def mongo_errors(place: str) -> Generator[None]:
     """Raise errors of the MongoDB client as errors that name the store.
 
     :param place: What to call the store in messages, never with credentials.
@@ -49,7 +49,7 @@ def mongo_errors(place: str) -> Iterator[None]:
 
 
 def _translate(error: Exception, place: str) -> StoreError | None:
-    """Look the error up in the table; None means that it is none of the client's."""
+    """Return the error to raise instead, or None if the client did not raise this one."""
     require_mongo()
     from pymongo import errors
 

@@ -1,4 +1,4 @@
-"""What is asked of a MongoDB client: the few methods that the collections of motor and of PyMongo have in common."""
+"""Protocols for MongoDB clients: the few methods that the collections of motor and of PyMongo have in common."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MongoDatabase(Protocol):
     """What holds collections by name: a database, or a collection and the subcollections below it."""
 
     def __getitem__(self, name: str, /) -> MongoCollection:
-        """Give the collection of that name, whether or not it exists yet."""
+        """Return the collection of that name, whether or not it exists yet."""
         ...
 
 
@@ -42,7 +42,7 @@ class MongoCollection(MongoDatabase, Protocol):
         ...
 
     def with_options(self, codec_options: CodecOptions[Any]) -> MongoCollection:
-        """Give the same collection with other options."""
+        """Return the same collection with other options."""
         ...
 
     def find(
@@ -73,7 +73,7 @@ class MongoCollection(MongoDatabase, Protocol):
 
 
 def is_collection(namespace: MongoDatabase) -> TypeIs[MongoCollection]:
-    """Tell a collection from a database, which has an attribute of any name, namely a collection.
+    """Return a collection from a database, which has an attribute of any name, namely a collection.
 
     :param namespace: A collection or a database.
     """

@@ -1,4 +1,4 @@
-"""What a record in MongoDB may hold."""
+"""Conversion of records to MongoDB documents, with a check that they will come back unchanged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydatatask_core.errors import PydatataskError, RecordTypeError
+from pydatatask_storage.plain_types import is_dict, is_plain_dict, is_sequence
 
 __all__ = ["RecordIdError", "as_document"]
 
@@ -17,14 +18,14 @@ class RecordIdError(PydatataskError, ValueError):
 
 
 def as_document(job: str, record: object) -> dict[str, Any]:
-    """Give the document that holds a record.
+    """Return the document that holds a record.
 
     :param job: The job, which becomes the document's ``_id``.
     :param record: The record: a mapping of what YAML's safe dumper takes, so far as MongoDB has it as well.
     :raises RecordTypeError: It is no mapping, or holds something that would not come back as it was.
     :raises RecordIdError: It has an ``_id`` of its own.
     """
-    if not isinstance(record, dict):
+    if not is_dict(record):
         raise RecordTypeError(
             f"the record of job {job!r} is a {type(record).__name__}, but a MongoDB document is a mapping (a dict)"
         )
@@ -40,11 +41,11 @@ def _require_plain(job: str, value: object) -> None:
     kind = type(value)
     if kind in _SCALARS:
         return
-    if isinstance(value, dict) and kind is dict:
+    if is_plain_dict(value):
         for key, item in value.items():
             _require_key(job, key)
             _require_plain(job, item)
-    elif isinstance(value, (list, tuple)) and kind in (list, tuple):
+    elif kind in (list, tuple) and is_sequence(value):
         for item in value:
             _require_plain(job, item)
     else:

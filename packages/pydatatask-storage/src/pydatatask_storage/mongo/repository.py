@@ -1,4 +1,4 @@
-"""Records as the documents of a MongoDB collection."""
+"""Metadata repository that keeps its records as documents of a MongoDB collection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydatatask_storage.mongo.records import as_document
 __all__ = ["MongoMetadataRepository"]
 
 _BATCH = 10_000
-"""How many documents are fetched at a time; the server sends fewer where they would exceed 16 MiB."""
+"""How many documents are fetched at a time; the server sends fewer if they would exceed 16 MiB."""
 
 _ID_ONLY = {"_id": 1}
 
@@ -26,8 +26,8 @@ _ID_ONLY = {"_id": 1}
 class MongoMetadataRepository(MetadataRepository):
     """A metadata repository using a MongoDB collection as the backing store: a document for each record.
 
-    The document's ``_id`` is the job; documents whose ``_id`` is no string are no jobs. Times come back aware, in UTC
-    and in whole milliseconds, as that is how MongoDB keeps them.
+    The document's ``_id`` is the job; documents whose ``_id`` is not a string are not jobs. Times come back aware, in
+    UTC and in whole milliseconds, since that is how MongoDB stores them.
 
     :param collection: A callable returning a collection of ``motor.motor_asyncio`` or of PyMongo's
         ``AsyncMongoClient``, such as a resource of a session; with ``subcollection``, it may return a database as well.
@@ -62,7 +62,7 @@ class MongoMetadataRepository(MetadataRepository):
         return f"{type(self).__name__} {name or ''}".rstrip()
 
     def _documents(self) -> MongoCollection:
-        """Give the collection with documents as dicts and times as aware ones, whatever the client's options are."""
+        """Return the collection with documents as dicts and times as aware ones, whatever the client's options are."""
         collection = self.collection
         options = collection.codec_options.with_options(tz_aware=True, document_class=dict)
         return collection.with_options(codec_options=options)
@@ -72,7 +72,7 @@ class MongoMetadataRepository(MetadataRepository):
 
     @override
     async def validate(self) -> None:
-        """Make sure that there is a collection.
+        """Check that the session has opened and that a collection was given.
 
         :raises DefinitionError: A database was given, and no name of a subcollection.
         :raises MissingExtraError: The libraries for MongoDB are not installed.
@@ -81,7 +81,7 @@ class MongoMetadataRepository(MetadataRepository):
         self._documents()
 
     def _only_strings(self, ids: Collection[Any]) -> list[str]:
-        """Give the ids that can be jobs; what a document holds under a number, say, cannot be found by a string."""
+        """Return the ids that can be jobs: a document whose id is a number cannot be found by a string."""
         jobs = [id for id in ids if isinstance(id, str)]
         if len(jobs) != len(ids):
             for id in ids:
@@ -121,7 +121,7 @@ class MongoMetadataRepository(MetadataRepository):
         return found
 
     def _batches(self, jobs: Iterable[str]) -> Iterator[list[str]]:
-        """Give those of ``jobs`` that are valid, in lists that one request can hold."""
+        """Return those of ``jobs`` that are valid, in lists that one request can hold."""
         valid = [job for job in jobs if self.admits(job)]
         for start in range(0, len(valid), _BATCH):
             yield valid[start : start + _BATCH]

@@ -12,8 +12,8 @@ from pydatatask_core.repositories.repository import Repository
 
 __all__ = ["ConcurrentMembership"]
 
-_AT_ONCE = 10
-"""How many requests are in flight: as many as clients keep connections by default."""
+_CONCURRENCY = 10
+"""How many requests are in flight at a time: the number of connections that clients keep by default."""
 
 
 class ConcurrentMembership(Repository, ABC):
@@ -23,21 +23,21 @@ class ConcurrentMembership(Repository, ABC):
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         """Return those of ``jobs`` that are present, asking ``contains`` about a few of them at the same time.
 
-        :param jobs: The jobs to look for.
-        :raises Exception: What the first request raised that failed; no further ones are sent then.
+        :param jobs: The jobs to look up.
+        :raises Exception: The error of the first request that failed; no further ones are sent then.
         """
         found: set[str] = set()
         left = iter(jobs)
 
-        async def ask() -> None:
+        async def query() -> None:
             for job in left:
                 if await self.contains(job):
                     found.add(job)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(_AT_ONCE):
-                    group.create_task(ask())
+                for _ in range(_CONCURRENCY):
+                    group.create_task(query())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return found

@@ -1,8 +1,8 @@
-"""Telling which extra to install where an optional library is missing."""
+"""Errors for missing optional libraries, which name the extra to install."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pydatatask_core.errors import MissingExtraError
@@ -11,11 +11,11 @@ __all__ = ["needs_extra"]
 
 
 @contextmanager
-def needs_extra(extra: str, *libraries: str) -> Iterator[None]:
-    """Say what to install if one of the libraries that are imported within cannot be found.
+def needs_extra(extra: str, *libraries: str) -> Generator[None]:
+    """Translate a failing import, within a ``with`` block, into an error that names the extra to install.
 
     :param extra: The extra of this distribution, ``s3`` say.
-    :param libraries: The packages that the extra brings; what else is missing is somebody else's error.
+    :param libraries: The packages that the extra brings; the error of any other import is passed on.
     :raises MissingExtraError: One of the libraries is not installed.
     """
     try:

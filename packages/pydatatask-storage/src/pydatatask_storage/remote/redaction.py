@@ -1,4 +1,4 @@
-"""Keeping credentials out of messages: URLs in clients' errors may hold a user's name and password."""
+"""Redaction of credentials in messages: URLs in clients' errors may hold a user's name and password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s\"']*@")
 
 
 def without_secrets(error: object) -> str:
-    """Give the text of an error without what stands before the ``@`` of a URL; its type where it has no text.
+    """Return the text of an error without the part before the ``@`` of a URL; its type if it has no text.
 
     :param error: What a client raised, or a URL.
     """
@@ -21,7 +21,7 @@ def without_secrets(error: object) -> str:
 
 
 def secret_free(error: E) -> E | None:
-    """Give the error, so that it can be shown as a cause, unless its text holds credentials.
+    """Return the error, so that it can be shown as a cause, unless its text holds credentials.
 
     :param error: What a client raised.
     """

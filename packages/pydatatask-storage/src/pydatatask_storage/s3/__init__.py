@@ -2,5 +2,5 @@
 
 :mod:`.repository` has the repository. A value is read by :mod:`.reader` and written by :mod:`.writer`, which sends
 large ones as a multipart :mod:`.upload` cut by :mod:`.parts`. :mod:`.bucket` creates the bucket and aborts abandoned
-uploads, and :mod:`.errors` translates what the server answers.
+uploads, :mod:`.bucket_info` is what templates get, and :mod:`.errors` translates what the server answers.
 """

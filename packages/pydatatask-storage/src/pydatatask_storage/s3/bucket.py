@@ -1,11 +1,11 @@
-"""The upkeep of a bucket: it is created where it is missing, and uploads that nobody goes on with are aborted."""
+"""Maintenance of a bucket: create it if it is missing, and abort stale multipart uploads."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pydatatask_core.errors import StoreError
 from pydatatask_storage.s3.errors import answer_code, client_error, s3_errors
@@ -13,20 +13,28 @@ from pydatatask_storage.s3.errors import answer_code, client_error, s3_errors
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
     from types_aiobotocore_s3.literals import BucketLocationConstraintType
-    from types_aiobotocore_s3.type_defs import ListPartsRequestTypeDef, MultipartUploadTypeDef, PartTypeDef
+    from types_aiobotocore_s3.type_defs import ListPartsRequestTypeDef
 
 __all__ = ["abort_stale_uploads", "ensure_bucket"]
 
 _log = logging.getLogger("pydatatask.repository")
 
 _DEFAULT_REGIONS = ("us-east-1", "aws-global")
-"""Regions that must not be named when a bucket is created there."""
+"""Regions that must not be given as a location constraint: S3 refuses them there."""
+
+
+class _Upload(NamedTuple):
+    """A multipart upload in progress."""
+
+    key: str
+    id: str
+    begun: datetime
 
 
 async def ensure_bucket(client: S3Client, bucket: str) -> None:
     """Create the bucket in the client's region, unless it exists.
 
-    :param client: Who asks.
+    :param client: The client.
     :param bucket: The bucket's name.
     :raises StoreError: The server refused, failed or cannot be reached.
     """
@@ -50,7 +58,7 @@ async def _create(client: S3Client, bucket: str) -> None:
             constraint = cast("BucketLocationConstraintType", region)
             await client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": constraint})
     except client_error() as error:
-        if answer_code(error) != "BucketAlreadyOwnedByYou":  # somebody was quicker
+        if answer_code(error) != "BucketAlreadyOwnedByYou":  # another pipeline has created it meanwhile
             raise
 
 
@@ -61,43 +69,48 @@ async def abort_stale_uploads(
 
     A server that cannot list uploads is left alone.
 
-    :param client: Who asks.
+    :param client: The client.
     :param bucket: The bucket's name.
     :param prefix: What the names of the objects begin with.
-    :param ours: Tells whether an object is one of the repository.
-    :param age: How long nothing must have been sent.
+    :param ours: Returns whether an object belongs to the repository.
+    :param age: For how long nothing must have been sent.
     """
     before = datetime.now(UTC) - age
     try:
         with s3_errors(f"s3://{bucket}"):
             for upload in await _uploads(client, bucket, prefix):
-                if ours(upload["Key"]) and upload["Initiated"] < before:
+                if ours(upload.key) and upload.begun < before:
                     await _abort_if_idle(client, bucket, upload, before)
     except StoreError as error:
-        _log.info("cannot look for uploads that were left unfinished: %s", error)
+        _log.info("cannot list unfinished uploads: %s", error)
 
 
-async def _uploads(client: S3Client, bucket: str, prefix: str) -> list[MultipartUploadTypeDef]:
-    """Give the uploads that are under way, up to a thousand of them; it is only sweeping."""
+async def _uploads(client: S3Client, bucket: str, prefix: str) -> list[_Upload]:
+    """Return the uploads in progress, up to a thousand of them, which is enough for one sweep."""
     answer = await client.list_multipart_uploads(Bucket=bucket, Prefix=prefix)
-    return answer.get("Uploads", [])
+    return [
+        _Upload(key, id, begun)
+        for upload in answer.get("Uploads", ())
+        if (key := upload.get("Key")) and (id := upload.get("UploadId")) and (begun := upload.get("Initiated"))
+    ]
 
 
-async def _abort_if_idle(client: S3Client, bucket: str, upload: MultipartUploadTypeDef, before: datetime) -> None:
-    key, name = upload["Key"], upload["UploadId"]
-    async for part in _parts(client, bucket, upload):
-        if part["LastModified"] >= before:
+async def _abort_if_idle(client: S3Client, bucket: str, upload: _Upload, before: datetime) -> None:
+    # An upload may have been begun long ago and still be fed: only the age of its last part shows that it is dead.
+    async for sent in _part_times(client, bucket, upload):
+        if sent >= before:
             return
-    _log.warning("aborting an upload of s3://%s/%s that nobody has gone on with since %s", bucket, key, before)
-    await client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=name)
+    _log.warning("aborting an unfinished upload of s3://%s/%s, idle since %s", bucket, upload.key, before)
+    await client.abort_multipart_upload(Bucket=bucket, Key=upload.key, UploadId=upload.id)
 
 
-async def _parts(client: S3Client, bucket: str, upload: MultipartUploadTypeDef) -> AsyncGenerator[PartTypeDef, None]:
-    request: ListPartsRequestTypeDef = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+async def _part_times(client: S3Client, bucket: str, upload: _Upload) -> AsyncGenerator[datetime, None]:
+    request: ListPartsRequestTypeDef = {"Bucket": bucket, "Key": upload.key, "UploadId": upload.id}
     while True:
         answer = await client.list_parts(**request)
         for part in answer.get("Parts", ()):
-            yield part
+            if sent := part.get("LastModified"):
+                yield sent
         if not answer.get("IsTruncated"):
             return
         request["PartNumberMarker"] = answer["NextPartNumberMarker"]

@@ -1,4 +1,4 @@
-"""What a template learns of a job in an S3 bucket."""
+"""The info of a job in an S3 bucket, as templates get it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of S3 clients, translated where they come in: by kind, and by what the server answered."""
+"""Translation of S3 clients' errors, by their class and by the server's answer, into errors of repositories."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["answer_code", "client_error", "failed_deletions", "s3_errors"]
 _REFUSALS = frozenset(
     {"AccessDenied", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
-"""Codes that mean a refusal whatever their HTTP status is; 401 and 403 mean one whatever their code is."""
+"""Codes that mean a refusal whatever their HTTP status; 401 and 403 mean one whatever their code."""
 
 
 def client_error() -> type[ClientError]:
-    """Give the class of the errors that are answers of the server, imported when there is one to catch.
+    """Return the class of the errors that are answers of the server, imported when it is needed.
 
     :raises MissingExtraError: The libraries for S3 are not installed.
     """
@@ -39,7 +39,7 @@ def client_error() -> type[ClientError]:
 
 
 def answer_code(error: ClientError) -> str:
-    """Give the code that the server answered with, ``NoSuchKey`` say.
+    """Return the code that the server answered with, ``NoSuchKey`` say.
 
     :param error: What the client raised.
     """
@@ -47,7 +47,7 @@ def answer_code(error: ClientError) -> str:
 
 
 class S3Errors(AbstractContextManager["S3Errors", None]):
-    """What :func:`s3_errors` gives; it is entered for each piece of a blob, which a generator would make dear."""
+    """The result of :func:`s3_errors`. It is entered for each piece of a blob, which a generator would slow down."""
 
     __slots__ = ("_place",)
 
@@ -76,7 +76,7 @@ def s3_errors(place: str) -> S3Errors:
 
 
 def _translate(error: Exception, place: str) -> StoreError | None:
-    """Look the error up in the table; None means that it is none of the client's."""
+    """Return the error to raise instead, or None if the client did not raise this one."""
     if isinstance(error, client_error()):
         return _answered(error, place)
     from aiohttp import ClientError as TransportError
@@ -103,7 +103,7 @@ def _translate(error: Exception, place: str) -> StoreError | None:
 
 
 def _answered(error: ClientError, place: str) -> StoreError:
-    """Make an error of a server's answer."""
+    """Return the error for an answer of the server."""
     code = answer_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = error.response.get("Error", {}).get("Message", "")
@@ -118,10 +118,10 @@ def _answered(error: ClientError, place: str) -> StoreError:
 
 
 def failed_deletions(place: str, failures: Sequence[ErrorTypeDef]) -> StoreError:
-    """Make an error of the objects that a bulk deletion did not delete.
+    """Return the error for objects that a bulk deletion did not delete.
 
     :param place: What to call the store.
-    :param failures: What the server said of each of them.
+    :param failures: The server's answer for each of them.
     """
     first = failures[0]
     code = first.get("Code", "")

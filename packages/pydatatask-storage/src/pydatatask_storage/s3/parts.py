@@ -1,4 +1,4 @@
-"""How a blob is cut into the parts of a multipart upload."""
+"""Sizes of the parts of a multipart upload."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class PartPlan:
     """How many bytes are sent at the same time at most, but for a single part that is larger."""
 
     def size(self, number: int) -> int:
-        """Give the size of a part in bytes.
+        """Return the size of a part in bytes.
 
         :param number: The part's number, counted from 1.
         """
         return self.first << ((number - 1) // self.double_after)
 
     def slots(self, number: int) -> int:
-        """Tell how many parts may be in flight, this one included.
+        """Return how many parts may be in flight, this one included.
 
         :param number: The part's number, counted from 1.
         """

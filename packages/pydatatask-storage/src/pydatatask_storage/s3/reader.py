@@ -1,4 +1,4 @@
-"""Reading a blob from S3 as it comes in."""
+"""Stream that reads an object of S3 as it arrives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["S3Reader"]
 
 
 class S3Reader(ReadStreamBase):
-    """A stream over the body of an answer; what has not been read yet stays at the server but for a small buffer.
+    """A stream over the body of an answer; apart from a small buffer, data stays at the server until it is read.
 
     :param body: The body of a ``get_object``. This object closes it.
     :param place: What to call the object in messages.
@@ -37,7 +37,7 @@ class S3Reader(ReadStreamBase):
         """Read and return up to ``n`` bytes, or if unspecified, the rest of the stream.
 
         :param n: The greatest number of bytes wanted; None or a negative number means the rest.
-        :raises StoreError: The connection broke off, or the server did.
+        :raises StoreError: The connection or the server failed.
         :raises ValueError: The stream is closed.
         """
         if self._closed:

@@ -1,4 +1,4 @@
-"""Blobs as the objects of an S3 bucket, or of any server with an interface like it."""
+"""Blob repository over the objects of an S3 bucket, or of any server with the same interface."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 __all__ = ["S3BucketRepository"]
 
-_ASKED_SINGLY = 1000
-"""Up to how many jobs are looked for one by one; for more of them the bucket is listed."""
+_MOST_SINGLE_QUERIES = 1000
+"""Up to how many jobs are looked up one by one; for more of them the bucket is listed."""
 
-_DELETED_AT_ONCE = 1000
+_DELETIONS_PER_REQUEST = 1000
 """How many objects S3 deletes in one request."""
 
 
 class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     """A repository where keys are paths in an S3 bucket: the object of a job is prefix, job and suffix.
 
-    Blobs are streamed in both directions with bounded memory. What a writer writes becomes an object in one step, when
-    the writer is closed; large blobs are sent as multipart uploads, which are aborted if they are not completed.
+    Blobs are streamed in both directions with bounded memory. A writer's object appears atomically when the writer is
+    closed; large blobs are sent as multipart uploads, which are aborted if they are not completed.
 
     :param client: A callable returning an aiobotocore S3 client connected and authenticated to the server you wish to
         store things on, such as a resource of a session.
@@ -69,7 +69,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     """How large blobs are cut into parts; a subclass may trade memory for speed."""
 
     STALE_UPLOAD_AGE: ClassVar[timedelta] = timedelta(days=1)
-    """How long an unfinished upload must have lain idle before :meth:`validate` aborts it."""
+    """How long an unfinished upload must have been idle before :meth:`validate` aborts it."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
 
     @override
     async def validate(self) -> None:
-        """Create the bucket in the client's region if it does not exist, and abort uploads that were left unfinished.
+        """Create the bucket in the client's region if it does not exist, and abort stale uploads.
 
         :raises StoreError: The server refused, failed or cannot be reached.
         """
@@ -124,20 +124,20 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         return any(self.admits(job) for job in self._jobs([key]))
 
     def _jobs(self, keys: Iterable[str]) -> list[str]:
-        """Give the candidates for job ids among names of objects that begin with the prefix."""
+        """Return the candidates for job ids among names of objects that begin with the prefix."""
         start, end = len(self.prefix), len(self.suffix)
         jobs = (key[start : len(key) - end] for key in keys if key.endswith(self.suffix))
-        return [job for job in jobs if job]  # an object named like the prefix alone stands for a directory
+        return [job for job in jobs if job]  # consoles make an object named like the prefix alone for a folder
 
     @false_if_overridden((*ID_RULES, "object_name"))
     def _has_no_slashes(self) -> bool:
-        """Tell whether no job's name can have a slash after the prefix, so that deeper names need not be listed."""
+        """Return whether no job's name can have a slash after the prefix, so that deeper names need not be listed."""
         return "/" not in self.suffix and "/" not in self.CHARSET
 
     async def _pages(self) -> AsyncGenerator[list[str], None]:
         """List the bucket, page by page.
 
-        The client's paginators do the same, but read a file when they are first used, and stop the event loop for it.
+        The client's own paginators read a file on first use, which blocks the event loop.
         """
         request: ListObjectsV2RequestTypeDef = {"Bucket": self.bucket, "Prefix": self.prefix}
         if self._has_no_slashes():
@@ -146,7 +146,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         while True:
             with s3_errors(self.describe()):
                 page = await client.list_objects_v2(**request)
-            yield self._jobs(item["Key"] for item in page.get("Contents", ()))
+            yield self._jobs(key for item in page.get("Contents", ()) if (key := item.get("Key")))
             if not page.get("IsTruncated"):
                 return
             request["ContinuationToken"] = self._following(page, request.get("ContinuationToken"))
@@ -154,7 +154,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     def _following(self, page: ListObjectsV2OutputTypeDef, token: str | None) -> str:
         following = page.get("NextContinuationToken")
         if not following or following == token:
-            raise StoreError(f"{self.describe()}: the server says that there is more to list, but not how to get it")
+            raise StoreError(f"{self.describe()}: the server reports that the listing goes on, but not from where")
         return following
 
     @override
@@ -172,10 +172,10 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     async def contains(self, item: str) -> bool:
         """Determine whether the given job is present in this repository.
 
-        The server is asked for the first byte of the object, since the answer then tells a missing object from a
-        missing bucket; the answer to a HEAD request does not.
+        This requests the first byte of the object: the answer distinguishes a missing object from a missing bucket,
+        which the answer to a HEAD request does not.
 
-        :param item: The job; for a string that is no valid id the answer is False.
+        :param item: The job; for a string that is not a valid id the result is False.
         :raises StoreError: The server refused, failed or cannot be reached.
         """
         if not self.admits(item):
@@ -195,7 +195,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     @override
     @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        if len(jobs) <= _ASKED_SINGLY:
+        if len(jobs) <= _MOST_SINGLE_QUERIES:
             return await super().contained(jobs)
         return jobs & await self.keys()
 
@@ -217,10 +217,10 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         return S3Writer(job, target, self.PARTS)
 
     async def size(self, job: str) -> int:
-        """Tell how many bytes the object of a job has.
+        """Return how many bytes the object of a job has.
 
         :param job: The job.
-        :raises JobNotFoundError: The job is not there.
+        :raises JobNotFoundError: The job is not present.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         :raises StoreError: The server refused, failed or cannot be reached.
         """
@@ -230,7 +230,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
             try:
                 answer = await client.head_object(Bucket=self.bucket, Key=self.object_name(job))
             except client_error() as error:
-                if answer_code(error) in ("404", "NoSuchKey"):  # the answer to a HEAD request has no body to say more
+                if answer_code(error) in ("404", "NoSuchKey"):  # an answer to HEAD has no body, so no code
                     raise JobNotFoundError(job, self.describe()) from error
                 raise
         return answer["ContentLength"]
@@ -258,8 +258,8 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
         valid = [job for job in jobs if self.admits(job)]
-        for start in range(0, len(valid), _DELETED_AT_ONCE):
-            await self._delete_at_once(valid[start : start + _DELETED_AT_ONCE])
+        for start in range(0, len(valid), _DELETIONS_PER_REQUEST):
+            await self._delete_at_once(valid[start : start + _DELETIONS_PER_REQUEST])
 
     async def _delete_at_once(self, jobs: list[str]) -> None:
         client = self.client

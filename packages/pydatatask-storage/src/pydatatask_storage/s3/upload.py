@@ -1,4 +1,4 @@
-"""A multipart upload: begun, sent part by part with a few parts at a time, and completed or aborted."""
+"""A multipart upload: parts are sent a few at a time, then the upload is completed or aborted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydatatask_storage.s3.errors import answer_code, client_error, s3_errors
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef, CreateMultipartUploadOutputTypeDef
+    from types_aiobotocore_s3.type_defs import CreateMultipartUploadOutputTypeDef
 
 __all__ = ["MultipartUpload", "S3Target"]
 
@@ -48,14 +48,14 @@ class S3Target:
 
 
 class MultipartUpload:
-    """An upload that is under way. Whoever makes one must see to it that it is completed or aborted.
+    """An upload in progress. Its owner must complete or abort it.
 
     :param target: What is written.
     """
 
     def __init__(self, target: S3Target) -> None:
         self._target = target
-        self._parts: list[CompletedPartTypeDef] = []
+        self._etags: dict[int, str] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._beginning = asyncio.create_task(self._begin())
 
@@ -69,15 +69,15 @@ class MultipartUpload:
         return (await self._beginning)["UploadId"]
 
     async def send(self, number: int, data: io.BytesIO, slots: int) -> None:
-        """Send a part, as soon as fewer than ``slots`` others are being sent. It goes on when this returns.
+        """Begin to send a part as soon as fewer than ``slots`` others are in flight, and return.
 
         :param number: The part's number, counted from 1.
-        :param data: The part. It must not be touched any more.
+        :param data: The part. The caller must not use it afterwards.
         :param slots: How many parts may be in flight, this one included.
         :raises StoreError: This part, or one that was given before, could not be sent.
         """
         with s3_errors(self._target.place):
-            await asyncio.shield(self._beginning)  # if cancelled, abort() still learns which upload to abort
+            await asyncio.shield(self._beginning)  # shielded: abort() needs the id even if the caller is cancelled
             await self._wait_until_fewer_than(slots)
         self._sending.add(asyncio.create_task(self._send(number, data)))
 
@@ -87,7 +87,7 @@ class MultipartUpload:
         answer = await target.client.upload_part(
             Bucket=target.bucket, Key=target.key, UploadId=await self._id(), PartNumber=number, Body=data
         )
-        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._etags[number] = answer["ETag"]
 
     async def _wait_until_fewer_than(self, slots: int) -> None:
         while len(self._sending) >= slots:
@@ -97,50 +97,53 @@ class MultipartUpload:
                 raise failures[0]
 
     async def complete(self) -> None:
-        """Wait for all parts, and make them the object in one step.
+        """Wait for all parts, and make them the object atomically.
 
         :raises StoreError: A part could not be sent, or the server did not complete the upload.
         """
         target = self._target
         with s3_errors(target.place):
             await self._wait_until_fewer_than(1)
-            self._parts.sort(key=lambda part: part["PartNumber"])
             try:
                 await target.client.complete_multipart_upload(
                     Bucket=target.bucket,
                     Key=target.key,
                     UploadId=await self._id(),
-                    MultipartUpload={"Parts": self._parts},
+                    MultipartUpload={
+                        "Parts": [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._etags.items())]
+                    },
                 )
             except client_error() as error:
+                # The client repeats a request whose answer was lost. If the server had completed the upload the first
+                # time, it does not know it any more.
                 if answer_code(error) != "NoSuchUpload" or not await self._is_complete():
                     raise
-        if self._may_have_begun_others():
-            await self._forget_others_or_log()
+        if self._may_have_lost_uploads():
+            await self._abort_lost_uploads_or_log()
 
     async def _is_complete(self) -> bool:
-        """Tell whether the object is what was sent: the client asks again where an answer was lost."""
+        """Return whether the object is what was sent: the client asks again where an answer was lost."""
         head = await self._target.client.head_object(Bucket=self._target.bucket, Key=self._target.key)
         return head["ETag"] == self._etag()
 
     def _etag(self) -> str | None:
-        """Give the tag that S3 gives to an object of these parts, where it can be told."""
+        """Return the ETag that S3 gives to an object of these parts, if it can be computed."""
         try:
-            digests = [bytes.fromhex(part["ETag"].strip('"')) for part in self._parts]
+            digests = [bytes.fromhex(etag.strip('"')) for _, etag in sorted(self._etags.items())]
         except ValueError:
             return None
         return f'"{hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"'
 
     async def abort(self) -> None:
-        """Stop sending and have the server forget the parts, even if the caller is cancelled meanwhile.
+        """Stop sending and have the server discard the parts, even if the caller is cancelled meanwhile.
 
-        :raises StoreError: The server could not be told.
+        :raises StoreError: The server could not be asked to.
         :raises TimeoutError: It took longer than :data:`CLEAN_UP_SECONDS`.
         """
         try:
             await clean_up(self._abort(), CLEAN_UP_SECONDS)
         finally:
-            self._beginning.cancel()  # where the server has still not answered, nobody waits for it any longer
+            self._beginning.cancel()  # if the server has still not answered, do not wait any longer
 
     async def _abort(self) -> None:
         for part in self._sending:
@@ -149,11 +152,11 @@ class MultipartUpload:
         await asyncio.wait([self._beginning])
         with s3_errors(self._target.place):
             if self._beginning.exception() is None:
-                await self._forget(await self._id())
-            if self._may_have_begun_others():
-                await self._forget_others()
+                await self._abort_upload(await self._id())
+            if self._may_have_lost_uploads():
+                await self._abort_lost_uploads()
 
-    async def _forget(self, upload: str) -> None:
+    async def _abort_upload(self, upload: str) -> None:
         target = self._target
         try:
             await target.client.abort_multipart_upload(Bucket=target.bucket, Key=target.key, UploadId=upload)
@@ -161,8 +164,8 @@ class MultipartUpload:
             if answer_code(error) != "NoSuchUpload":
                 raise
 
-    def _may_have_begun_others(self) -> bool:
-        """Tell whether an answer may have been lost that named an upload, so that nobody knows it."""
+    def _may_have_lost_uploads(self) -> bool:
+        """Return whether the server may have begun an upload whose id was lost with its answer."""
         failure = self._beginning.exception()
         if failure is None:
             return self._beginning.result()["ResponseMetadata"]["RetryAttempts"] > 0
@@ -170,22 +173,21 @@ class MultipartUpload:
             return failure.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
         return True
 
-    async def _forget_others(self) -> None:
-        """Abort what has been begun for this object and has no parts, as is the case where nobody knows it."""
+    async def _abort_lost_uploads(self) -> None:
+        """Abort the uploads of this object that have no parts, as the ones whose ids were lost."""
         target = self._target
         answer = await target.client.list_multipart_uploads(Bucket=target.bucket, Prefix=target.key)
         for upload in answer.get("Uploads", ()):
-            if upload["Key"] == target.key:
-                parts = await target.client.list_parts(
-                    Bucket=target.bucket, Key=target.key, UploadId=upload["UploadId"]
-                )
+            id = upload.get("UploadId")
+            if id and upload.get("Key") == target.key:
+                parts = await target.client.list_parts(Bucket=target.bucket, Key=target.key, UploadId=id)
                 if not parts.get("Parts"):
-                    await self._forget(upload["UploadId"])
+                    await self._abort_upload(id)
 
-    async def _forget_others_or_log(self) -> None:
-        """Do so for an upload that has been completed, which is no failure if this fails."""
+    async def _abort_lost_uploads_or_log(self) -> None:
+        """Abort them after a successful upload, which does not fail because of them."""
         try:
             with s3_errors(self._target.place):
-                await clean_up(self._forget_others(), CLEAN_UP_SECONDS)
+                await clean_up(self._abort_lost_uploads(), CLEAN_UP_SECONDS)
         except StoreError as error:
             _log.warning("an upload of %s may have been left open: %s", self._target.place, error)

@@ -1,4 +1,4 @@
-"""Writing a blob to S3: small ones in one go, large ones part by part."""
+"""Stream that writes an object of S3: a small one in one request, a large one part by part."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""YAML's safe loaders, with limits: what a few lines of YAML can grow to, and how long they can take, is bounded.
+"""YAML's safe loaders with limits on how much memory and time a document can take.
 
-An alias stands for the very object, which costs nothing before somebody writes it out: then aliases of aliases double
-with each line. Those that are merged (``<<: [*a, *a]``) are written out at once. And a number in base 60 (``1:30:00``)
-takes time in the square of its length.
+An alias is a reference, which costs nothing until the document is written out: then aliases of aliases double with each
+line. Merged ones (``<<: [*a, *a]``) are copied at once. And parsing a number in base 60 (``1:30:00``) takes time in the
+square of its length.
 """
 
 from __future__ import annotations
@@ -19,55 +19,60 @@ if TYPE_CHECKING:
 
 __all__ = ["safe_loader"]
 
-_WHOLE_NUMBER = "tag:yaml.org,2002:int"
+_INTEGER_TAG = "tag:yaml.org,2002:int"
 _MOST_REPEATED = 1_000_000
-"""How many items all aliases of a document may stand for."""
+"""How many items all aliases of a document may refer to."""
 _LONGEST_NUMBER = 4_300
-"""How many characters a whole number may have: what Python itself allows, which it does not where there are colons."""
+"""How many characters an integer may have: Python's own limit, which does not apply to numbers with colons."""
 
 
 @cache
 def safe_loader(fast: bool = True) -> type[SafeLoader | CSafeLoader]:
-    """Give the class of the loader.
+    """Return the class of the loader.
 
-    :param fast: Whether to take the one that is written in C, where that is there; the other one says better what is
-        wrong, and can be trusted with any depth.
+    :param fast: Whether to take the one in C, if it is installed. The one in Python explains errors better, and can
+        be trusted with any depth.
     """
     import yaml
 
-    class Limits(yaml.constructor.SafeConstructor):
-        """What is limited in either loader."""
+    class Careful(yaml.SafeLoader):
+        """The loader in Python."""
 
         @override
-        def construct_document(self, node: yaml.Node) -> object:
-            if _repeated(node) > _MOST_REPEATED:
-                raise ValueError(f"its aliases repeat more than {_MOST_REPEATED:,} items")
-            document: object = super().construct_document(node)
-            return document
+        def get_single_node(self) -> yaml.Node | None:
+            return _with_few_aliases(super().get_single_node())
 
-    class Careful(Limits, yaml.SafeLoader):
-        """The loader that is written in Python."""
-
-    Careful.add_constructor(_WHOLE_NUMBER, _whole_number)
+    Careful.add_constructor(_INTEGER_TAG, _construct_integer)
     if not (fast and yaml.__with_libyaml__):
         return Careful
 
-    class Fast(Limits, yaml.CSafeLoader):
-        """The loader that is written in C."""
+    class Fast(yaml.CSafeLoader):
+        """The loader in C."""
 
-    Fast.add_constructor(_WHOLE_NUMBER, _whole_number)
+        @override
+        def get_single_node(self) -> yaml.Node | None:
+            return _with_few_aliases(super().get_single_node())
+
+    Fast.add_constructor(_INTEGER_TAG, _construct_integer)
     return Fast
 
 
-def _whole_number(loader: SafeLoader | CSafeLoader, node: yaml.ScalarNode) -> int:
-    """Make a whole number, unless it is too long."""
+def _with_few_aliases(document: yaml.Node | None) -> yaml.Node | None:
+    """Return a document, unless its aliases repeat too much."""
+    if document is not None and _repeated(document) > _MOST_REPEATED:
+        raise ValueError(f"its aliases repeat more than {_MOST_REPEATED:,} items")
+    return document
+
+
+def _construct_integer(loader: SafeLoader | CSafeLoader, node: yaml.ScalarNode) -> int:
+    """Construct an integer, unless it is too long."""
     if len(node.value) > _LONGEST_NUMBER:
         raise ValueError(f"it has a number of more than {_LONGEST_NUMBER:,} digits")
     return loader.construct_yaml_int(node)
 
 
 def _repeated(root: yaml.Node) -> int:
-    """Count the items that a document has by way of aliases only; what contains itself counts once."""
+    """Count the items that a document has only through aliases; what contains itself counts once."""
     sizes: dict[int, int] = {}
     written = 0
     waiting = [root]
@@ -85,12 +90,15 @@ def _repeated(root: yaml.Node) -> int:
             own = 1 + len(parts) - len(inner)
             written += own
             size = own + sum(sizes[id(part)] for part in inner)
-            sizes[id(node)] = min(size, written + 2 * _MOST_REPEATED)  # or numbers grow as the document would
+            # Capped: the number alone would grow with the size that the document pretends to have.
+            sizes[id(node)] = min(size, written + 2 * _MOST_REPEATED)
     return sizes[id(root)] - written
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
-    """Give the items of a sequence, or the keys and values of a mapping."""
-    if isinstance(node.value, str):
-        return []
-    return [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+    """Return the items of a sequence, or the keys and values of a mapping."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return [part for item in node.value for part in item]
+    return node.value if isinstance(node, yaml.SequenceNode) else []

@@ -1,7 +1,7 @@
-"""A fast way to write the records that pipelines write most: flat mappings of plain words, numbers and times.
+"""Fast path for the records that pipelines write most: flat mappings of plain words, numbers and times.
 
-The text is the same, byte for byte, as the safe dumper's, which takes ten times as long. What is not of this shape is
-left to the dumper.
+The text is the same, byte for byte, as the safe dumper's, which takes ten times as long. Records of any other shape
+are left to the dumper.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+
+from pydatatask_storage.plain_types import is_plain_dict
 
 __all__ = ["usual_text"]
 
 _MOST_ITEMS = 16
 _LARGEST = 2**63
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-_NO_WORDS = frozenset({"false", "no", "null", "off", "on", "true", "yes"})
-_CONSTANTS = {None: "null", True: "true", False: "false"}
+_RESERVED_WORDS = frozenset({"false", "no", "null", "off", "on", "true", "yes"})
+_CONSTANTS: dict[bool | None, str] = {None: "null", True: "true", False: "false"}
 
 
-def usual_text(record: Any) -> str | None:
-    """Write a record if it is of the usual shape.
+def usual_text(record: object) -> str | None:
+    """Convert a record to YAML if it has the usual shape.
 
     :param record: Any object.
     :returns: The YAML text, or None if the record has another shape.
     """
-    if type(record) is not dict or not 0 < len(record) <= _MOST_ITEMS:
+    if not is_plain_dict(record) or not 0 < len(record) <= _MOST_ITEMS:
         return None
     lines: list[str] = []
     times: set[int] = set()
@@ -38,17 +39,17 @@ def usual_text(record: Any) -> str | None:
     return "".join(lines)
 
 
-def _scalar(value: Any) -> str | None:
+def _scalar(value: object) -> str | None:
     kind = type(value)
-    if kind is str:
+    if isinstance(value, str) and kind is str:
         return value if _is_word(value) else None
-    if kind is int:
+    if isinstance(value, int) and kind is int:
         return str(value) if -_LARGEST < value < _LARGEST else None
-    return _CONSTANTS[value] if kind is bool or value is None else None
+    return _CONSTANTS[value] if value is None or isinstance(value, bool) else None
 
 
 def _time(moment: datetime, times: set[int]) -> str | None:
-    """Write a time, unless it stands in the record twice, which the dumper writes as a reference."""
+    """Convert a time, unless the record holds the same object twice, which the dumper writes as an alias."""
     if id(moment) in times:
         return None
     times.add(id(moment))
@@ -60,8 +61,8 @@ def _time(moment: datetime, times: set[int]) -> str | None:
 
 
 def _is_word(text: str) -> bool:
-    """Tell whether a text is a plain scalar, and nothing but text."""
-    return _WORD.fullmatch(text) is not None and text.lower() not in _NO_WORDS
+    """Return whether a text is a plain scalar, and nothing but text."""
+    return _WORD.fullmatch(text) is not None and text.lower() not in _RESERVED_WORDS
 
 
 @lru_cache(maxsize=256)

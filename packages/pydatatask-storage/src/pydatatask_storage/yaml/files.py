@@ -1,4 +1,4 @@
-"""Records as YAML files."""
+"""Metadata repository that keeps its records in YAML files."""
 
 from __future__ import annotations
 

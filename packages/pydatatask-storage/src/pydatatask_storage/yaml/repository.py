@@ -1,4 +1,4 @@
-"""Metadata repositories that keep their records as YAML in the blobs of another kind of repository."""
+"""Metadata repositories that keep their records as YAML in the blobs of another repository."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing_extensions import override
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_storage.plain_types import is_plain_dict
 from pydatatask_storage.yaml.serialization import dump_record, load_record
 
 __all__ = ["YamlMetadataRepository"]
@@ -39,7 +40,7 @@ class YamlMetadataRepository(BlobRepository, MetadataRepository, ABC):
 
         :param job: The job.
         :raises JobNotFoundError: The job is not there; the error is also a ``FileNotFoundError``.
-        :raises BrokenRecordError: What is there is no YAML.
+        :raises BrokenRecordError: The blob is not valid YAML.
         """
         async with await self.open(job, "rb") as stream:
             data = await stream.read()
@@ -60,7 +61,7 @@ class YamlMetadataRepository(BlobRepository, MetadataRepository, ABC):
     async def info_all(self) -> dict[str, Any]:
         """Load all records, many at a time. A job that disappears meanwhile is left out.
 
-        :raises BrokenRecordError: One of the records is no YAML.
+        :raises BrokenRecordError: One of the blobs is not valid YAML.
         """
         jobs = iter(await self.keys())
         infos: dict[str, Any] = {}
@@ -84,8 +85,8 @@ class YamlMetadataRepository(BlobRepository, MetadataRepository, ABC):
         return f"the record of job {job!r} of {self.describe()}"
 
 
-def _is_small(record: Any) -> bool:
-    """Tell whether a record takes no noticeable time to be written as YAML: it is flat and has few items."""
-    if type(record) is dict:
+def _is_small(record: object) -> bool:
+    """Return whether a record is flat and has few items, so that converting it takes no noticeable time."""
+    if is_plain_dict(record):
         return len(record) <= _SMALL_RECORD and all(type(value) in _SCALARS for value in record.values())
     return type(record) in _SCALARS

@@ -1,4 +1,4 @@
-"""Records as YAML objects in an S3 bucket."""
+"""Metadata repository that keeps its records as YAML in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class YamlMetadataS3Repository(YamlMetadataRepository, S3BucketRepository):
 
         :param job: The job; for one that is not present the answer is an empty mapping.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
-        :raises BrokenRecordError: What is there is no YAML.
+        :raises BrokenRecordError: The object is not valid YAML.
         """
         try:
             return await super().info(job)

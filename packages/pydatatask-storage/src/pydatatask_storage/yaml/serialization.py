@@ -1,4 +1,4 @@
-"""Records as YAML text, by the safe loader and the safe dumper only, written in C where those are there."""
+"""Convert records to YAML text and back, with the safe loader and dumper only (the ones in C, if installed)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["dump_record", "load_record"]
 
 _DOUBTFUL = ("? ", "!!timestamp")
-"""What the dumper writes where the loader may not read it: keys that are no scalars, times whose offset has seconds."""
+"""Text of the dumper that the loader may not read: keys that are not scalars, times whose offset has seconds."""
 
-_WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What comes out of the library where a scalar is not what its tag says, or the nesting is too deep."""
+_CONSTRUCTOR_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""Errors of the library where a scalar does not fit its tag, or the nesting is too deep."""
 
 _DEEPEST = 1_000
-"""How deep a record may be nested. The loader that is written in C ends the process where it has to go too deep."""
+"""How deep a record may be nested. The loader in C overflows the stack, and so ends the process, beyond some depth."""
 
 
 @cache
@@ -37,7 +37,7 @@ def load_record(data: bytes | str, name: str) -> Any:
 
     :param data: The text, as bytes in UTF-8 or decoded.
     :param name: What to call it in an error.
-    :raises BrokenRecordError: It is no YAML, or needs more than the safe loader.
+    :raises BrokenRecordError: It is not valid YAML, or needs more than the safe loader.
     """
     import yaml
 
@@ -45,7 +45,7 @@ def load_record(data: bytes | str, name: str) -> Any:
         if len(data) > _DEEPEST and _is_too_deep(data):
             raise RecursionError(f"it is nested more than {_DEEPEST:,} deep")
         return yaml.load(data, Loader=safe_loader())
-    except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
+    except (yaml.YAMLError, *_CONSTRUCTOR_ERRORS) as error:
         reason = " ".join(str(error).split())
         raise BrokenRecordError(f"{name} is no valid YAML: {reason}; mend it or delete it") from error
 
@@ -65,12 +65,11 @@ def _is_too_deep(data: bytes | str) -> bool:
 
 
 def dump_record(record: Any, name: str) -> bytes:
-    """Turn a record into text in UTF-8, keeping the order of its keys and all characters readable.
+    """Convert a record to text in UTF-8, keeping the order of its keys and all characters readable.
 
-    :param record: What the safe dumper takes.
+    :param record: Any object that the safe dumper accepts.
     :param name: What to call it in an error.
-    :raises RecordTypeError: The record has something in it that YAML's safe dumper does not take, or that could not be
-        read back.
+    :raises RecordTypeError: The record holds something that the safe dumper refuses, or that could not be read back.
     """
     usual = usual_text(record)
     if usual is not None:
@@ -82,7 +81,7 @@ def dump_record(record: Any, name: str) -> bytes:
         data = text.encode("utf-8")
         if any(sign in text for sign in _DOUBTFUL):
             yaml.load(data, Loader=safe_loader())
-    except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
+    except (yaml.YAMLError, *_CONSTRUCTOR_ERRORS) as error:
         raise RecordTypeError(
             f"{name} cannot be written as YAML: {_reason(error)}; records are made of mappings, lists, strings, "
             "numbers, booleans, times and None"
@@ -94,4 +93,5 @@ def _reason(error: Exception) -> str:
     match error.args:
         case (str(), culprit):  # the dumper's own error; the object may be large, or hold a secret
             return f"it has an object of type {type(culprit).__qualname__} in it"
-    return " ".join(str(error).split()) or type(error).__name__
+        case _:
+            return " ".join(str(error).split()) or type(error).__name__

@@ -1,9 +1,9 @@
-"""Errors of a Docker registry and its client, translated where they come in."""
+"""Translation of a Docker registry's errors into errors of repositories."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ __all__ = ["docker_errors", "is_absent", "unauthorized"]
 
 
 @contextmanager
-def docker_errors(place: str) -> Iterator[None]:
+def docker_errors(place: str) -> Generator[None]:
     """Raise errors of the registry and its client as errors that name the registry.
 
     The client's errors are not shown as causes: they hold the headers of the request, and so the credentials.
@@ -25,7 +25,7 @@ def docker_errors(place: str) -> Iterator[None]:
     :param place: What to call the registry in messages.
     :raises StoreRefusedError: Access was refused.
     :raises StoreUnreachableError: The registry cannot be reached, did not answer in time, or was cut off.
-    :raises StoreError: It failed otherwise, or is no registry.
+    :raises StoreError: It failed otherwise, or is not a registry.
     """
     try:
         yield
@@ -45,7 +45,7 @@ def docker_errors(place: str) -> Iterator[None]:
 
 
 def is_absent(error: aiohttp.ClientResponseError) -> bool:
-    """Tell whether a registry said that it does not have what was asked for; any web server may answer 404.
+    """Return whether a registry reports that something does not exist; a 404 alone may come from any web server.
 
     :param error: What the client raised.
     """
@@ -56,7 +56,7 @@ def is_absent(error: aiohttp.ClientResponseError) -> bool:
 
 
 def unauthorized(place: str) -> Exception:
-    """Make the error for credentials that the registry refused.
+    """Return the error for credentials that the registry refused.
 
     :param place: What to call the registry in messages.
     """

@@ -1,4 +1,4 @@
-"""Names of images as the client wants them."""
+"""Image names in the form that the client needs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["ExactName", "TagToDelete"]
 
 
 class ExactName(ImageName):
-    """A name that is taken as it is: only on Docker's own hub does ``image`` mean ``library/image``."""
+    """A name used as it is: only on Docker Hub does ``image`` mean ``library/image``."""
 
     @override
     def resolve_image(self) -> str:
-        """Give the path of the repository within the registry."""
+        """Return the path of the repository within the registry."""
         return super().resolve_image() if self.resolve_endpoint() == Indices.DOCKERHUB else str(self.image)
 
 
@@ -22,5 +22,5 @@ class TagToDelete(ExactName):
 
     @override
     def resolve_digest(self) -> FormattedSHA256:
-        """Give the tag in place of the digest."""
+        """Return the tag in place of the digest."""
         return str.__new__(FormattedSHA256, self.resolve_tag())  # without the check that it is a digest

@@ -1,4 +1,4 @@
-"""An image of which there is only one, made to be deleted together with the one tag that points at it."""
+"""A unique empty image, made to be deleted together with the only tag that points at it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Placeholder:
     """An empty image unlike any other, so that no other tag can point at its manifest."""
 
     def __init__(self) -> None:
-        config = {
+        config: dict[str, object] = {
             "architecture": "amd64",
             "comment": f"stands for a tag that is being deleted {uuid.uuid4()}",
             "config": {},
@@ -22,11 +22,11 @@ class Placeholder:
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": []},
         }
-        self.config = json.dumps(config).encode()
+        self.config: bytes = json.dumps(config).encode()
         """The image's configuration, a blob that must be in the repository before the manifest."""
-        self.config_digest = FormattedSHA256.calculate(self.config)
+        self.config_digest: FormattedSHA256 = FormattedSHA256.calculate(self.config)
         """The digest of the configuration."""
-        manifest = {
+        manifest: dict[str, object] = {
             "schemaVersion": 2,
             "mediaType": DockerMediaTypes.DISTRIBUTION_MANIFEST_V2,
             "config": {
@@ -37,7 +37,7 @@ class Placeholder:
             "layers": [],
         }
         body = json.dumps(manifest).encode()
-        self.manifest = Manifest(body, media_type=DockerMediaTypes.DISTRIBUTION_MANIFEST_V2)
+        self.manifest: Manifest = Manifest(body, media_type=DockerMediaTypes.DISTRIBUTION_MANIFEST_V2)
         """The manifest."""
-        self.digest = FormattedSHA256.calculate(body)
+        self.digest: FormattedSHA256 = FormattedSHA256.calculate(body)
         """The manifest's digest, by which it is deleted."""

@@ -1,4 +1,4 @@
-"""One repository of images in a Docker registry: its tags are listed, looked up and deleted one by one."""
+"""The tags of one image repository in a Docker registry: list, look up, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import ClientResponse, ClientResponseError
-from docker_registry_client_async import DockerRegistryClientAsync, FormattedSHA256, ImageName, Manifest
+from docker_registry_client_async import FormattedSHA256, ImageName, Manifest
 
 from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.errors import StoreError, StoreRefusedError
@@ -16,19 +16,21 @@ from pydatatask_storage.docker.client.credentials import has_credentials, load_c
 from pydatatask_storage.docker.client.errors import docker_errors, is_absent, unauthorized
 from pydatatask_storage.docker.client.image_names import ExactName, TagToDelete
 from pydatatask_storage.docker.client.placeholder import Placeholder
+from pydatatask_storage.docker.client.registry_client import RegistryClient
+from pydatatask_storage.plain_types import is_dict, is_list
 
 __all__ = ["DockerTags"]
 
 T = TypeVar("T")
 
 _PAGE = 1000
-"""How many tags are asked for at a time; a registry may give fewer, or all of them."""
+"""How many tags are requested at a time; a registry may return fewer, or all of them."""
 
 _CLEAN_UP_SECONDS = 60.0
 """How long it may take to delete a tag once it no longer points at its image."""
 
 _NO_TAG_DELETION = (HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
-"""What registries answer that delete by digest only."""
+"""Answers of registries that delete by digest only."""
 
 
 class DockerTags:
@@ -39,7 +41,7 @@ class DockerTags:
     :param repository: The repository within it.
     """
 
-    def __init__(self, client: DockerRegistryClientAsync, domain: str, repository: str) -> None:
+    def __init__(self, client: RegistryClient, domain: str, repository: str) -> None:
         self._client = client
         self._domain = domain
         self._repository = repository
@@ -50,7 +52,7 @@ class DockerTags:
         return ExactName(self._repository, endpoint=self._domain, tag=tag)
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call with the credentials there are, and again if it was refused with a token that may be too old."""
+        """Make a call, and make it again if it was refused because of a token that may have expired."""
         with docker_errors(self._place):
             await load_credentials(self._client)
             for _ in range(2):
@@ -66,7 +68,7 @@ class DockerTags:
         raise StoreRefusedError(f"{self._place} asks for credentials, and the client has none for it")
 
     async def _ask_for(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Make a call as :meth:`_ask` does; None if the registry does not have what is asked for."""
+        """Make a call as :meth:`_ask` does; return None if the registry reports that there is no such thing."""
 
         async def call_or_none() -> T | None:
             try:
@@ -79,7 +81,7 @@ class DockerTags:
         return await self._ask(call_or_none)
 
     def _drop_tokens(self) -> bool:
-        """Make the client forget the tokens for this registry, which it would use for ever; tell if there were any."""
+        """Drop the tokens for this registry, which the client would use for ever; return whether there were any."""
         dropped = False
         for pattern, scopes in self._client.tokens.items():
             if pattern.fullmatch(self._domain):
@@ -100,7 +102,7 @@ class DockerTags:
             yield tags
 
     async def _page(self, last: str) -> tuple[list[str], str | None]:
-        """Fetch the tags after ``last``, and tell after which one to go on, if there are more."""
+        """Fetch the tags after ``last``; return them, and the tag after which the next page begins, if there is one."""
         which: dict[str, Any] = {"n": _PAGE, "last": last} if last else {"n": _PAGE}
         got = await self._ask_for(lambda: self._client.get_tags(self._name(), protocol=self._protocol, **which))
         if got is None:
@@ -109,10 +111,10 @@ class DockerTags:
         return tags, self._next(got.client_response, tags, last)
 
     def _parse(self, payload: object) -> list[str]:
-        tags = payload.get("tags") if isinstance(payload, dict) else payload
+        tags: object = payload.get("tags") if is_dict(payload) else payload
         if tags is None:  # a repository that has lost its last tag
             return []
-        if not isinstance(tags, list):
+        if not is_list(tags):
             raise StoreError(f"{self._place} does not answer as a registry does: it lists no tags")
         return [str(tag) for tag in tags]
 
@@ -126,11 +128,12 @@ class DockerTags:
         return following
 
     async def contains(self, tag: str) -> bool:
-        """Tell whether there is a tag.
+        """Return whether there is a tag.
 
         :param tag: The tag.
         :raises StoreError: The registry refused, failed or cannot be reached.
         """
+        # HEAD transfers no manifest, and does not count as a pull where pulls are limited.
         head = await self._ask_for(
             lambda: self._client.head_manifest(self._name(tag), protocol=self._protocol, raise_for_status=True)
         )
@@ -146,6 +149,7 @@ class DockerTags:
         """
         if await self._delete_tag(tag):
             return
+        # Deletion by digest deletes the image under all its tags, so this tag must first be the only one of some image.
         image = await self._manifest(tag)
         if image is None:
             return
@@ -154,7 +158,7 @@ class DockerTags:
         await clean_up(self._replace_and_delete(tag, image, placeholder), _CLEAN_UP_SECONDS)
 
     async def _delete_tag(self, tag: str) -> bool:
-        """Ask the registry to delete a tag; tell whether it is gone, or else the registry does not do that."""
+        """Ask the registry to delete a tag; return False if it cannot delete by tag."""
 
         async def delete() -> bool:
             name = TagToDelete(self._repository, endpoint=self._domain, tag=tag)
@@ -196,5 +200,5 @@ class DockerTags:
 
 
 def _after(url: str) -> str | None:
-    """Give the tag after which a page begins, where its address tells."""
+    """Return the tag after which a page begins, if its URL has it."""
     return next(iter(parse_qs(urlsplit(url).query).get("last", ())), None)

@@ -1,4 +1,4 @@
-"""The error for refused credentials, in a module of its own since its base comes with a heavy library."""
+"""The error for refused credentials; in a module of its own, since its base class comes with a heavy library."""
 
 from __future__ import annotations
 
