@@ -463,3 +463,13 @@ def test_the_public_names_are_those_of_the_documentation() -> None:
         value: Any = getattr(pydatatask_cli, name)
         assert callable(value)
         assert value.__doc__
+
+
+@pytest.mark.requirement("cli.help")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_has_an_example(
+    lib: Library, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, command, "--help") == 0
+    _, _, examples = capsys.readouterr().out.partition("\nexamples:\n")
+    assert examples.startswith(f"  main.py {command}")

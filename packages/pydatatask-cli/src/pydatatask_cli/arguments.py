@@ -1,9 +1,9 @@
-"""How a command is put on the menu: what all of them have in common."""
+"""Options that several commands share, and the function that adds a command to the command line."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import UsageError
@@ -18,6 +18,7 @@ __all__ = [
     "ACCESS",
     "FUNC",
     "PIPELINE",
+    "add_all_option",
     "add_command",
     "add_json_option",
     "add_verbosity",
@@ -39,28 +40,50 @@ PIPELINE = "pydatatask_pipeline"
 
 
 def add_command(
-    commands: SubParsers, name: str, function: Callable[..., Any], summary: str, access: Access = Access.WRITE
+    commands: SubParsers,
+    name: str,
+    function: Callable[..., Any],
+    summary: str,
+    access: Access = Access.WRITE,
+    *,
+    details: str = "",
+    examples: Sequence[str] = (),
 ) -> ArgumentParser:
-    """Put a command on the menu.
+    """Add a command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     :param name: What the user types.
-    :param function: Called as ``function(pipeline, **arguments)``; its docstring is the command's help.
-    :param summary: What it does, in one line.
+    :param function: Called as ``function(pipeline, **arguments)``.
+    :param summary: What the list of commands says of it.
     :param access: For what the pipeline is opened before a coroutine function is awaited.
+    :param details: What the command's own help says, if not the same.
+    :param examples: What to type after the name of the command.
     :returns: The parser, to add arguments to.
     """
-    parser = commands.add_parser(name, help=summary, description=f"{summary}.")
+    from argparse import RawDescriptionHelpFormatter
+
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=details or f"{summary}.",
+        epilog=_epilog(name, examples),
+        formatter_class=RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(**{FUNC: function, ACCESS: access})
     add_verbosity(parser, "command_")
     return parser
 
 
+def _epilog(name: str, examples: Sequence[str]) -> str | None:
+    lines = [f"  %(prog)s {example}".rstrip() for example in examples]
+    return "\n".join(["examples:", *lines]) if examples else None
+
+
 def add_verbosity(parser: ArgumentParser, prefix: str = "") -> None:
     """Add ``-v`` and ``-q``, which may be repeated, before and after the command.
 
-    :param parser: The parser of the menu or of a command.
-    :param prefix: Keeps those of the command apart from those of the menu, as argparse lets the latter get lost.
+    :param parser: The parser of the command line or of a command.
+    :param prefix: Tells those of a command from those before it: argparse would overwrite the latter by the former.
     """
     from argparse import SUPPRESS
 
@@ -72,15 +95,29 @@ def add_verbosity(parser: ArgumentParser, prefix: str = "") -> None:
 
 
 def verbosity(arguments: dict[str, Any]) -> int:
-    """Take ``-v`` and ``-q`` out of the arguments and add them up.
+    """Return how often ``-v`` was given, less ``-q``, and remove both from the arguments.
 
-    :param arguments: The arguments by name; the ones of commands remain.
-    :returns: How much more than usual is to be logged; negative means less.
+    :param arguments: The arguments by name.
+    :returns: How much more than usual to log; negative means less.
     """
     louder, quieter = (
         sum(arguments.pop(prefix + dest, 0) for prefix in ("", "command_")) for dest in (_LOUDER, _QUIETER)
     )
     return int(louder - quieter)
+
+
+def add_all_option(parser: ArgumentParser) -> None:
+    """Add ``-a``.
+
+    :param parser: The parser of a command.
+    """
+    parser.add_argument(
+        "-a",
+        "--all",
+        dest="all_repos",
+        action="store_true",
+        help="show also links that are neither input, output nor status",
+    )
 
 
 def add_json_option(parser: ArgumentParser, shape: str) -> None:
@@ -93,10 +130,10 @@ def add_json_option(parser: ArgumentParser, shape: str) -> None:
 
 
 def seconds(text: str) -> float:
-    """Read a number of seconds, as a type of argparse.
+    """Convert an argument to a number of seconds.
 
     :param text: What the user typed.
-    :raises ValueError: It is no number, or not above zero.
+    :raises ValueError: It is not a number, or not above zero.
     """
     number = float(text)
     if not number > 0 or math.isinf(number):
@@ -105,7 +142,7 @@ def seconds(text: str) -> float:
 
 
 def require_function(arguments: dict[str, Any], command: str) -> Callable[..., Any]:
-    """Take the function to call out of the arguments.
+    """Return the function to call, and remove it from the arguments.
 
     :param arguments: The arguments by name.
     :param command: The program, for the message.

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pydatatask_cli.name_lookup import all_links
-from pydatatask_cli.open_pipeline import look_at
+from pydatatask_cli.open_pipeline import validate_repositories
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import MapRepository, Repository
@@ -81,7 +81,7 @@ async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, r
     if not recursive:
         reached = [edge for edge in reached if edge.source is start and isinstance(start, Task)]
     nodes = [start, *(node for edge in reached for node in (edge.source, edge.target))]
-    await look_at(pipeline, [node for node in nodes if isinstance(node, Repository)])
+    await validate_repositories(pipeline, [node for node in nodes if isinstance(node, Repository)])
     ids = await _ids(start, jobs, reached)
     populated = {id(edge.target) for edge in reached if isinstance(edge.source, Task) and id(edge.source) in ids}
     listing = Listing()

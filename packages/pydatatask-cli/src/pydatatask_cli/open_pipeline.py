@@ -9,7 +9,7 @@ from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.repository import Repository
 
-__all__ = ["look_at", "opened"]
+__all__ = ["opened", "validate_repositories"]
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def opened(pipeline: Pipeline, access: Access = Access.WRITE) -> AsyncGene
     await pipeline.close()
 
 
-async def look_at(pipeline: Pipeline, repositories: Iterable[Repository]) -> None:
+async def validate_repositories(pipeline: Pipeline, repositories: Iterable[Repository]) -> None:
     """Make repositories ready to be looked at where the pipeline is closed, and so has not done that.
 
     The pipeline stays closed, as the caller may want nothing that needs its session.

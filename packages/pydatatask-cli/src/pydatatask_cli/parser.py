@@ -1,4 +1,4 @@
-"""The menu: the parser of the command line, with all commands."""
+"""The parser of the command line, with all commands."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fus
 def build_parser(
     instrument: Callable[[SubParsers], None] | None = None, finds_pipeline: bool = False
 ) -> ArgumentParser:
-    """Make the parser of the command line; what is wrong with a line is one line on standard error.
+    """Return the parser of the command line, which reports a mistake in one line on standard error.
 
-    :param instrument: Adds commands to the menu.
-    :param finds_pipeline: Whether there is ``-p``, to say where the pipeline is.
+    :param instrument: Optional: adds commands.
+    :param finds_pipeline: Whether there is the option ``-p``, which names the pipeline.
     """
     import argparse
 
     class OneLineParser(argparse.ArgumentParser):
-        """Says in one line what is wrong, without the usage, which would be longer."""
+        """Reports a mistake in one line, without the usage."""
 
         @override
         def error(self, message: str) -> NoReturn:
@@ -71,7 +71,7 @@ def build_parser(
 
 
 def _version_action() -> Any:
-    """Give an action that looks up the version only when it is asked for, as that takes longer than the rest."""
+    """Return an action that prints the version, which is looked up only then, as that takes long."""
     import argparse
 
     class ShowVersion(argparse.Action):

@@ -78,7 +78,7 @@ async def test_a_run_that_takes_too_long_is_one_line_and_status_1(
     lib: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run(lib.pipeline, forever=True, launch_once=False, timeout=0.1) == 1
-    assert "the pipeline is not done after 0.1 seconds" in capsys.readouterr().err
+    assert "stopped after 0.1 seconds" in capsys.readouterr().err
     assert sorted(lib.ranks.data) == ["b1", "b2"]
 
 
@@ -97,7 +97,7 @@ async def test_a_run_that_cannot_go_on_lists_what_is_in_the_way(
     pipeline = Pipeline([task], Session(), retry_seconds=0.001)
     assert await run(pipeline, forever=False, launch_once=False, timeout=None) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].endswith("error: the pipeline cannot go on, as nothing is live and:")
+    assert lines[0].endswith("error: the pipeline cannot go on: no job is live, and")
     assert [("stubborn" in line, job in line) for line, job in zip(lines[1:], ("b1", "b2"), strict=True)] == [
         (True, True)
     ] * 2

@@ -9,7 +9,7 @@ import pytest
 from cli_pipelines import Step, library, write_script
 from cli_terminal import on_terminal
 
-from pydatatask_cli.terminal.progress import take_stock
+from pydatatask_cli.terminal.progress import measure_progress
 from pydatatask_core.scheduling.listing import Listing
 from pydatatask_storage import InProcessMetadataRepository
 
@@ -118,7 +118,7 @@ async def test_progress_tells_waiting_live_and_finished_jobs_apart() -> None:
     lib.counted.data.update(b1={}, b2={}, stray={})
     live = InProcessMetadataRepository({"b3": {}, "elsewhere": {}})
     lib.count.link("live", live, is_status=True, inhibits_start=True, inhibits_output=True)
-    progress = await take_stock(lib.count, Listing())
+    progress = await measure_progress(lib.count, Listing())
     assert (progress.total, progress.waiting, progress.live, progress.finished) == (5, 2, 1, 2)
-    progress = await take_stock(Step("alone", InProcessMetadataRepository({"x": 1}), nothing), Listing())
+    progress = await measure_progress(Step("alone", InProcessMetadataRepository({"x": 1}), nothing), Listing())
     assert (progress.total, progress.finished) == (0, 0)

@@ -1,4 +1,4 @@
-"""``cat``: the value of a job."""
+"""``cat``: the value of a job on standard output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.name_lookup import Data, find_data
-from pydatatask_cli.open_pipeline import look_at
+from pydatatask_cli.open_pipeline import validate_repositories
 from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.records import record_text
 from pydatatask_core.errors import UnknownRelationError, UsageError
@@ -30,11 +30,19 @@ _BLOCK = 1 << 20
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "cat", cat_data, "Print data from a repository", Access.OBSERVE)
+    parser = add_command(
+        commands,
+        "cat",
+        cat_data,
+        "Print data from a repository",
+        Access.OBSERVE,
+        details="Print the value of a job: a blob as it is, a record as YAML.",
+        examples=["count.books jonah", "count.done jonah"],
+    )
     parser.add_argument("data", metavar="DATA", help="which repository: task.link")
     parser.add_argument("job", metavar="JOB", help="the job whose value to print")
 
@@ -43,7 +51,7 @@ def add_parser(commands: SubParsers) -> None:
 async def cat_data(pipeline: Pipeline, data: str, job: str) -> int:
     """Stream a blob to standard output as it is, or print a record as YAML.
 
-    A repository that is both, of YAML files say, gives its blobs.
+    Of a repository that is both, such as one of YAML files, it prints the blob.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param data: Which repository: ``task.link``.
@@ -53,10 +61,10 @@ async def cat_data(pipeline: Pipeline, data: str, job: str) -> int:
     named = find_data(pipeline, data)
     if not isinstance(named.repository, BlobRepository | MetadataRepository):
         raise UsageError(
-            f"{named} is a {named.repository.describe()}, which holds neither blobs nor records, so that there is "
-            f"nothing to print; `ls {named}` lists its jobs"
+            f"{named} is a {named.repository.describe()}, which holds neither blobs nor records, so there is nothing "
+            f"to print; `ls {named}` lists its jobs"
         )
-    await look_at(pipeline, [named.repository])
+    await validate_repositories(pipeline, [named.repository])
     there = await _locate(named, job)
     if isinstance(there.repository, BlobRepository):
         async with await there.repository.open(there.job, "rb") as stream:
@@ -67,7 +75,7 @@ async def cat_data(pipeline: Pipeline, data: str, job: str) -> int:
 
 
 async def _locate(named: Data, job: str) -> Resolved:
-    """Find out where the value really is."""
+    """Find the repository that stores the value, behind views and translators."""
     try:
         there = await resolve(named.repository, job)
     except UnknownRelationError as error:
@@ -78,8 +86,9 @@ async def _locate(named: Data, job: str) -> Resolved:
 
 
 async def _copy_out(stream: AReadStream) -> None:
-    """Pass a stream on block by block; writing may have to wait for the reader, and so is done in a thread."""
+    """Copy a stream to standard output, block by block."""
     if output.binary_output() is not None:
+        # A pipe's reader may be slow, and writing to a full pipe blocks.
         while block := await stream.read(_BLOCK):
             await asyncio.to_thread(output.write_bytes, block)
         return

@@ -1,4 +1,4 @@
-"""``fuse``: the pipeline as a file system."""
+"""``fuse``: mount the pipeline as a file system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ __all__ = ["add_parser", "fuse"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "fuse", fuse, "Mount the pipeline as a file system", Access.OBSERVE)
+    parser = add_command(
+        commands,
+        "fuse",
+        fuse,
+        "Mount the pipeline as a file system",
+        Access.OBSERVE,
+        details="Show each task as a directory, each link as one in it, and each job as a file.",
+        examples=["mnt", "mnt -v"],
+    )
     parser.add_argument("path", metavar="MOUNTPOINT", help="an empty directory")
 
 
@@ -30,8 +38,8 @@ def add_parser(commands: SubParsers) -> None:
 async def fuse(pipeline: Pipeline, path: str) -> int:
     """Mount the pipeline until it is unmounted, or this is cancelled, which unmounts it.
 
-    Each task is a directory, in it each link, and in that each job is a file: a blob, or a record as YAML. Files can be
-    read, written, made, renamed and deleted. What is written becomes a job's value when it is closed, as a whole.
+    Each task is a directory, each of its links a directory in that, and each job a file: a blob, or a record as YAML.
+    Files can be read, written, created, renamed and deleted. A file becomes a job's value atomically when it is closed.
 
     :param pipeline: The pipeline; it is opened if it is not open.
     :param path: Where to mount it: an empty directory.

@@ -1,4 +1,4 @@
-"""``graph``: the dependency graph as a picture."""
+"""``graph``: a drawing of the dependency graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.gather import gather
-from pydatatask_cli.open_pipeline import look_at
+from pydatatask_cli.open_pipeline import validate_repositories
 from pydatatask_cli.terminal import output
 from pydatatask_core.errors import UsageError
 from pydatatask_core.pipeline import Pipeline
@@ -31,15 +31,23 @@ _OTHER_PICTURES = frozenset((".eps", ".gif", ".jpeg", ".jpg", ".pdf", ".ps", ".t
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "graph", print_graph, "Draw the dependency graph", Access.OBSERVE)
-    parser.add_argument(
-        "--format", dest="kind", choices=FORMATS, help="what to make: mermaid, unless FILE has the ending of another"
+    parser = add_command(
+        commands,
+        "graph",
+        print_graph,
+        "Draw the dependency graph",
+        Access.OBSERVE,
+        details="Draw tasks, repositories and the links between them.",
+        examples=["", "--counts -o pipeline.svg"],
     )
-    parser.add_argument("-o", "--output", dest="file", metavar="FILE", help="where to put it, instead of printing it")
+    parser.add_argument(
+        "--format", dest="kind", choices=FORMATS, help="the format: mermaid, unless the ending of FILE says otherwise"
+    )
+    parser.add_argument("-o", "--output", dest="file", metavar="FILE", help="the file to write, instead of printing")
     parser.add_argument("--counts", action="store_true", help="show how many jobs each repository has")
 
 
@@ -53,7 +61,7 @@ async def print_graph(
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param kind: One of :data:`FORMATS`; without it, what the ending of ``file`` says, or else Mermaid.
-    :param file: Optional: where to put the picture, instead of printing it.
+    :param file: Optional: the file to write, instead of printing the picture.
     :param counts: Whether to show how many jobs each repository has.
     :returns: The exit status.
     """
@@ -61,7 +69,7 @@ async def print_graph(
     if chosen not in FORMATS:
         raise UsageError(f"there is no format {chosen!r}; the formats are: {', '.join(FORMATS)}")
     if chosen == "png" and file is None and output.on_terminal():
-        raise UsageError("a PNG is nothing for a terminal; name a file for it: -o FILE")
+        raise UsageError("a terminal cannot show a PNG; name a file for it: -o FILE")
     data = await _drawn(pipeline, chosen, await _counts(pipeline) if counts else None)
     if file is not None:
         await asyncio.to_thread(_write, file, data)
@@ -83,7 +91,7 @@ async def _counts(pipeline: Pipeline) -> dict[int, int]:
     from pydatatask_cli.graph.picture import repositories
 
     found = repositories(pipeline.tasks.values())
-    await look_at(pipeline, found)
+    await validate_repositories(pipeline, found)
     listing = Listing()
     jobs = await gather(listed(listing, repository) for repository in found)
     return {id(repository): len(there) for repository, there in zip(found, jobs, strict=True)}
@@ -105,7 +113,7 @@ async def _drawn(pipeline: Pipeline, kind: str, counts: dict[int, int] | None) -
 
 
 def _write(file: str, data: bytes) -> None:
-    """Put a picture into a file, whole or not at all."""
+    """Write a picture to a file, atomically."""
     staged = StagedFile(os.path.abspath(file))
     try:
         staged.commit(data)

@@ -1,4 +1,4 @@
-"""``inject``: a value for a job, from standard input."""
+"""``inject``: standard input as the value of a job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.name_lookup import find_data
-from pydatatask_cli.open_pipeline import look_at
+from pydatatask_cli.open_pipeline import validate_repositories
 from pydatatask_cli.standard_input import read_all, standard_input
 from pydatatask_cli.terminal.records import parse_record
 from pydatatask_core.errors import UnknownRelationError, UsageError
@@ -26,20 +26,28 @@ __all__ = ["add_parser", "inject_data"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "inject", inject_data, "Dump data into a repository", Access.OBSERVE)
+    parser = add_command(
+        commands,
+        "inject",
+        inject_data,
+        "Dump data into a repository",
+        Access.OBSERVE,
+        details="Store standard input as the value of a job: a blob as it is, a record from YAML.",
+        examples=["count.books jonah < jonah.txt", "count.done jonah < record.yaml"],
+    )
     parser.add_argument("data", metavar="DATA", help="which repository: task.link")
-    parser.add_argument("job", metavar="JOB", help="the job that gets what standard input has as its value")
+    parser.add_argument("job", metavar="JOB", help="the job under which to store standard input")
 
 
 @returns_status
 async def inject_data(pipeline: Pipeline, data: str, job: str) -> int:
     """Read standard input to its end and make it the value of a job: a blob as it is, a record from YAML.
 
-    A repository that is both, of YAML files say, takes only valid YAML. The value appears whole or not at all.
+    A repository that is both, such as one of YAML files, takes only valid YAML. The write is atomic.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param data: Which repository: ``task.link``.
@@ -50,16 +58,16 @@ async def inject_data(pipeline: Pipeline, data: str, job: str) -> int:
     repository = named.repository
     if not isinstance(repository, BlobRepository | MetadataRepository):
         raise UsageError(
-            f"{named} is a {repository.describe()}, which holds neither blobs nor records, so that nothing can be "
-            "written to it"
+            f"{named} is a {repository.describe()}, which holds neither blobs nor records; nothing can be written to it"
         )
-    await look_at(pipeline, [repository])
+    await validate_repositories(pipeline, [repository])
     try:
         target = await resolve(repository, job)
     except UnknownRelationError as error:
         raise CommandFailedError(f"{named}: {error}") from error
     target.repository.require_valid(target.job)
-    await target.repository.validate()  # for writing: the pipeline was opened for looking only, and may just read it
+    # The pipeline was opened for observing, so writing has not been validated yet.
+    await target.repository.validate()
     await _write(target)
     return 0
 

@@ -1,4 +1,4 @@
-"""``launch``: one job of one task, by hand."""
+"""``launch``: start one job by hand."""
 
 from __future__ import annotations
 
@@ -22,21 +22,28 @@ __all__ = ["add_parser", "launch"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "launch", launch, "Manually start a task")
+    parser = add_command(
+        commands,
+        "launch",
+        launch,
+        "Manually start a task",
+        details="Launch one job of a task, also of a task that is disabled.",
+        examples=["count jonah", "count jonah --sync --force"],
+    )
     parser.add_argument("task_name", metavar="TASK", help="the task")
     parser.add_argument("job", metavar="JOB", help="the job to launch")
     parser.add_argument("--force", action="store_true", help="launch the job even if it is not ready")
-    parser.add_argument("--sync", action="store_true", help="run the job in this process, and wait for it")
+    parser.add_argument("--sync", action="store_true", help="run the job in this process and wait for it")
     parser.add_argument("--no-meta", dest="meta", action="store_false", help="do not record the job's completion")
 
 
 @returns_status
 async def launch(pipeline: Pipeline, task_name: str, job: str, sync: bool, meta: bool, force: bool) -> int:
-    """Launch a job by hand, also one of a task that is disabled.
+    """Launch one job of a task, also of a task that is disabled.
 
     :param pipeline: The pipeline; it is opened if it is not open.
     :param task_name: The task.
@@ -65,7 +72,7 @@ def _require_valid(task: Task, job: str) -> None:
 
 
 async def _obstacles(task: Task, job: str) -> list[str]:
-    """Say why a job is not ready, as far as links tell."""
+    """List the links that keep a job from being ready."""
     missing = [name for name, repo in task.required_for_start.items() if not await repo.contains(job)]
     present = [name for name, repo in task.inhibits_start.items() if await repo.contains(job)]
     reasons = [f"it is not in {task.name}.{name}" for name in missing] + [
@@ -77,9 +84,9 @@ async def _obstacles(task: Task, job: str) -> list[str]:
 
 
 async def _launch(task: Task, job: str, sync: bool, meta: bool) -> list[BaseException]:
-    """Launch the job, and give what its function raised.
+    """Launch the job, and return what its function raised.
 
-    :raises CommandFailedError: There is no room for it within a quota.
+    :raises CommandFailedError: A quota has no room for it.
     """
     offer = Offer(task.name, job, 0, {}, None)
     with _settings(task, sync, meta), _failures(task) as failures:

@@ -1,4 +1,4 @@
-"""``ls``: the jobs that a set expression describes."""
+"""``ls``: the jobs of a repository, or of a set expression over several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydatatask_cli.arguments import add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.gather import gather
 from pydatatask_cli.name_lookup import find_data
-from pydatatask_cli.open_pipeline import look_at
+from pydatatask_cli.open_pipeline import validate_repositories
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access
@@ -22,11 +22,19 @@ __all__ = ["add_parser", "list_data"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "ls", list_data, "List jobs in a repository", Access.OBSERVE)
+    parser = add_command(
+        commands,
+        "ls",
+        list_data,
+        "List jobs in a repository",
+        Access.OBSERVE,
+        details="List the jobs of a repository, or of a set expression over repositories.",
+        examples=["count.done", "'count.books - count.done'"],
+    )
     add_json_option(parser, '["JOB", ...]')
     parser.add_argument(
         "data",
@@ -51,7 +59,7 @@ async def list_data(pipeline: Pipeline, data: list[str], *, as_json: bool = Fals
     expression = parse(" ".join(data), lambda name: find_data(pipeline, name))
     listing = Listing()
     repositories = {id(operand.repository): operand.repository for operand in expression.operands.values()}
-    await look_at(pipeline, repositories.values())
+    await validate_repositories(pipeline, repositories.values())
     answers = await gather(listed(listing, repository) for repository in repositories.values())
     contents = dict(zip(repositories, answers, strict=True))
     jobs = sorted(expression.evaluate(lambda operand: contents[id(operand.repository)]))

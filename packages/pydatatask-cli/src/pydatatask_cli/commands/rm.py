@@ -1,4 +1,4 @@
-"""``rm``: jobs from a repository, from what a task makes, or from everything downstream."""
+"""``rm``: delete jobs from a repository, from the output of a task, or from everything downstream."""
 
 from __future__ import annotations
 
@@ -28,11 +28,19 @@ _AT_A_TIME = 200
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "rm", delete_data, "Delete data from the pipeline", Access.OBSERVE)
+    parser = add_command(
+        commands,
+        "rm",
+        delete_data,
+        "Delete data from the pipeline",
+        Access.OBSERVE,
+        details="Delete jobs from a repository, or all that a task has recorded and made of them.",
+        examples=["count.done jonah", "-r count.books jonah"],
+    )
     parser.add_argument("-r", "--recursive", action="store_true", help="delete also everything downstream")
     parser.add_argument(
         "data", metavar="DATA", help="task.link for that repository, task for the task's status and output repositories"
@@ -44,8 +52,8 @@ def add_parser(commands: SubParsers) -> None:
 async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[str]) -> int:
     """Delete jobs, and print each job and repository, as ``JOB task.link``.
 
-    It may be used while the pipeline is running: :mod:`pydatatask_cli.deletion_plan` tells the order. What a job stands
-    for, a process or pod, is ended.
+    It may be used while the pipeline is running: :mod:`pydatatask_cli.deletion_plan` explains the order. The process or
+    pod of a deleted job is stopped.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param data: ``task.link`` means that repository, ``task`` the task's status and output repositories.
@@ -64,13 +72,13 @@ async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[
         await _delete(item, names.get(id(item.repository)) or item.repository.describe())
     if every or (recursive and any(item.jobs for item in doomed)):
         return 0
-    return _tell_missing(data, job, doomed)
+    return _report_missing(data, job, doomed)
 
 
 def _start(pipeline: Pipeline, data: str, recursive: bool) -> Node:
     """Find what the user means.
 
-    :raises CommandFailedError: It is just a view that nothing can be deleted from.
+    :raises CommandFailedError: It is a view that does not allow deletes.
     """
     if "." not in data:
         return find_task(pipeline, data)
@@ -107,10 +115,10 @@ def _chunks(jobs: Sequence[str]) -> Iterator[Sequence[str]]:
         yield jobs[at : at + _AT_A_TIME]
 
 
-def _tell_missing(data: str, jobs: Sequence[str], doomed: Sequence[Doomed]) -> int:
-    """Say which jobs were nowhere to be found under the ids that the user gave."""
+def _report_missing(data: str, jobs: Sequence[str], doomed: Sequence[Doomed]) -> int:
+    """Report the jobs that no repository has under the ids that the user gave."""
     found = {job for item in doomed for job in item.jobs}
     missing = [job for job in dict.fromkeys(jobs) if job not in found]
     if missing:
-        output.write_error(f"nothing to delete for {data}: no repository concerned has job {', '.join(missing)}")
+        output.write_error(f"{data}: {'job' if len(missing) == 1 else 'jobs'} {', '.join(missing)} not found")
     return FAILURE if missing else 0

@@ -1,4 +1,4 @@
-"""``run``: rounds until everything is quiet."""
+"""``run``: all ready jobs, until no job is running or ready."""
 
 from __future__ import annotations
 
@@ -19,51 +19,58 @@ __all__ = ["add_parser", "run"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    parser = add_command(commands, "run", run, "Run update in a loop until everything is quiet")
-    parser.add_argument("--forever", action="store_true", help="go on when everything is quiet")
+    parser = add_command(
+        commands,
+        "run",
+        run,
+        "Run update in a loop until everything is quiet",
+        details="Run all ready jobs, and those that become ready, then exit.",
+        examples=["", "--timeout 600"],
+    )
+    parser.add_argument("--forever", action="store_true", help="keep running when no job is running or ready")
     parser.add_argument(
-        "--launch-once", action="store_true", help="launch only what is ready at the first look, then wait for it"
+        "--launch-once", action="store_true", help="launch only the jobs that are ready now, and wait for them"
     )
     parser.add_argument(
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="stop after so long, with exit status 1 if there is more to do",
+        help="stop after SECONDS; exit with 1 if jobs remain",
     )
 
 
 @returns_status
 async def run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: float | None) -> int:
-    """Run the pipeline until nothing is live nor ready; on a terminal, show how far each task has come.
+    """Run the pipeline until no job is live or ready; on a terminal, show the progress of each task.
 
     :param pipeline: The pipeline; it is opened if it is not open.
-    :param forever: Whether to go on when all is quiet.
-    :param launch_once: Whether to launch only what is ready at the first look, and then only to look after it.
-    :param timeout: Seconds after which to stop; what runs elsewhere is left alone.
-    :returns: The exit status, 1 if the time was over, or the pipeline could not go on.
+    :param forever: Whether to keep running when no job is live or ready.
+    :param launch_once: Whether to launch only the jobs that are ready at the start, and wait for them.
+    :param timeout: Seconds after which to stop; processes and pods keep running.
+    :returns: The exit status, 1 if jobs remain.
     """
     try:
         async with opened(pipeline), _progress(pipeline):
             await pipeline.run(forever, launch_once, timeout)
     except PipelineStuckError as error:
-        output.write_error("the pipeline cannot go on, as nothing is live and:", *error.reasons)
+        output.write_error("the pipeline cannot go on: no job is live, and", *error.reasons)
         return FAILURE
     except TimeoutError:
         if timeout is None:
             raise
         output.write_error(
-            f"the pipeline is not done after {timeout:g} seconds; what runs elsewhere has been left alone"
+            f"stopped after {timeout:g} seconds; processes and pods keep running, and `run` goes on with them"
         )
         return FAILURE
     return 0
 
 
 def _progress(pipeline: Pipeline) -> AbstractAsyncContextManager[None]:
-    """Show progress where somebody looks on."""
+    """Show progress on a terminal."""
     if not output.on_terminal():
         return nullcontext()
     from pydatatask_cli.terminal.progress import showing_progress

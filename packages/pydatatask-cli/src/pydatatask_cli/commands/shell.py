@@ -1,4 +1,4 @@
-"""``shell``: an interactive shell with the pipeline open."""
+"""``shell``: an interactive Python prompt with the pipeline open."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ __all__ = ["add_parser", "shell"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    add_command(commands, "shell", shell, "Launch an interactive shell to interrogate the pipeline")
+    add_command(
+        commands,
+        "shell",
+        shell,
+        "Launch an interactive shell to interrogate the pipeline",
+        details="Open the pipeline and run Python, in which await works, from a prompt or from standard input.",
+        examples=["", "< script.py"],
+    )
 
 
 def shell(pipeline: Pipeline) -> int:
@@ -33,7 +40,7 @@ def shell(pipeline: Pipeline) -> int:
 
     On a terminal it is IPython, where the extra ``pydatatask-cli[shell]`` is installed, else Python's own console.
 
-    The names at hand are ``pipeline``, ``asyncio``, and each task under its own, a ``-`` written ``_``. Code runs in an
+    The names defined are ``pipeline``, ``asyncio``, and each task under its own, a ``-`` written ``_``. Code runs in an
     event loop, in which the pipeline is open. Ctrl-C interrupts what is being awaited.
 
     :param pipeline: The pipeline, which must not be open, as the shell needs an event loop of its own.
@@ -46,7 +53,7 @@ def shell(pipeline: Pipeline) -> int:
 
 
 def _interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
-    """Use IPython for a person, where it is installed; a script on a pipe gets Python as it is."""
+    """Use IPython on a terminal if it is installed, and plain Python for a script on a pipe."""
     from pydatatask_cli.shell import ipython_console, python_console
 
     if output.on_terminal() and sys.stdin.isatty() and ipython_console.is_installed():

@@ -1,4 +1,4 @@
-"""``update``: one round of the pipeline."""
+"""``update``: one scheduling round."""
 
 from __future__ import annotations
 
@@ -16,19 +16,26 @@ __all__ = ["add_parser", "update"]
 
 
 def add_parser(commands: SubParsers) -> None:
-    """Put the command on the menu.
+    """Add the command to the command line.
 
-    :param commands: The menu.
+    :param commands: The sub-parsers of the command line.
     """
-    add_command(commands, "update", update, "Keep the pipeline in motion")
+    add_command(
+        commands,
+        "update",
+        update,
+        "Keep the pipeline in motion",
+        details="Run one scheduling round: record jobs that have ended, and launch those that are ready.",
+        examples=["", "-v"],
+    )
 
 
 @returns_status
 async def update(pipeline: Pipeline) -> int:
-    """Perform one round: look after what is live, and launch what is ready. Prints nothing.
+    """Run one scheduling round: record jobs that have ended, and launch those that are ready. Prints nothing.
 
-    It returns when every launch of the round has, and the launch of an in-process job is the job. Call it again, from a
-    timer say, to keep the pipeline in motion; to bring it to its end, there is ``run``.
+    It returns when all launches of the round have returned; an in-process job is launched by running it. Call it again,
+    from a timer for example, to keep the pipeline in motion. ``run`` is the command that finishes all jobs.
 
     :param pipeline: The pipeline; it is opened if it is not open.
     :returns: The exit status: 0. What fails is logged, and the next round tries it again.

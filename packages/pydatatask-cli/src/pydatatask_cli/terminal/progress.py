@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-__all__ = ["Progress", "showing_progress", "take_stock"]
+__all__ = ["Progress", "measure_progress", "showing_progress"]
 
 _log = logging.getLogger("pydatatask.cli")
 
 _PERIOD_SECONDS = 0.25
-_REST_FACTOR = 20
+_IDLE_FACTOR = 20
 """Looking at the repositories takes at most this fraction of the time (one part in so many)."""
 
 
@@ -49,7 +49,7 @@ class Progress(NamedTuple):
         return self.total - self.waiting - self.live
 
 
-async def take_stock(task: Task, listing: Listing) -> Progress:
+async def measure_progress(task: Task, listing: Listing) -> Progress:
     """Find out how far a task has come.
 
     :param task: The task.
@@ -96,13 +96,13 @@ class _Watch:
         while True:
             began = time.monotonic()
             await self.show()
-            await asyncio.sleep(max(_PERIOD_SECONDS, _REST_FACTOR * (time.monotonic() - began)))
+            await asyncio.sleep(max(_PERIOD_SECONDS, _IDLE_FACTOR * (time.monotonic() - began)))
 
     async def show(self) -> None:
         """Show progress as it is now; a repository that fails is the run's business, and is asked again next time."""
         self._listing.begin_round()
         try:
-            stock = [await take_stock(task, self._listing) for task in self._pipeline.tasks.values()]
+            stock = [await measure_progress(task, self._listing) for task in self._pipeline.tasks.values()]
         except Exception as error:
             _log.debug("progress cannot be told at the moment: %s", error)
             return

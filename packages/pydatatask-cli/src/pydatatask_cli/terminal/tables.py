@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from pydatatask_cli.terminal.overview import TaskRows, kind
+from pydatatask_cli.terminal.link_rows import TaskRows, kind
 
 __all__ = ["show_table"]
 

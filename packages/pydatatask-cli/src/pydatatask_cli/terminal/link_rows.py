@@ -8,13 +8,13 @@ from typing import NamedTuple, TypeVar
 
 from pydatatask_cli.gather import gather
 from pydatatask_cli.name_lookup import Data, all_data
-from pydatatask_cli.open_pipeline import look_at
+from pydatatask_cli.open_pipeline import validate_repositories
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.links import Link
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["TaskRows", "ask_each_once", "kind", "task_rows"]
+__all__ = ["TaskRows", "ask_repositories", "kind", "task_rows"]
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def _shown(task: Task, all_repos: bool) -> list[Data]:
     return sorted(shown, key=lambda data: (not data.link.is_input, not data.link.is_status))
 
 
-async def ask_each_once(
+async def ask_repositories(
     pipeline: Pipeline, rows: list[TaskRows], ask: Callable[[Repository], Awaitable[AbstractSet[str]]]
 ) -> dict[int, AbstractSet[str]]:
     """Ask each repository once, however many links share it, all at the same time.
@@ -65,7 +65,7 @@ async def ask_each_once(
     :returns: The answers by the identity of the repository.
     """
     repositories = {id(data.repository): data.repository for data in _flat(rows)}
-    await look_at(pipeline, repositories.values())
+    await validate_repositories(pipeline, repositories.values())
     answers = await gather(ask(repository) for repository in repositories.values())
     return dict(zip(repositories, answers, strict=True))
 

@@ -1,0 +1,66 @@
+"""The report of ``status`` and ``trace``: a value for each link, as a table, as lines or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from pydatatask_cli.terminal import output
+from pydatatask_cli.terminal.link_rows import TaskRows
+from pydatatask_cli.terminal.notes import collect_notes
+
+__all__ = ["print_report"]
+
+V = TypeVar("V")
+
+
+async def print_report(
+    rows: Sequence[TaskRows],
+    values: Sequence[Sequence[V]],
+    text: Callable[[V], str],
+    *,
+    numeric: bool,
+    as_json: bool,
+    jobs: Collection[str] | None = None,
+) -> None:
+    """Print a value for each link, and the notes of the tasks.
+
+    On a terminal that is a table with the notes below it; otherwise a block of lines for each task, in which notes
+    begin with ``#``. JSON has no notes.
+
+    :param rows: The links.
+    :param values: For each task a value for each link.
+    :param text: Makes a value readable.
+    :param numeric: Whether the values are numbers.
+    :param as_json: Whether to print JSON.
+    :param jobs: Optional: only notes on these jobs are wanted.
+    """
+    if as_json:
+        output.write_json({row.task.name: _named(row, of_task) for row, of_task in zip(rows, values, strict=True)})
+        return
+    notes = await collect_notes(rows, jobs)
+    texts = [[text(value) for value in of_task] for of_task in values]
+    if output.on_terminal():
+        _print_table(rows, texts, notes, numeric)
+    else:
+        _print_lines(rows, texts, notes)
+
+
+def _named(row: TaskRows, values: Sequence[V]) -> dict[str, V]:
+    return {data.name: value for data, value in zip(row.data, values, strict=True)}
+
+
+def _print_table(
+    rows: Sequence[TaskRows], texts: Sequence[Sequence[str]], notes: Sequence[Sequence[str]], numeric: bool
+) -> None:
+    from pydatatask_cli.terminal.tables import show_table
+
+    show_table(rows, "jobs", texts, numeric)
+    for row, lines in zip(rows, notes, strict=True):
+        output.write_lines(f"{row.task.name}: {line}" for line in lines)
+
+
+def _print_lines(rows: Sequence[TaskRows], texts: Sequence[Sequence[str]], notes: Sequence[Sequence[str]]) -> None:
+    for row, of_task, lines in zip(rows, texts, notes, strict=True):
+        links = (f"{data} {text}".rstrip() for data, text in zip(row.data, of_task, strict=True))
+        output.write_lines([row.task.name, *links, *(f"# {line}" for line in lines), ""])
