@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -157,7 +157,7 @@ class Pipeline:
             await self.session.__aexit__(exc_type, exc, traceback)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Reconciler]:
+    async def _turn(self) -> AsyncGenerator[Reconciler, None]:
         """Give the reconciler to one caller at a time; two might launch the same job."""
         opened = self._opened
         if opened is None:

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError
-from pydatatask_core.scheduling.backlog import Backlog, Level
+from pydatatask_core.scheduling.backlog import Backlog
+from pydatatask_core.scheduling.levels import Level
 from pydatatask_core.tasks.task import Task
 
 ONE, TWO = Idle("one"), Idle("two")
@@ -24,7 +25,7 @@ def by_digit(task: str, job: str) -> int:
 
 def drained(backlog: Backlog, *tasks: Task) -> list[str]:
     """Take all there is, and offer each job at once."""
-    order = []
+    order: list[str] = []
     while (taken := next((found for task in tasks if (found := backlog.take(task)) is not None), None)) is not None:
         job, level = taken
         order.append(job)
@@ -94,7 +95,7 @@ def test_a_lower_level_waits_for_what_was_taken_of_a_higher_one_even_if_the_plan
 
 
 @pytest.mark.parametrize("wrong", [None, "high", ZeroDivisionError()])
-def test_what_is_no_priority_is_an_error_that_names_task_and_job(wrong: Any) -> None:
+def test_an_invalid_priority_is_an_error_that_names_task_and_job(wrong: Any) -> None:
     def priority(task: str, job: str) -> int:
         if isinstance(wrong, Exception):
             raise wrong
@@ -109,32 +110,32 @@ def test_a_place_that_becomes_free_does_not_copy_what_waits() -> None:
     backlog = Backlog(None)
     backlog.replace({ONE: frozenset(f"j{i:04}" for i in range(1000))})
     assert backlog.top is not None
-    queue = backlog.top.queues[ONE]
+    queue = backlog.top.open[ONE].jobs
     for _ in range(3):
         entry = backlog.take(ONE)
         assert entry is not None
         backlog.hold(ONE, *entry)
         backlog.offered(entry[1])
         backlog.release()
-        assert backlog.top.queues[ONE] is queue
+        assert backlog.top.open[ONE].jobs is queue
 
 
 class BacklogMachine(RuleBasedStateMachine):
-    """Does anything to a backlog, beside a plain account of what waits, is held, and is in the air."""
+    """Does anything to a backlog, beside a plain account of what waits, is held, and is being offered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.backlog = Backlog(by_digit)
         self.waiting: dict[Task, set[str]] = {ONE: set(), TWO: set()}
         self.held: set[Task] = set()
-        self.in_the_air: list[tuple[Task, str, Level]] = []
+        self.offering: list[tuple[Task, str, Level]] = []
 
-    def flying(self, task: Task) -> set[str]:
-        return {job for other, job, _ in self.in_the_air if other is task}
+    def being_offered(self, task: Task) -> set[str]:
+        return {job for other, job, _ in self.offering if other is task}
 
     def highest(self) -> int:
         offerable = [int(job[-1]) for task in self.waiting.keys() - self.held for job in self.waiting[task]]
-        return max([*offerable, *(level.priority for _, _, level in self.in_the_air)], default=-1)
+        return max([*offerable, *(level.priority for _, _, level in self.offering)], default=-1)
 
     def expected(self, task: Task) -> set[str]:
         if task in self.held:
@@ -143,13 +144,13 @@ class BacklogMachine(RuleBasedStateMachine):
 
     @rule(one=JOBS, two=JOBS)
     def replace(self, one: frozenset[str], two: frozenset[str]) -> None:
-        self.waiting = {ONE: set(one - self.flying(ONE)), TWO: set(two - self.flying(TWO))}
+        self.waiting = {ONE: set(one - self.being_offered(ONE)), TWO: set(two - self.being_offered(TWO))}
         self.held.clear()
         self.backlog.replace({task: frozenset(jobs) for task, jobs in self.waiting.items()})
 
     @rule(task=TASKS, jobs=JOBS)
     def add(self, task: Task, jobs: frozenset[str]) -> None:
-        new = jobs - self.flying(task)
+        new = jobs - self.being_offered(task)
         self.waiting[task] |= new
         self.backlog.add(task, new)
 
@@ -162,7 +163,7 @@ class BacklogMachine(RuleBasedStateMachine):
             assert job in expected
             assert level.priority == int(job[-1])
             self.waiting[task].remove(job)
-            self.in_the_air.append((task, job, level))
+            self.offering.append((task, job, level))
 
     @rule(task=TASKS)
     def take_offered(self, task: Task) -> None:
@@ -170,10 +171,10 @@ class BacklogMachine(RuleBasedStateMachine):
         assert job in expected if expected else job is None
         self.waiting[task].discard(job or "")
 
-    @precondition(lambda self: self.in_the_air)
+    @precondition(lambda self: self.offering)
     @rule(number=st.integers(0, 20), outcome=st.sampled_from(["launched", "held", "put back"]))
     def offered(self, number: int, outcome: str) -> None:
-        task, job, level = self.in_the_air.pop(number % len(self.in_the_air))
+        task, job, level = self.offering.pop(number % len(self.offering))
         if outcome == "held":
             self.backlog.hold(task, job, level)
             self.held.add(task)
@@ -189,13 +190,13 @@ class BacklogMachine(RuleBasedStateMachine):
         self.held.clear()
 
     @invariant()
-    def what_may_be_taken_is_told(self) -> None:
+    def what_may_be_taken_is_waiting(self) -> None:
         assert {task for task in (ONE, TWO) if self.expected(task)} == set(self.backlog.waiting())
 
     @override
     def teardown(self) -> None:
         self.release()
-        for *_, level in self.in_the_air:
+        for *_, level in self.offering:
             self.backlog.offered(level)
         left = drained(self.backlog, ONE, TWO)
         assert sorted(left) == sorted([*self.waiting[ONE], *self.waiting[TWO]])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from core_doubles import Records
 from core_tasks import InProcess, Recording
 
@@ -82,7 +84,7 @@ def test_jobs_to_check_come_in_batches_in_the_order_in_which_they_were_added() -
     jobs = [f"j{number}" for number in range(600)]
     for job in jobs:
         queue.add(job)
-    batches = []
+    batches: list[AbstractSet[str]] = []
     while queue:
         batches.append(queue.take())
     assert batches == [set(jobs[:256]), set(jobs[256:512]), set(jobs[512:])]

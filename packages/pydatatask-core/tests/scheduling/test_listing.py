@@ -43,7 +43,7 @@ class OnlyContains(Picky):
 
 
 async def rounds(listing: Listing, repository: Repository, number: int) -> list[AbstractSet[str]]:
-    answers = []
+    answers: list[AbstractSet[str]] = []
     for _ in range(number):
         listing.begin_round()
         answers.append(await listed(listing, repository))
@@ -153,7 +153,7 @@ async def test_a_subclass_that_overrides_contains_alone_is_obeyed_wherever_it_st
     inverse.link("picky", picky, inhibits_start=True)
     mapped = Idle("mapped")
     mapped.link("mapped", picky.map(str), is_input=True)
-    for refused in ({"b"}, {"a", "c"}, set()):
+    for refused in ({"b"}, {"a", "c"}, set[str]()):
         picky.refused = refused
         left = {"a", "b", "c"} - refused
         for ready, expected in ((task.ready, left), (inverse.ready, refused), (mapped.ready, left), (picky, left)):

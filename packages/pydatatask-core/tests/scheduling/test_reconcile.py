@@ -406,10 +406,13 @@ async def test_behind_a_full_quota_a_round_offers_no_more_than_it_can_launch() -
 
 
 async def test_priorities_behind_a_full_quota_cost_no_more_offers_either() -> None:
+    def number(task: str, job: str) -> int:
+        return int(job[1:])
+
     quota = ResourceManager(Resources.parse(4, 1))
     task = Elsewhere("task", quota)
     task.given(*(f"j{i:03}" for i in range(1000)))
-    async with pipeline(task, resources=[quota], concurrency=5, priority=lambda _, job: int(job[1:])) as this:
+    async with pipeline(task, resources=[quota], concurrency=5, priority=number) as this:
         await this.update()
         assert sorted(task.started, reverse=True) == ["j999", "j998", "j997", "j996"]
         assert len(task.launched) <= 4 + 5

@@ -740,7 +740,7 @@ async def test_a_run_gives_up_once_all_that_is_left_hangs_on_what_has_failed_for
             given.failing = Failing(clock, "list")
         case "update":
             task.failing = Failing(clock, "update")
-        case "launch":
+        case _:
             task.body = fail
     async with pipeline(task, other, retry_seconds=1e-6) as this:
         with pytest.raises(PipelineStuckError, match="no route") as caught:

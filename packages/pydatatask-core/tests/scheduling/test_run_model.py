@@ -254,7 +254,7 @@ def model(plan: Plan) -> list[set[str]]:
     done: list[set[str]] = [set() for _ in plan.tasks]
     for _ in range(len(plan.tasks) * len(JOBS)):
         for task, finished in zip(plan.tasks, done, strict=True):
-            finished |= set.intersection(*(repositories[number] for number in task.inputs)) - task.blocked
+            finished |= set[str].intersection(*(repositories[number] for number in task.inputs)) - task.blocked
             for number in task.outputs:
                 repositories[number] |= finished
     return done

@@ -4,7 +4,8 @@ A :mod:`run <.run>` puts all modules together. It :mod:`updates <.live_tasks>` a
 jobs, and finds :mod:`ready jobs <.ready_jobs>`. Both are a :mod:`.sweep`, with the intervals of :mod:`.polling` and a
 proof by the :mod:`.activity_clock` that nothing was missed. A scan lists the stores through :mod:`.listing`, each at
 most once a round. Between two reconciles :mod:`.events` decides which tasks an event concerns, and
-:mod:`.readiness_checker` checks the job that it names. Ready jobs wait in the :mod:`.backlog`, which decides what is
-next, and the workers of the :mod:`.dispatcher` launch them. :mod:`.failure_tracker` records what failed and when it is
-tried again. ``Pipeline.update`` uses the :mod:`reconciler <.reconcile>` alone.
+:mod:`.readiness_checker` checks the job that it names. Ready jobs wait in the :mod:`.backlog`, by priority
+:mod:`level <.levels>`; it decides what is next, and the workers of the :mod:`.dispatcher` launch them.
+:mod:`.failure_tracker` records what failed and when it is tried again. ``Pipeline.update`` uses the
+:mod:`reconciler <.reconcile>` alone.
 """

@@ -9,7 +9,8 @@ from collections.abc import Set as AbstractSet
 
 from pydatatask_core.quotas.launch_offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.activity_clock import ActivityClock
-from pydatatask_core.scheduling.backlog import Backlog, Level
+from pydatatask_core.scheduling.backlog import Backlog
+from pydatatask_core.scheduling.levels import Level
 from pydatatask_core.scheduling.time_slice import TimeSlice
 from pydatatask_core.tasks.task import Task
 
@@ -179,12 +180,12 @@ class Dispatcher:
         :param most: How many workers to start at most.
         """
         top = self._backlog.top
-        waiting = len(top.queues.get(task, ())) if top is not None else 0
-        if waiting == 0:
+        lane = None if top is None else top.open.get(task)
+        if lane is None:
             return
         workers = self._workers_of(task)
         work = self._run_jobs if task.runs_in_process else self._offer_jobs
-        wanted = min(self._width - workers.count, waiting)
+        wanted = min(self._width - workers.count, len(lane.jobs))
         limit = 1 if task.runs_in_process else most
         for _ in range(wanted if limit is None else min(wanted, limit)):
             workers.count += 1

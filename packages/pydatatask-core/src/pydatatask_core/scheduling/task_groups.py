@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 __all__ = ["unwrapped_task_group"]
 
 
 @asynccontextmanager
-async def unwrapped_task_group() -> AsyncIterator[asyncio.TaskGroup]:
+async def unwrapped_task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
     """Open a task group that raises a single failure as itself, not inside an exception group.
 
     The :mod:`failure tracker <pydatatask_core.scheduling.failure_tracker>` contains whatever users' tasks and
