@@ -19,7 +19,7 @@ from pydatatask_core import Pipeline
 from pydatatask_core.streams.byte_streams import AWriteStream
 from pydatatask_exec import KubeTask
 from pydatatask_exec.kubernetes.manifest import job_manifest, parse_manifest
-from pydatatask_exec.kubernetes.pods.names import PodIdentity
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity
 from pydatatask_storage import InProcessBlobRepository, InProcessMetadataRepository
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import pytest
 
 from integration.kube.recordings import PODS, load
 from pydatatask_exec.kubernetes.cluster.cache import PodCache, TaskPods, known_pod
-from pydatatask_exec.kubernetes.pods.names import PodIdentity
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState, pod_state
 from pydatatask_exec.kubernetes.pods.state import version_number as number
-from pydatatask_exec.kubernetes.reaping import completion_record
+from pydatatask_exec.kubernetes.reaping import outcome_record
 
 
 class Meaning(NamedTuple):
@@ -107,18 +107,18 @@ def test_every_recorded_pod_is_looked_at() -> None:
 @pytest.mark.parametrize("name", PODS)
 def test_a_recorded_pod_means_what_it_means(name: str) -> None:
     state = state_of(name)
-    reason = None if state.remark is None else state.remark.reason
+    reason = None if state.condition is None else state.condition.reason
     assert Meaning(state.phase, state.finished, state.exit_code, reason, state.terminating) == MEANINGS[name]
     assert state.identity == PodIdentity("app", "task", "j")
-    assert "\n" not in str(state.remark)
+    assert "\n" not in str(state.condition)
 
 
 @pytest.mark.requirement("pod.done-record")
 @pytest.mark.parametrize("name", [name for name, meaning in MEANINGS.items() if meaning.finished])
 def test_the_record_of_a_finished_pod_is_the_same_whenever_it_is_made(name: str) -> None:
     state = state_of(name)
-    record = completion_record(state, state.phase.value)
-    assert record == completion_record(state, state.phase.value)
+    record = outcome_record(state, state.phase.value)
+    assert record == outcome_record(state, state.phase.value)
     assert list(record)[:5] == ["reason", "start_time", "end_time", "image", "node"]
     assert record["reason"] == ("Succeeded" if MEANINGS[name].exit_code == 0 else "Failed")
     assert record["exit_code"] == MEANINGS[name].exit_code
@@ -136,7 +136,7 @@ def test_an_evicted_pod_without_any_container_status_is_over() -> None:
     state = pod_state(pod)
     assert state is not None
     assert state.finished
-    record = completion_record(state, "Failed")
+    record = outcome_record(state, "Failed")
     assert record["message"] == 'Evicted: Usage of EmptyDir volume "d" exceeds the limit "1Mi".'
     assert "exit_code" not in record
 
@@ -164,7 +164,7 @@ def life_of(name: str) -> tuple[TaskPods, list[tuple[str, str]]]:
         known = known_pod(ours(event["object"], event["object"]["metadata"]["name"]))
         assert known is not None
         version = number(event["object"]["metadata"]["resourceVersion"])
-        cache.lost(known, version) if event["type"] == "DELETED" else cache.seen(known, version)
+        cache.apply_deletion(known, version) if event["type"] == "DELETED" else cache.apply_change(known, version)
         told += [(pod.job, pod.phase.value) for pod in pods.finished if pod.uid not in finished]
         finished |= {pod.uid for pod in pods.finished}
         told += [(pod.job, "gone") for pod in pods.take_gone()]

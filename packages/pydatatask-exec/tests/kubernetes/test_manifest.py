@@ -8,7 +8,7 @@ import pytest
 
 from pydatatask_core.errors import ManifestError
 from pydatatask_exec.kubernetes.manifest import check_manifest, job_manifest, parse_manifest
-from pydatatask_exec.kubernetes.pods.names import PodIdentity
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity
 from pydatatask_exec.kubernetes.pods.resource_requests import pod_request
 
 IDENTITY = PodIdentity("app", "task", "Job1")

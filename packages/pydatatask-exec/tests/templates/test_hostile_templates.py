@@ -16,7 +16,7 @@ from pydatatask_core import ResourceManager, Resources
 from pydatatask_core.errors import ManifestError, TemplateError
 from pydatatask_exec import KubeTask, PodManager, Template
 from pydatatask_exec.kubernetes.manifest import check_manifest, job_manifest, parse_manifest
-from pydatatask_exec.kubernetes.pods.names import PodIdentity
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity
 
 MARKS = [
     "{{",

@@ -1,4 +1,4 @@
-"""The repository of jobs that have a pod."""
+"""The live repository of a pod task: the jobs that have a pod."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PodTask(Protocol):
         ...
 
     async def followed(self) -> TaskPods:
-        """Give the task's pods, as they are told of."""
+        """Return the task's pods, kept up to date by the watch."""
         ...
 
     async def delete(self, pod: V1Pod) -> None:
@@ -101,7 +101,7 @@ class LiveKubeRepository(Repository):
 
     @override
     async def delete(self, job: str) -> None:
-        """Delete the pods of a job; no completion is recorded.
+        """Delete the pods of a job; no outcome is recorded.
 
         :param job: The job.
         """

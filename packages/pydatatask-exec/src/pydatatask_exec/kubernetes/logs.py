@@ -1,4 +1,4 @@
-"""Reading the logs of pods: raw bytes, piece by piece, of all containers."""
+"""Logs of pods: the raw bytes of all containers, in blocks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.pods.containers import Container
 from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
-__all__ = ["PodGoneError", "is_temporary", "pod_log", "pod_log_with_notes"]
+__all__ = ["PodGoneError", "annotated_pod_log", "is_temporary", "pod_log"]
 
 log = logging.getLogger("pydatatask.pod")
 
 _BLOCK = 65536
-_LATER = frozenset({401, 408, 429, 502, 503, 504})
+_TEMPORARY = frozenset({401, 408, 429, 502, 503, 504})
 
 
 class PodGoneError(PydatataskError):
@@ -23,19 +23,19 @@ class PodGoneError(PydatataskError):
 
 
 def is_temporary(error: ClusterError) -> bool:
-    """Tell whether an error says nothing about a log: the same request may succeed once the API server is well again.
+    """Return whether an error says nothing about the log itself, so that the same request may succeed later.
 
-    :param error: What came of reading the log.
+    :param error: The error of the request.
     """
-    return isinstance(error, ClusterUnreachableError) or error.status in _LATER
+    return isinstance(error, ClusterUnreachableError) or error.status in _TEMPORARY
 
 
 async def pod_log(api: PodApi, pod: PodState) -> AsyncGenerator[bytes, None]:
-    """Give the log of a pod: that of its container, or those of several, each under a header line.
+    """Yield the log of a pod: that of its container, or those of several, each under a header line.
 
     :param api: Makes the requests.
     :param pod: The pod.
-    :raises ClusterError: It cannot be had.
+    :raises ClusterError: The log cannot be read.
     """
     async for _, block in _blocks(api, pod):
         if isinstance(block, ClusterError):
@@ -43,19 +43,19 @@ async def pod_log(api: PodApi, pod: PodState) -> AsyncGenerator[bytes, None]:
         yield block
 
 
-async def pod_log_with_notes(api: PodApi, pod: PodState, patient: bool = True) -> AsyncGenerator[bytes, None]:
-    """Give the log of a pod, with a line in place of what cannot be had.
+async def annotated_pod_log(api: PodApi, pod: PodState, may_retry: bool = True) -> AsyncGenerator[bytes, None]:
+    """Yield the log of a pod, with a line in place of what cannot be read.
 
     :param api: Makes the requests.
     :param pod: The pod.
-    :param patient: Whether to raise an error that may be gone a while later, rather than note it.
-    :raises ClusterError: The cluster failed, or cannot be reached, for the time being.
+    :param may_retry: Whether to raise a temporary error, rather than write a line about it.
+    :raises ClusterError: The cluster failed, or could not be reached, for now.
     :raises PodGoneError: There is no such pod any more.
     """
     async for container, block in _blocks(api, pod):
         if isinstance(block, bytes):
             yield block
-        elif patient and is_temporary(block):
+        elif may_retry and is_temporary(block):
             raise block
         elif block.status == 404 and await _is_gone(api, pod):
             raise PodGoneError(f"pod {pod.name} is gone, and its log with it") from block
@@ -65,13 +65,13 @@ async def pod_log_with_notes(api: PodApi, pod: PodState, patient: bool = True) -
             yield _note(f"the log of container {container.name} could not be fetched: {block}")
     for container in pod.containers:
         if not _may_have_log(pod, container):
-            yield _note(f"container {container.name} never ran{f': {pod.remark}' if pod.remark else ''}")
+            yield _note(f"container {container.name} never ran{f': {pod.condition}' if pod.condition else ''}")
 
 
 async def _is_gone(api: PodApi, pod: PodState) -> bool:
-    """Tell whether a log was not found as its pod was not; there are nodes that know of no logs."""
-    there = await api.get(pod.name)
-    found = None if there is None else pod_state(there)
+    """Return whether a log was not found because its pod is gone; a node may lack the log of a pod that exists."""
+    present = await api.get(pod.name)
+    found = None if present is None else pod_state(present)
     return found is None or found.uid != pod.uid
 
 
@@ -80,12 +80,12 @@ def _note(text: str) -> bytes:
 
 
 def _may_have_log(pod: PodState, container: Container) -> bool:
-    """Tell whether there may be a log; of a container that has never run, asking for it would be an error."""
+    """Return whether a container may have a log; for one that has never run, the server answers with an error."""
     return pod.node is not None and container.ran is not False
 
 
 async def _blocks(api: PodApi, pod: PodState) -> AsyncGenerator[tuple[Container, bytes | ClusterError], None]:
-    """Give what can be read of each container, and as the last of it perhaps an error."""
+    """Yield what can be read of each container, and perhaps an error as the last item of a container."""
     several = len(pod.containers) > 1
     line_begins = True
     for container in pod.containers:

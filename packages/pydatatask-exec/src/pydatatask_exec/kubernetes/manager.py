@@ -1,4 +1,4 @@
-"""The connection to a Kubernetes cluster that tasks share, and the pods there that are theirs."""
+"""The pod manager: the connection to a Kubernetes cluster that tasks share, and their pods there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from pydatatask_exec.kubernetes.cluster.models import V1Pods
 from pydatatask_exec.kubernetes.cluster.watch import PodWatch, WatchTimes
 from pydatatask_exec.kubernetes.logs import pod_log
 from pydatatask_exec.kubernetes.manifest import job_manifest
-from pydatatask_exec.kubernetes.pods.names import PodIdentity, label_selector, pod_name
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity, label_selector
+from pydatatask_exec.kubernetes.pods.names import pod_name
 from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ log = logging.getLogger("pydatatask.pod")
 class PodManager:
     """A pod manager allows multiple tasks to share a connection to a kubernetes cluster and manage pods on it.
 
-    It makes few requests: from the first query on, one list and one watch tell it of all its pods, and queries are
-    answered from what it knows. A pipeline's session would hold it like this::
+    It makes few requests: from the first query on, one list and one watch keep a cache of all its pods, and queries are
+    answered from the cache. A pipeline's session would hold it like this::
 
         @session.resource
         async def podman():
@@ -50,8 +51,8 @@ class PodManager:
         configuration is used, i.e. what is available after calling
         ``await kubernetes_asyncio.config.load_kube_config()``; and if there is none, the kubeconfig, or inside a pod
         its service account.
-    :param limits: How hard the cluster may be asked.
-    :param times: How long the watch waits for what; ``WatchTimes.poll`` is the interval of listing where there is no
+    :param limits: How many requests may be made.
+    :param times: The timeouts and intervals of the watch; ``WatchTimes.poll`` is how often pods are listed without the
         right to watch.
     """
 
@@ -122,16 +123,16 @@ class PodManager:
         return self._api
 
     async def _renew(self) -> bool:
-        """Make the credentials good again, where they were found by ourselves."""
+        """Renew the credentials and return True, if they were found by ourselves."""
         if not self._config.self_found or self._api is None:
             return False
-        log.info("the cluster does not accept the credentials any more; looking for new ones")
+        log.info("the cluster does not accept the credentials any more; reading them again")
         self._api.configuration.api_key = (await self._config.renew()).api_key
         return True
 
     @property
     def requests(self) -> PodApi:
-        """Makes the requests about pods."""
+        """The client for the requests about pods."""
         if self._pods is None:
             self._pods = PodApi(ClusterClient(self._get_api, self._renew, self._limits), self.namespace)
         return self._pods
@@ -152,23 +153,23 @@ class PodManager:
     # Pods
 
     async def _synced(self) -> PodCache:
-        """Give the cache once it has been filled."""
+        """Return the cache once it has been filled."""
         if self._watching is not None and self._watching.done():
             ended, self._watching, self._watch = self._watching, None, None
-            await ended  # raises what ended it; the next query begins anew
+            await ended  # raises what ended it; the next query starts another one
         if self._watch is None:
             self._watch = PodWatch(self.requests, self._cache, label_selector(self.app), self._times)
             self._watching = asyncio.create_task(self._watch.run(), name=f"pydatatask: watching pods of {self.app}")
         await self._watch.ready()
         return self._cache
 
-    async def follow(self, task: str, on_news: Callable[[], None]) -> TaskPods:
+    async def follow(self, task: str, on_change: Callable[[], None]) -> TaskPods:
         """Follow the pods of a task from now on.
 
         :param task: The task's name.
-        :param on_news: Is called when there is something to look after.
+        :param on_change: Is called when there is something to reconcile.
         """
-        return (await self._synced()).follow(task, on_news)
+        return (await self._synced()).follow(task, on_change)
 
     async def launch(self, job: str, task: str, manifest: Mapping[str, Any]) -> None:
         """Create a pod with the given manifest, named and labeled for this podman's app and the given job and task.
@@ -187,30 +188,30 @@ class PodManager:
         except ClusterError as error:
             if error.reason != ALREADY_EXISTS:
                 raise
-            await self._recognise(str(complete["metadata"]["name"]), PodIdentity(self.app, task, job), error)
+            await self._adopt_existing(str(complete["metadata"]["name"]), PodIdentity(self.app, task, job), error)
         else:
-            self._told(known_pod(pod))
+            self._apply_response(known_pod(pod))
 
-    async def _recognise(self, name: str, identity: PodIdentity, error: ClusterError) -> None:
-        """See whether the pod of a name is the job's; if so, all is well."""
+    async def _adopt_existing(self, name: str, identity: PodIdentity, error: ClusterError) -> None:
+        """Take the pod that has the name for the job's if it is; otherwise raise the error."""
         pod = await self.requests.get(name)
         known = known_pod(pod) if pod is not None else None
         if known is None or known.state.identity != identity or known.state.terminating:
             raise error
-        self._told(known)
+        self._apply_response(known)
 
-    def _told(self, pod: KnownPod | None) -> None:
+    def _apply_response(self, pod: KnownPod | None) -> None:
         if pod is not None:
-            self._cache.told(pod)
+            self._cache.apply_response(pod)
 
     async def query(self, job: str | None = None, task: str | None = None) -> list[V1Pod]:
         """Return a list of pods labeled for this podman's app and (optional) the given job and task.
 
-        They are as the cluster last told of them; no request is made.
+        They are as the watch last reported them; no request is made.
 
         :param job: Optional: the job.
         :param task: Optional: the name of the task.
-        :raises ClusterError: The first list of pods could not be had.
+        :raises ClusterError: The pods could not be listed.
         """
         cache = await self._synced()
         models = V1Pods(self.api)
@@ -218,7 +219,7 @@ class PodManager:
         return [await models.make(pod.data) for pod in ([named] if named else cache.select(job, task))]
 
     async def model(self, pod: PodState) -> V1Pod | None:
-        """Give a pod as the client library describes it, or None if it is gone.
+        """Return a pod as an object of the client library, or None if it is gone.
 
         :param pod: The pod.
         """
@@ -226,23 +227,23 @@ class PodManager:
         return None if known is None else await V1Pods(self.api).make(known.data)
 
     async def delete(self, pod: V1Pod) -> None:
-        """Destroy the given pod, and no other that may have its name by now.
+        """Destroy the given pod, and no later one of the same name.
 
         :param pod: The pod.
         """
         await self.delete_by_uid(str(pod.metadata.name), str(pod.metadata.uid))
 
     async def delete_by_uid(self, name: str, uid: str) -> None:
-        """Destroy a pod; nothing happens if it is gone.
+        """Destroy a pod; do nothing if it is gone.
 
         :param name: Its name.
         :param uid: Its uid.
         """
         remaining = await self.requests.delete(name, uid)
         if remaining is None:
-            self._cache.missing(uid, name)
+            self._cache.apply_absence(uid, name)
         else:
-            self._told(known_pod(remaining))
+            self._apply_response(known_pod(remaining))
 
     async def logs(self, pod: V1Pod, timeout: float = 10) -> str:
         """Retrieve the logs for the given pod; those of several containers each under a header line.
@@ -250,12 +251,12 @@ class PodManager:
         :param pod: The pod.
         :param timeout: How many seconds that may take.
         :returns: The text; what is no UTF-8 is replaced.
-        :raises ClusterError: The logs cannot be had.
+        :raises ClusterError: The logs cannot be read.
         :raises TimeoutError: It took too long.
         """
         state = pod_state(self.api.sanitize_for_serialization(pod))
         if state is None:
-            raise ClusterError(f"pod {pod.metadata.name} is none of this manager's: it lacks its labels")
+            raise ClusterError(f"pod {pod.metadata.name} does not belong to this manager: it lacks the labels")
         async with asyncio.timeout(timeout):
             data = b"".join([block async for block in pod_log(self.requests, state)])
         return data.decode("utf-8", "replace")

@@ -1,57 +1,51 @@
-"""Manifests of pods: checking what a template has been rendered to, and making it the manifest of a job's pod."""
+"""Manifests of pods: parse and check what a template renders to, and add the name and labels of a job."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 from pydatatask_core.errors import ManifestError
 from pydatatask_core.quotas.resources import Resources
-from pydatatask_exec.kubernetes.pods.names import PodIdentity, pod_labels, pod_name
-from pydatatask_exec.kubernetes.pods.resource_requests import (
-    RESOURCES,
-    Manifest,
-    containers_of,
-    pod_request,
-    requested,
-    section,
-)
+from pydatatask_exec.kubernetes.pods.fields import Manifest, containers_of, is_manifest, section
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity, labelled
+from pydatatask_exec.kubernetes.pods.names import pod_name
+from pydatatask_exec.kubernetes.pods.resource_requests import RESOURCES, pod_request, requested
 
 __all__ = ["check_manifest", "job_manifest", "parse_manifest"]
 
 _SHORT = 10_000
-"""Up to how many characters a manifest cannot be nested so deep that the loader written in C ends the process."""
+"""The longest manifest for the loader written in C, which crashes the process if the nesting is too deep."""
 
 _WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What comes out of the library where a scalar is not what its tag says, or the nesting is too deep."""
+"""What the library raises if a scalar is not what its tag says, or the nesting is too deep."""
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read the YAML or JSON of a manifest.
+    """Parse the YAML or JSON of a manifest.
 
     :param text: One document.
-    :raises ManifestError: It cannot be read, or is no mapping.
+    :raises ManifestError: It cannot be parsed, or is no mapping.
     """
     import yaml
 
     try:
         fast = yaml.__with_libyaml__ and len(text) <= _SHORT
-        manifest = yaml.load(text, Loader=yaml.CSafeLoader if fast else yaml.SafeLoader)
+        manifest: object = yaml.load(text, Loader=yaml.CSafeLoader if fast else yaml.SafeLoader)
     except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         raise ManifestError(f"the rendered manifest is not YAML: {error} (the filter toyaml quotes values)") from error
-    if not isinstance(manifest, dict):
+    if not is_manifest(manifest):
         raise ManifestError(f"the rendered manifest is no mapping but {type(manifest).__name__}")
     return manifest
 
 
 def check_manifest(manifest: Manifest) -> Resources:
-    """Check that a manifest is one of a pod that tells what it needs.
+    """Check that a manifest is that of a pod whose containers request cpu and memory.
 
     :param manifest: The manifest.
-    :returns: What the pod asks for, as the Kubernetes scheduler counts it.
-    :raises ManifestError: Its kind is not ``Pod``, or a container does not request cpu or memory; the message tells
-        which.
+    :returns: What the pod requests, as the Kubernetes scheduler counts it.
+    :raises ManifestError: Its kind is not ``Pod``, or a container does not request cpu or memory; the message names
+        the container.
     """
     if manifest.get("kind") != "Pod":
         raise ManifestError(f"the manifest is of kind {manifest.get('kind')!r}, but must be of kind 'Pod'")
@@ -80,11 +74,11 @@ def _missing_requests(spec: Manifest) -> list[str]:
 
 
 def job_manifest(manifest: Manifest, identity: PodIdentity, namespace: str) -> dict[str, Any]:
-    """Make the manifest of a job's pod: named and labelled, and never restarted. Other labels and annotations stay.
+    """Return the manifest of a job's pod: named, labelled, and never restarted. Other labels and annotations stay.
 
     :param manifest: The manifest; it is not changed.
     :param identity: The job.
-    :param namespace: Where the pod is to be.
+    :param namespace: The namespace of the pod.
     :raises ManifestError: The manifest names another namespace.
     """
     result = copy.deepcopy(dict(manifest))
@@ -97,15 +91,9 @@ def job_manifest(manifest: Manifest, identity: PodIdentity, namespace: str) -> d
     metadata.pop("generateName", None)
     metadata["name"] = pod_name(identity)
     metadata["namespace"] = namespace
-    metadata["labels"] = {**_texts(metadata.get("labels")), **pod_labels(identity)}
-    metadata["annotations"] = {**_texts(metadata.get("annotations")), **identity.annotations}
     return {
         "apiVersion": "v1",
         **result,
-        "metadata": metadata,
+        "metadata": labelled(metadata, identity),
         "spec": {**section(result, "spec"), "restartPolicy": "Never"},
     }
-
-
-def _texts(value: object) -> dict[str, object]:
-    return dict(value) if isinstance(value, Mapping) else {}

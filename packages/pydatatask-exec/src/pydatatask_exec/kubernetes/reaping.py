@@ -1,23 +1,21 @@
-"""Bringing the jobs of pods to their end: the log is kept, the completion recorded, the pod deleted, in that order.
+"""Reap finished pods: keep the log, record the outcome, delete the pod, in that order.
 
-Each step can be repeated, so that a pipeline which is killed between any two of them is followed by one that does the
-rest. The pod is the claim: as long as it is there, its job is live and launched by nobody; and once it is deleted there
-is a record.
+Each step can be repeated, so that after a crash between any two of them the next pipeline does the rest. The pod is the
+claim: as long as it exists its job is live, and is not launched; once it is deleted there is a record.
 
 =====================================  =================================================================
 if the pipeline dies                   the next one finds
 =====================================  =================================================================
 while the log is being written         a finished pod: reads the log again (half a log is no blob)
 after that                             a finished pod: reads the log again, the same bytes; keeps the old
-                                       one where it cannot be had any more
+                                       one if the log is gone by now
 after the record is written            a finished pod: writes the same record again, from the pod's status
 after the deletion                     a pod that is being deleted, which is live and no completed job
 once the pod is gone                   the log and the record
 =====================================  =================================================================
 
-Where somebody else deletes the pod in between, its job has not come to its end:
-:mod:`pydatatask_exec.kubernetes.reconcile` has it launched again, without what has been kept of its log. Only if no
-pipeline is there to see that, a log is left without a record.
+If somebody else deletes the pod in between, its job is not complete: :mod:`pydatatask_exec.kubernetes.reconcile` has it
+launched again, and removes what has been kept of its log. A log without a record is left only if no pipeline runs then.
 """
 
 from __future__ import annotations
@@ -33,120 +31,104 @@ from typing import Any
 
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_exec.kubernetes.logs import PodGoneError, pod_log_with_notes
+from pydatatask_exec.kubernetes.lifecycle import PodLifecycles, PodStep, PodStepEvent
+from pydatatask_exec.kubernetes.logs import PodGoneError, annotated_pod_log
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
-__all__ = ["Ending", "PodReaper", "completion_record"]
+__all__ = ["PodOutcome", "PodReaper", "outcome_record"]
 
 log = logging.getLogger("pydatatask.pod")
 
 _AT_A_TIME = 16
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
-_PATIENT_TIMES = 5
-_PATIENT_SECONDS = 600.0
+_LOG_ATTEMPTS = 5
+_LOG_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """A pod whose job is over."""
+class PodOutcome:
+    """A pod whose job has come to its end."""
 
     pod: PodState
     """The pod."""
 
     reason: str
-    """Why it is over: ``Succeeded``, ``Failed`` or ``Timeout``."""
+    """The reason: ``Succeeded``, ``Failed`` or ``Timeout``."""
 
 
 @dataclass(slots=True)
-class _Trouble:
-    """What has come of bringing a job to its end so far."""
+class _Failures:
+    """The attempts to reap a pod that have failed."""
 
     since: float
     times: int = 0
     retry_at: float = 0.0
 
 
-def completion_record(pod: PodState, reason: str) -> dict[str, Any]:
-    """Make the ``done`` record of a pod.
+def outcome_record(pod: PodState, reason: str) -> dict[str, Any]:
+    """Return the ``done`` record of a pod.
 
     :param pod: The pod.
     :param reason: ``Succeeded``, ``Failed`` or ``Timeout``.
     :returns: ``reason``, ``start_time`` (of the pod's creation), ``end_time``, ``image`` and ``node``; where there is
-        one, ``exit_code``; and where there is more to tell than that, ``message``.
+        one, ``exit_code``; and where more is known, ``message``.
     """
     ended = pod.ended or datetime.now(UTC)
     record: dict[str, Any] = {
         "reason": reason,
         "start_time": pod.created,
-        "end_time": max(ended, pod.created),  # by clocks of two machines
+        "end_time": max(ended, pod.created),  # the two times come from the clocks of two machines
         "image": pod.image,
         "node": pod.node,
     }
     if pod.exit_code is not None:
         record["exit_code"] = pod.exit_code
-    if pod.remark is not None:
-        record["message"] = str(pod.remark)
+    if pod.condition is not None:
+        record["message"] = str(pod.condition)
     return record
 
 
 class PodReaper:
-    """Brings the jobs of one task to their end.
+    """Reaps the pods of one task.
 
     :param logs: Where logs are kept, if they are.
-    :param done: Where completions are recorded, if they are.
-    :param completed: Is told that a job is complete.
+    :param done: Where outcomes are recorded, if they are.
+    :param completed: Is called with each job that is complete.
     """
 
     def __init__(
         self, logs: BlobRepository | None, done: MetadataRepository | None, completed: Callable[[str], None]
     ) -> None:
+        self.lifecycles = PodLifecycles()
         self._logs = logs
         self._done = done
         self._completed = completed
-        self._logged: set[str] = set()
-        self._recorded: set[str] = set()
-        self._ended: set[str] = set()
-        self._troubles: dict[str, _Trouble] = {}
+        self._failures: dict[str, _Failures] = {}
 
-    def has_ended(self, pod: PodState) -> bool:
-        """Tell whether there is nothing left to do for a pod but to wait until it is gone.
-
-        :param pod: The pod.
-        """
-        return pod.uid in self._ended
-
-    def drop(self, uid: str) -> None:
-        """Have a pod's job not brought to an end: the pod is being deleted by the will of the user.
+    def untrack(self, uid: str) -> None:
+        """Untrack a pod that is gone.
 
         :param uid: The pod's uid.
         """
-        self._ended.add(uid)
+        self.lifecycles.untrack(uid)
+        self._failures.pop(uid, None)
 
-    def forget(self, uid: str) -> None:
-        """Forget a pod that is gone.
+    async def reap(self, outcomes: Iterable[PodOutcome], podman: PodManager, metadata: bool, until: float) -> int:
+        """Reap pods, a bounded number at a time; an error is logged, and does not affect other pods.
 
-        :param uid: The pod's uid.
-        """
-        for known in (self._logged, self._recorded, self._ended):
-            known.discard(uid)
-        self._troubles.pop(uid, None)
-
-    async def end_all(self, endings: Iterable[Ending], podman: PodManager, metadata: bool, until: float) -> int:
-        """Bring jobs to their end, a bounded number at a time; one that fails is logged, and holds up no other.
-
-        :param endings: The jobs.
+        :param outcomes: The pods and their outcomes.
         :param podman: The pod manager.
-        :param metadata: Whether completions are recorded.
+        :param metadata: Whether outcomes are recorded.
         :param until: The monotonic time from which on no more are begun.
-        :returns: How many are left to be ended, apart from those that have failed.
+        :returns: How many are left, not counting those that have failed.
         """
-        queue = deque(ending for ending in endings if self._is_due(ending.pod))
+        queue = deque(outcome for outcome in outcomes if self._is_due(outcome.pod))
 
         async def work() -> None:
             while queue and time.monotonic() < until:
-                await self._try_to_end(queue.popleft(), podman, metadata)
+                await self._try(queue.popleft(), podman, metadata)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(_AT_A_TIME, len(queue))):
@@ -154,55 +136,58 @@ class PodReaper:
         return len(queue)
 
     def _is_due(self, pod: PodState) -> bool:
-        trouble = self._troubles.get(pod.uid)
-        return pod.uid not in self._ended and (trouble is None or time.monotonic() >= trouble.retry_at)
+        failures = self._failures.get(pod.uid)
+        is_backing_off = failures is not None and time.monotonic() < failures.retry_at
+        return not is_backing_off and not self.lifecycles.is_leaving(pod.uid)
 
-    async def _try_to_end(self, ending: Ending, podman: PodManager, metadata: bool) -> None:
-        pod = ending.pod
+    async def _try(self, outcome: PodOutcome, podman: PodManager, metadata: bool) -> None:
+        pod = outcome.pod
         try:
-            await self._end(ending, podman, metadata)
+            await self._reap(outcome, podman, metadata)
         except PodGoneError as error:
-            self._note_trouble(pod)
-            log.debug("task %s, job %s: %s; the cluster will say so", pod.identity.task, pod.job, error)
+            self._back_off(pod)
+            log.debug("task %s, job %s: %s; the watch will report it", pod.identity.task, pod.job, error)
         except Exception as error:
-            trouble = self._note_trouble(pod)
+            failures = self._back_off(pod)
             log.error(
-                "task %s, job %s: its pod is over, but that could not be recorded; trying again: %s: %s",
+                "task %s, job %s: its pod has finished, but that could not be recorded; trying again: %s: %s",
                 pod.identity.task,
                 pod.job,
                 type(error).__name__,
                 error,
-                exc_info=error if trouble.times == 1 else None,
+                exc_info=error if failures.times == 1 else None,
             )
 
-    def _note_trouble(self, pod: PodState) -> _Trouble:
-        trouble = self._troubles.setdefault(pod.uid, _Trouble(time.monotonic()))
-        trouble.retry_at = time.monotonic() + min(_FIRST_DELAY * 2 ** min(trouble.times, 20), _LONGEST_DELAY)
-        trouble.times += 1
-        return trouble
+    def _back_off(self, pod: PodState) -> _Failures:
+        failures = self._failures.setdefault(pod.uid, _Failures(time.monotonic()))
+        failures.retry_at = time.monotonic() + min(_FIRST_DELAY * 2 ** min(failures.times, 20), _LONGEST_DELAY)
+        failures.times += 1
+        return failures
 
-    async def _end(self, ending: Ending, podman: PodManager, metadata: bool) -> None:
-        pod = ending.pod
-        if self._logs is not None and pod.uid not in self._logged:
+    async def _reap(self, outcome: PodOutcome, podman: PodManager, metadata: bool) -> None:
+        pod, lifecycles = outcome.pod, self.lifecycles
+        # The order matters. The record makes the job complete, so the log has to be there before it. The pod is the
+        # claim, and its deletion would have the job launched again if there were no record yet.
+        if self._logs is not None and lifecycles.step(pod.uid) is PodStep.TRACKED:
             await self._keep_log(self._logs, pod, podman)
-            self._logged.add(pod.uid)
-        if pod.uid in self._ended:
+            lifecycles.move(pod.uid, PodStepEvent.LOG_KEPT)
+        if lifecycles.is_leaving(pod.uid):
             return  # the user has had it deleted meanwhile
-        if self._done is not None and metadata and pod.uid not in self._recorded:
-            await self._done.dump(pod.job, completion_record(pod, ending.reason))
-            self._recorded.add(pod.uid)
+        if self._done is not None and metadata and lifecycles.step(pod.uid) is not PodStep.RECORDED:
+            await self._done.dump(pod.job, outcome_record(pod, outcome.reason))
+            lifecycles.move(pod.uid, PodStepEvent.OUTCOME_RECORDED)
         await podman.delete_by_uid(pod.name, pod.uid)
-        self._ended.add(pod.uid)
-        self._troubles.pop(pod.uid, None)
+        lifecycles.move(pod.uid, PodStepEvent.DELETED)
+        self._failures.pop(pod.uid, None)
         self._completed(pod.job)
-        self._tell(ending)
+        self._log_outcome(outcome)
 
     async def _keep_log(self, logs: BlobRepository, pod: PodState, podman: PodManager) -> None:
-        trouble = self._troubles.get(pod.uid)
-        patient = trouble is None or (
-            trouble.times < _PATIENT_TIMES or time.monotonic() - trouble.since < _PATIENT_SECONDS
+        failures = self._failures.get(pod.uid)
+        may_retry = failures is None or (
+            failures.times < _LOG_ATTEMPTS or time.monotonic() - failures.since < _LOG_SECONDS
         )
-        blocks = pod_log_with_notes(podman.requests, pod, patient)
+        blocks = annotated_pod_log(podman.requests, pod, may_retry)
         try:
             async with await logs.open(pod.job, "wb") as writer:
                 async for block in blocks:
@@ -211,9 +196,9 @@ class PodReaper:
             await blocks.aclose()
 
     @staticmethod
-    def _tell(ending: Ending) -> None:
-        pod = ending.pod
-        if pod.phase is Phase.SUCCEEDED and ending.reason != "Timeout":
+    def _log_outcome(outcome: PodOutcome) -> None:
+        pod = outcome.pod
+        if pod.phase is Phase.SUCCEEDED and outcome.reason != "Timeout":
             log.debug("task %s, job %s: its pod has succeeded", pod.identity.task, pod.job)
             return
         code = "" if pod.exit_code is None else f" with exit code {pod.exit_code}"
@@ -221,7 +206,7 @@ class PodReaper:
             "task %s, job %s: its pod ended as %s%s%s",
             pod.identity.task,
             pod.job,
-            ending.reason,
+            outcome.reason,
             code,
-            f": {pod.remark}" if pod.remark else "",
+            f": {pod.condition}" if pod.condition else "",
         )

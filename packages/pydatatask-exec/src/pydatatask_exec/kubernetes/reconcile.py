@@ -1,4 +1,7 @@
-"""Looking after the pods of a task: what has appeared, what has finished, whose time is over, what is gone."""
+"""Reconcile the pods of a task with its jobs: count new ones, reap finished ones, stop those that time out.
+
+The cache of pods says what has changed. One reconciliation at a time acts on it.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.kubernetes.cluster.cache import TaskPods
-from pydatatask_exec.kubernetes.deadlines import PodDeadlines
 from pydatatask_exec.kubernetes.events import PodEvents
+from pydatatask_exec.kubernetes.lifecycle import PodStepEvent
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState
-from pydatatask_exec.kubernetes.reaping import Ending, PodReaper
+from pydatatask_exec.kubernetes.reaping import PodOutcome, PodReaper
+from pydatatask_exec.kubernetes.timeouts import PodTimeouts
 from pydatatask_exec.launching.quota import Holding, LaunchQuota
 from pydatatask_exec.launching.recent_jobs import RecentJobs
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client import V1Pod
 
-__all__ = ["KeptTask", "PodUpkeep"]
+__all__ = ["PodReconciler", "ReconciledTask"]
 
 log = logging.getLogger("pydatatask.pod")
 
@@ -35,20 +39,20 @@ _SLICE_SECONDS = 1.0
 _ONCE_PER_TASK = frozenset({"Unschedulable", "SchedulingGated"})
 
 
-class KeptTask(Protocol):
-    """A task whose pods are looked after."""
+class ReconciledTask(Protocol):
+    """A task that runs its jobs in pods."""
 
     name: str
     """Its name."""
 
     metadata: bool
-    """Whether completions are recorded."""
+    """Whether outcomes are recorded."""
 
     logs: BlobRepository | None
     """Where logs are kept, if they are."""
 
     done: MetadataRepository | None
-    """Where completions are recorded, if they are."""
+    """Where outcomes are recorded, if they are."""
 
     timeout: timedelta | None
     """How long a pod may take, if that is limited."""
@@ -64,38 +68,38 @@ class KeptTask(Protocol):
         ...
 
     def changed(self, repo: Repository, job: str) -> None:
-        """Send the event that a job appeared in a repository, or left it."""
+        """Notify the scheduler that a job has appeared in, or left, a repository."""
         ...
 
     def completed(self, job: str) -> None:
-        """Send the event that a job is complete."""
+        """Notify the scheduler that a job is complete."""
         ...
 
     def wants_update(self) -> None:
-        """Send the event that there is more to do."""
+        """Notify the scheduler that there is more to do."""
         ...
 
     def has_room(self) -> None:
-        """Take note that a pod is gone."""
+        """Launch again, as a pod is gone."""
         ...
 
     async def handle_timeout(self, pod: V1Pod) -> None:
-        """Do what is to be done for a pod that has timed out."""
+        """Handle a pod that has timed out, before it is stopped."""
         ...
 
 
-class PodUpkeep:
-    """Looks after the pods of a task.
+class PodReconciler:
+    """Reconciles the pods of a task.
 
     :param task: The task.
-    :param quota: Where its pods are entered while they live.
+    :param quota: Where its pods are counted while they live.
     """
 
-    def __init__(self, task: KeptTask, quota: LaunchQuota) -> None:
-        self.reaper = PodReaper(task.logs, task.done, task.completed)
+    def __init__(self, task: ReconciledTask, quota: LaunchQuota) -> None:
+        self._reaper = PodReaper(task.logs, task.done, task.completed)
         self._task = task
         self._quota = quota
-        self._deadlines = PodDeadlines(task.timeout)
+        self._timeouts = PodTimeouts(task.timeout)
         self._events = PodEvents()
         self._turn = asyncio.Lock()
         self._timed_out: dict[str, PodState] = {}
@@ -103,22 +107,22 @@ class PodUpkeep:
         self._recent = RecentJobs()
         self._warned_of: dict[str, str] = {}
 
-    def was_here(self, job: str) -> bool:
-        """Tell whether a pod of a job has gone of late.
+    def had_pod_lately(self, job: str) -> bool:
+        """Return whether a pod of a job has gone in the last minutes.
 
         :param job: The job.
         """
         return job in self._recent
 
     async def absorb(self, pods: TaskPods) -> None:
-        """Bring the account of what is in use up to date, and take note of pods that are gone.
+        """Count the pods that have appeared against the quota, and release those that are gone.
 
         :param pods: The task's pods.
         """
         adopted = False
         for pod in pods.take_new():
             adopted |= self._quota.enter(pod.uid, Holding(pod.job, pod.request, pod.created))
-            self._deadlines.add(pod)
+            self._timeouts.add(pod)
         gone = pods.take_gone()
         self._gone += gone
         for pod in gone:
@@ -130,7 +134,7 @@ class PodUpkeep:
             await self._quota.manager.flush()
 
     async def update(self, pods: TaskPods) -> bool:
-        """Do all there is to do.
+        """Reconcile all pods once.
 
         :param pods: The task's pods.
         :returns: Whether there are any, or something was done.
@@ -138,66 +142,88 @@ class PodUpkeep:
         async with self._turn:
             await self.absorb(pods)
             until = time.monotonic() + _SLICE_SECONDS
-            had_gone = await self._settle_gone()
-            self._remark(pods)
+            had_gone = await self._process_gone()
+            self._log_conditions(pods)
             await self._time_out(pods)
-            endings = {pod.uid: Ending(pod, pod.phase.value) for pod in pods.finished}
-            endings |= {pod.uid: Ending(pod, "Timeout") for pod in self._timed_out.values()}
-            left = await self.reaper.end_all(endings.values(), self._task.podman, self._task.metadata, until)
-            for pod in [pod for pod in self._timed_out.values() if self.reaper.has_ended(pod)]:
+            outcomes = {pod.uid: PodOutcome(pod, pod.phase.value) for pod in pods.finished}
+            outcomes |= {pod.uid: PodOutcome(pod, "Timeout") for pod in self._timed_out.values()}
+            left = await self._reaper.reap(outcomes.values(), self._task.podman, self._task.metadata, until)
+            for pod in [pod for pod in self._timed_out.values() if self._is_leaving(pod)]:
                 del self._timed_out[pod.uid]
             await self.absorb(pods)
-            had_gone |= await self._settle_gone()
+            had_gone |= await self._process_gone()
         if left:
             self._task.wants_update()
         return len(pods) > 0 or had_gone
 
-    async def _settle_gone(self) -> bool:
-        """Tell of pods that are gone, and see to the jobs of those that somebody else has deleted."""
+    async def revoke(self, pod: V1Pod) -> None:
+        """Delete a pod without recording its outcome.
+
+        :param pod: The pod.
+        :raises ClusterError: The cluster did not accept the deletion; then the outcome is recorded as usual.
+        """
+        uid, lifecycles = str(pod.metadata.uid), self._reaper.lifecycles
+        lifecycles.move(uid, PodStepEvent.REVOKE)  # before the request: the pod may finish while that is under way
+        try:
+            await self._task.podman.delete(pod)
+        except BaseException:
+            lifecycles.move(uid, PodStepEvent.REFUSED)
+            raise
+        lifecycles.move(uid, PodStepEvent.DELETED)
+
+    def _is_leaving(self, pod: PodState) -> bool:
+        return self._reaper.lifecycles.is_leaving(pod.uid)
+
+    async def _process_gone(self) -> bool:
+        """Untrack the pods that are gone, and return whether there were any."""
         had_gone = bool(self._gone)
         while self._gone:
             pod = self._gone[0]
-            if not self.reaper.has_ended(pod) and pod.uid not in self._timed_out:
-                await self._vanished(pod)
-            self._gone.popleft()  # not before: if a store has failed, it is asked again
-            self.reaper.forget(pod.uid)
-            self._warned_of.pop(pod.uid, None)
-            self._events.forget(pod.uid)
-            self._timed_out.pop(pod.uid, None)
+            if not self._is_leaving(pod) and pod.uid not in self._timed_out:
+                await self._prepare_relaunch(pod)
+            self._gone.popleft()  # only now: if a store has failed above, the next round tries again
+            self._untrack(pod)
             self._task.changed(self._task.live, pod.job)
         return had_gone
 
-    async def _vanished(self, pod: PodState) -> None:
-        """Have the job launched again, unless another pipeline has brought it to its end."""
+    def _untrack(self, pod: PodState) -> None:
+        self._reaper.untrack(pod.uid)
+        self._events.untrack(pod.uid)
+        self._warned_of.pop(pod.uid, None)
+        self._timed_out.pop(pod.uid, None)
+
+    async def _prepare_relaunch(self, pod: PodState) -> None:
+        """Make a job ready again whose pod was deleted by somebody else, unless it is complete by now."""
         logs, done = self._task.logs, self._task.done
         record: Repository | None = done if done is not None else logs
         if record is not None and await record.contains(pod.job):
-            return
+            return  # another pipeline has reaped the pod
         if logs is not None and self._task.metadata:
-            await logs.delete(pod.job)  # it may have been kept already, and would be taken for a completion
+            await logs.delete(pod.job)  # a log without a record would keep the job from being launched
         log.warning(
             "task %s, job %s: its pod %s was deleted by somebody else%s; the job will be launched again",
             self._task.name,
             pod.job,
             pod.name,
-            f" ({pod.remark})" if pod.remark else "",
+            f" ({pod.condition})" if pod.condition else "",
         )
 
-    def _remark(self, pods: TaskPods) -> None:
-        """Log why pods wait or are being stopped, once each; of unschedulable ones, of which there may be many, one."""
-        for pod in pods.take_remarked():
-            if pod.remark is None or pod.phase not in (Phase.PENDING, Phase.RUNNING):
+    def _log_conditions(self, pods: TaskPods) -> None:
+        """Log why pods wait or are being stopped, once for each pod; once for all pods that nothing has room for."""
+        for pod in pods.take_conditions():
+            condition = pod.condition
+            if condition is None or pod.phase not in (Phase.PENDING, Phase.RUNNING):
                 continue
-            key = pod.remark.reason if pod.remark.reason in _ONCE_PER_TASK else pod.uid
-            if self._warned_of.get(key) != pod.remark.reason:
-                self._warned_of[key] = pod.remark.reason
+            key = condition.reason if condition.reason in _ONCE_PER_TASK else pod.uid
+            if self._warned_of.get(key) != condition.reason:
+                self._warned_of[key] = condition.reason
                 state = "is being deleted" if pod.terminating else f"is {pod.phase.value}"
-                log.warning("task %s, job %s: its pod %s: %s", self._task.name, pod.job, state, pod.remark)
+                log.warning("task %s, job %s: its pod %s: %s", self._task.name, pod.job, state, condition)
         if not len(pods):
             self._warned_of.clear()
 
     async def _time_out(self, pods: TaskPods) -> None:
-        due = [pod for pod in self._deadlines.due(pods.get) if not self.reaper.has_ended(pod)]
+        due = [pod for pod in self._timeouts.due(pods.get) if not self._is_leaving(pod)]
         slots = asyncio.Semaphore(_AT_A_TIME)
 
         async def stop(pod: PodState) -> None:
@@ -219,14 +245,14 @@ class PodUpkeep:
         except Exception:
             log.exception("task %s, job %s: handle_timeout failed; the pod is stopped", self._task.name, pod.job)
 
-    async def notes(self, pods: TaskPods) -> Mapping[str, str]:
-        """Say for each job whose pod has something about it what that is.
+    async def conditions(self, pods: TaskPods) -> Mapping[str, str]:
+        """Return what an operator should know of each job's pod, for the jobs where there is something.
 
         :param pods: The task's pods.
         """
-        notes: dict[str, str] = {}
+        conditions: dict[str, str] = {}
         for pod in pods:
-            note = await self._events.note(self._task.podman.requests, pod)
-            if note is not None and not pod.finished:
-                notes[pod.job] = note
-        return notes
+            condition = await self._events.explain(self._task.podman.requests, pod)
+            if condition is not None and not pod.finished:
+                conditions[pod.job] = condition
+        return conditions

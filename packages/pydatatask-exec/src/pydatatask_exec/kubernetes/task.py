@@ -27,8 +27,8 @@ from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA
 from pydatatask_exec.kubernetes.live_pods import LiveKubeRepository
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.manifest import check_manifest, parse_manifest
-from pydatatask_exec.kubernetes.pods.resource_requests import Manifest
-from pydatatask_exec.kubernetes.reconcile import PodUpkeep
+from pydatatask_exec.kubernetes.pods.fields import Manifest
+from pydatatask_exec.kubernetes.reconcile import PodReconciler
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.templates.template import Template
 
@@ -102,11 +102,11 @@ class KubeTask(Task):
         self._podman = podman
         self._compiled: Template | None = None
         self._quota = LaunchQuota(name, resources, window)
-        self._upkeep = PodUpkeep(self, self._quota)
+        self._reconciler = PodReconciler(self, self._quota)
         self._pods: TaskPods | None = None
         self._following: PodManager | None = None
         self._follow_turn = asyncio.Lock()
-        self._news = asyncio.Event()
+        self._change = asyncio.Event()
         self._pause_until = 0.0
         self._pause = _FIRST_PAUSE
         resources.register(self._usage)
@@ -143,22 +143,22 @@ class KubeTask(Task):
     # The pods
 
     async def followed(self) -> TaskPods:
-        """Give the task's pods, as the cluster tells of them; the first call begins to follow them."""
+        """Return the task's pods, kept up to date by the watch; the first call starts to follow them."""
         podman = self.podman
         if self._pods is None or self._pods.closed or self._following is not podman:
             async with self._follow_turn:
                 if self._pods is None or self._pods.closed or self._following is not podman:
-                    self._pods = await podman.follow(self.name, self._has_news)
+                    self._pods = await podman.follow(self.name, self._pods_changed)
                     self._following = podman
-                    self._quota.forget()
+                    self._quota.forget()  # all pods that exist count as new for a new follower
         return self._pods
 
-    def _has_news(self) -> None:
-        self._news.set()
+    def _pods_changed(self) -> None:
+        self._change.set()
         self.wants_update()
 
     async def _usage(self) -> Resources:
-        await self._upkeep.absorb(await self.followed())
+        await self._reconciler.absorb(await self.followed())
         return self._quota.usage()
 
     # Launching
@@ -169,7 +169,7 @@ class KubeTask(Task):
         await self.prepare_template()
 
     async def prepare_template(self) -> None:
-        """Read the template at the opening, so that what is wrong with it is told then; a subclass may do so later."""
+        """Read the template when the pipeline opens, so that errors show early; a subclass may read it later."""
         await self._template()
 
     async def _template(self) -> Template:
@@ -181,9 +181,9 @@ class KubeTask(Task):
         """Render and check the manifest of a job.
 
         :param job: The job.
-        :returns: The manifest, without the names and labels of the job's pod, and what it requests.
+        :returns: The manifest, without the name and labels of the job's pod, and what it requests.
         :raises TemplateError: The template cannot be rendered.
-        :raises ManifestError: What it has been rendered to is no manifest of a pod that can be launched.
+        :raises ManifestError: The result is no manifest of a pod that can be launched.
         """
         names = {"argv0": os.path.basename(sys.argv[0]), **self.env}
         text = await (await self._template()).render(job, self.links, names)
@@ -199,7 +199,7 @@ class KubeTask(Task):
 
         :param job: The job.
         :raises TemplateError: The template cannot be rendered.
-        :raises ManifestError: What it has been rendered to is no manifest of a pod that can be launched.
+        :raises ManifestError: The result is no manifest of a pod that can be launched.
         :raises ClusterError: The pod was not created.
         """
         if await self._is_stale(job):
@@ -223,20 +223,20 @@ class KubeTask(Task):
             await self._until_gone(job)
 
     async def _is_stale(self, job: str) -> bool:
-        """Tell whether a job that a run found ready is not, as its pod was brought to its end while the run looked."""
+        """Return whether a job that a run found ready is not any more, since its pod was reaped meanwhile."""
         return (
             self.listener is not None
             and offer_under_way() is not None
-            and self._upkeep.was_here(job)
+            and self._reconciler.had_pod_lately(job)
             and not await self.ready.contains(job)
         )
 
     async def _is_wait_for_room(self, error: ClusterError) -> bool:
-        """Tell whether to wait until pods of ours leave room in the namespace, rather than to fail."""
+        """Return whether to wait until pods of this task leave room in the namespace, rather than fail."""
         return error.reason == EXCEEDED_QUOTA and len(await self.followed()) > 0
 
     def _refuse(self, job: str, reason: str) -> None:
-        """Treat a refusal by a quota of the namespace as one by a quota of ours: the task waits, and nothing fails."""
+        """Treat a refusal by a quota of the namespace like one by our own quota: the job waits, and does not fail."""
         if time.monotonic() >= self._pause_until:
             self._pause_until = time.monotonic() + self._pause
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
@@ -246,30 +246,30 @@ class KubeTask(Task):
             offer.refused = ResourceType.RATE
 
     def has_room(self) -> None:
-        """Take note that a pod is gone: where a quota of the namespace had no room, there may be some now."""
+        """Launch again at once after a pod is gone, since a quota of the namespace may have room now."""
         self._pause_until = 0.0
 
     async def _until_gone(self, job: str) -> None:
         """Wait until a job is complete and its pod is gone."""
         while job in (await self.followed()).jobs:
-            self._news.clear()
+            self._change.clear()
             await self.update()
             try:
                 async with asyncio.timeout(1):
-                    await self._news.wait()
+                    await self._change.wait()
             except TimeoutError:
                 continue
 
-    # Upkeep
+    # Reconciling
 
     @override
     async def update(self) -> bool:
-        """Keep the logs and record the completion of jobs whose pods have finished, and delete these pods.
+        """Keep the logs and record the outcomes of pods that have finished, and delete them.
 
         :returns: Whether there are live pods, or something was done.
         """
         self._quota.begin_round(in_a_run=self.listener is not None)
-        return await self._upkeep.update(await self.followed())
+        return await self._reconciler.update(await self.followed())
 
     async def delete(self, pod: V1Pod) -> None:
         """Kill a pod and relinquish its resources without marking the task as complete.
@@ -277,12 +277,12 @@ class KubeTask(Task):
         The pod is live, and counts, until it is gone.
 
         :param pod: The pod.
+        :raises ClusterError: The cluster did not accept the deletion.
         """
-        self._upkeep.reaper.drop(str(pod.metadata.uid))
-        await self.podman.delete(pod)
+        await self._reconciler.revoke(pod)
 
     async def handle_timeout(self, pod: V1Pod) -> None:
-        """Do what is to be done for a pod that has timed out, before it is stopped. This does nothing.
+        """Handle a pod that has timed out, before it is stopped. This does nothing.
 
         You may override this method in a subclass, and it will be called whenever a pod times out. You can use this
         method to e.g. scrape in-progress data out of the pod via an exec.
@@ -292,4 +292,4 @@ class KubeTask(Task):
 
     @override
     async def notes(self) -> Mapping[str, str]:
-        return await self._upkeep.notes(await self.followed())
+        return await self._reconciler.conditions(await self.followed())

@@ -6,7 +6,7 @@ import pytest
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError, PydatataskError
 from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA, cluster_error, retry_after, unreachable
-from pydatatask_exec.kubernetes.cluster.rate_limit import Pace
+from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
 
 
 def status(code: int, message: str, reason: str = "", **more: object) -> bytes:
@@ -61,10 +61,10 @@ async def test_a_burst_passes_and_then_the_rate_holds(monkeypatch: pytest.Monkey
         waits.append(seconds)
 
     monkeypatch.setattr("pydatatask_exec.kubernetes.cluster.rate_limit.asyncio.sleep", sleep)
-    pace = Pace(per_second=0.001, burst=10)
+    pace = RateLimit(per_second=0.001, burst=10)
     for _ in range(10):
-        await pace.turn()
+        await pace.acquire()
     assert waits == []
     for _ in range(3):
-        await pace.turn()
+        await pace.acquire()
     assert [round(wait / 1000) for wait in waits] == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""The requests about pods that this package makes of an API server."""
+"""Requests about pods to the API server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.client import ClusterClient, Request, Stream
-from pydatatask_exec.kubernetes.pods.resource_requests import Manifest
+from pydatatask_exec.kubernetes.pods.fields import Manifest
 
 __all__ = ["PodApi"]
 
@@ -42,7 +42,7 @@ class PodApi:
         return pod
 
     async def get(self, name: str) -> Manifest | None:
-        """Give a pod, or None if there is none of that name.
+        """Return a pod, or None if there is none of that name.
 
         :param name: The pod's name.
         """
@@ -55,12 +55,14 @@ class PodApi:
         return pod
 
     async def delete(self, name: str, uid: str) -> Manifest | None:
-        """Delete a pod, unless another one has taken its name.
+        """Delete a pod, but no later one of the same name.
 
         :param name: The pod's name.
         :param uid: The pod's uid.
         :returns: The pod as it is now, or None if it is gone.
         """
+        # The precondition makes the server answer 409 if the name belongs to another pod by now: the job may have been
+        # launched again since.
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         purpose = f"delete pod {name} in namespace {self._namespace}"
         try:
@@ -75,8 +77,8 @@ class PodApi:
         """List pods, some at a time.
 
         :param selector: Which pods, by their labels.
-        :param token: What the page before has given to go on with, or an empty string.
-        :returns: A list as the API server gives it.
+        :param token: The continue token of the page before, or an empty text.
+        :returns: A list as the API server returns it.
         """
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         if token:
@@ -85,12 +87,12 @@ class PodApi:
         return answer
 
     def watch(self, selector: str, version: str, seconds: int, silent_seconds: float) -> _Opening:
-        """Watch pods: a stream of events, one a line.
+        """Watch pods: the answer is a stream of events, one a line.
 
         :param selector: Which pods, by their labels.
-        :param version: The resource version from which on.
-        :param seconds: After how long the server is to end the stream.
-        :param silent_seconds: For how long the server may say nothing.
+        :param version: The resource version from which to start.
+        :param seconds: After how long the server ends the stream.
+        :param silent_seconds: The timeout for the next event or bookmark.
         """
         query = {
             "watch": "true",
@@ -115,7 +117,7 @@ class PodApi:
 
         :param name: The pod's name.
         :param container: The container's name.
-        :param silent_seconds: For how long the server may say nothing.
+        :param silent_seconds: The timeout for the next block.
         """
         purpose = f"read the log of container {container} of pod {name} in namespace {self._namespace}"
         path, query = f"{self._path}/{name}/log", {"container": container}
@@ -123,7 +125,7 @@ class PodApi:
         return self._client.slot(request)
 
     async def events(self, uid: str) -> list[Mapping[str, Any]]:
-        """Give the events about a pod; this needs a right of its own.
+        """Return the events about a pod; this needs a right of its own.
 
         :param uid: The pod's uid.
         """

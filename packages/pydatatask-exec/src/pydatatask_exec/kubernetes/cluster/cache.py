@@ -1,4 +1,4 @@
-"""The pods of an app as the cluster last told of them, and what of that is news to whom."""
+"""The cache of an app's pods, and what has changed in it for each follower."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pydatatask_exec.kubernetes.pods.resource_requests import Manifest, section
+from pydatatask_exec.kubernetes.pods.fields import Manifest, section
 from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
 __all__ = ["KnownPod", "PodCache", "TaskPods", "known_pod"]
@@ -19,17 +19,16 @@ class KnownPod:
     """A pod in the cache."""
 
     state: PodState
-    """What is known of it."""
+    """Its state."""
 
     data: bytes
-    """All of it, as JSON; without what only servers read."""
+    """The whole pod as JSON, without the fields that only servers read."""
 
 
 def known_pod(pod: Manifest) -> KnownPod | None:
-    """Make an entry of the cache.
+    """Return the cache entry of a pod, or None if it is no pod of ours.
 
     :param pod: The pod as the API server describes it.
-    :returns: The entry, or None if it is no pod of ours.
     """
     state = pod_state(pod)
     if state is None:
@@ -42,19 +41,19 @@ def known_pod(pod: Manifest) -> KnownPod | None:
 
 
 class TaskPods:
-    """The pods of one task, for one who follows them: what is there, and what has happened since last asked.
+    """The pods of one task, and what has changed since its follower last asked.
 
-    :param on_news: Is called when there is something to look after: a pod that is new, has finished or is gone.
+    :param on_change: Is called when there is something to reconcile: a pod is new, has finished or is gone.
     """
 
-    def __init__(self, on_news: Callable[[], None]) -> None:
-        self._on_news = on_news
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_news = on_change
         self._pods: dict[str, PodState] = {}
         self._jobs: dict[str, set[str]] = {}
         self._finished: dict[str, PodState] = {}
         self._new: dict[str, PodState] = {}
         self._gone: list[PodState] = []
-        self._remarked: dict[str, PodState] = {}
+        self._conditions: dict[str, PodState] = {}
         self._serial = next(_serials)
         self._changes = 0
         self.closed = False
@@ -81,16 +80,16 @@ class TaskPods:
         return iter(tuple(self._pods.values()))
 
     def get(self, uid: str) -> PodState | None:
-        """Give the state of a pod, if it is there.
+        """Return the state of a pod, or None if it is gone.
 
         :param uid: The pod's uid.
         """
         return self._pods.get(uid)
 
     def put(self, state: PodState) -> None:
-        """Take note of a pod's state.
+        """Store the state of a pod.
 
-        :param state: What it is now.
+        :param state: The state.
         """
         before = self._pods.get(state.uid)
         self._pods[state.uid] = state
@@ -103,16 +102,16 @@ class TaskPods:
             jobs = self._jobs.setdefault(state.job, set())
             self._changes += not jobs
             jobs.add(state.uid)
-        remarked = state.remark is not None and (before is None or before.remark != state.remark)
-        if remarked:
-            self._remarked[state.uid] = state
-        if before is None or remarked or (state.finished and not before.finished):
+        has_new_condition = state.condition is not None and (before is None or before.condition != state.condition)
+        if has_new_condition:
+            self._conditions[state.uid] = state
+        if before is None or has_new_condition or (state.finished and not before.finished):
             self._on_news()
 
     def drop(self, state: PodState) -> None:
-        """Take note that a pod is gone.
+        """Remove a pod that is gone.
 
-        :param state: The last that was known of it.
+        :param state: Its last state.
         """
         if self._pods.pop(state.uid, None) is None:
             return
@@ -126,26 +125,26 @@ class TaskPods:
         self._on_news()
 
     def take_new(self) -> list[PodState]:
-        """Give the pods that have appeared since this was last asked, and may be gone by now."""
+        """Return the pods that have appeared since the last call, and may be gone by now."""
         new, self._new = self._new, {}
         return list(new.values())
 
-    def take_remarked(self) -> list[PodState]:
-        """Give the pods about which there has been something new to say since this was last asked."""
-        remarked, self._remarked = self._remarked, {}
-        return list(remarked.values())
+    def take_conditions(self) -> list[PodState]:
+        """Return the pods that have had a new condition since the last call."""
+        pods, self._conditions = self._conditions, {}
+        return list(pods.values())
 
     def take_gone(self) -> list[PodState]:
-        """Give the last states of the pods that have gone since this was last asked."""
+        """Return the last states of the pods that have gone since the last call."""
         gone, self._gone = self._gone, []
         return gone
 
 
 class PodCache:
-    """The pods of an app, by name, and those who follow the pods of a task.
+    """The pods of an app, by name, and the followers of each task.
 
-    States come from a list, from the events of a watch, and from the answers to own requests, in any order; the greater
-    resource version wins, and nothing that is known to be gone comes back.
+    States come from a list, from the events of a watch, and from the answers to own requests, in any order. The greater
+    resource version wins, and a pod that is known to be gone does not come back.
     """
 
     def __init__(self) -> None:
@@ -157,7 +156,7 @@ class PodCache:
         return len(self._pods)
 
     def select(self, job: str | None = None, task: str | None = None) -> list[KnownPod]:
-        """Give the pods of a job, of a task, or all.
+        """Return the pods of a job, of a task, or all.
 
         :param job: Optional: the job.
         :param task: Optional: the task.
@@ -169,14 +168,14 @@ class PodCache:
         ]
 
     def of_name(self, name: str) -> KnownPod | None:
-        """Give the pod of a name.
+        """Return the pod of a name, or None.
 
         :param name: The name.
         """
         return self._pods.get(name)
 
     def find(self, uid: str, name: str) -> KnownPod | None:
-        """Give a pod.
+        """Return a pod, or None if it is gone.
 
         :param uid: Its uid.
         :param name: Its name.
@@ -184,30 +183,32 @@ class PodCache:
         pod = self._pods.get(name)
         return pod if pod is not None and pod.state.uid == uid else None
 
-    def follow(self, task: str, on_news: Callable[[], None]) -> TaskPods:
-        """Follow the pods of a task from now on; those that are there count as new.
+    def follow(self, task: str, on_change: Callable[[], None]) -> TaskPods:
+        """Follow the pods of a task from now on; those that exist count as new.
 
         :param task: The task's name.
-        :param on_news: Is called when there is something to look after.
+        :param on_change: Is called when there is something to reconcile.
         """
-        follower = TaskPods(on_news)
+        follower = TaskPods(on_change)
         self._followers.setdefault(task, []).append(follower)
         for pod in self.select(task=task):
             follower.put(pod.state)
         return follower
 
     def close(self) -> None:
-        """Tell those who follow that nothing more will come."""
+        """Close all followers: nothing changes any more."""
         for followers in self._followers.values():
             for follower in followers:
                 follower.closed = True
 
     def replace(self, pods: Iterable[KnownPod], version: int) -> None:
-        """Take over a list: what it lacks is gone, unless it came to be after it.
+        """Apply a list: pods that it lacks are gone, unless they were created after it.
 
-        :param pods: All pods there are.
-        :param version: The list's resource version. If that is less than what is known, the cluster has been set back.
+        :param pods: All pods.
+        :param version: The list's resource version.
         """
+        # Versions never decrease on a cluster, so one that is less than before comes from a restored backup. Then
+        # nothing that is cached can be compared with the list, and the list is right.
         set_back = version < self.version
         found = {pod.state.name: pod for pod in pods}
         for name, pod in list(self._pods.items()):
@@ -217,8 +218,8 @@ class PodCache:
             self._put(pod, newer_only=not set_back)
         self.version = version
 
-    def seen(self, pod: KnownPod, version: int) -> None:
-        """Take over a state from an event of the watch.
+    def apply_change(self, pod: KnownPod, version: int) -> None:
+        """Apply a state from an event of the watch.
 
         :param pod: The pod.
         :param version: The event's resource version.
@@ -226,10 +227,10 @@ class PodCache:
         self._put(pod)
         self.version = max(self.version, version)
 
-    def lost(self, pod: KnownPod, version: int) -> None:
-        """Take over from an event of the watch that a pod is gone.
+    def apply_deletion(self, pod: KnownPod, version: int) -> None:
+        """Apply the deletion of a pod from an event of the watch.
 
-        :param pod: The pod as it was.
+        :param pod: The pod's last state.
         :param version: The event's resource version.
         """
         known = self._pods.get(pod.state.name)
@@ -237,8 +238,8 @@ class PodCache:
             self._drop(pod.state.name)
         self.version = max(self.version, version)
 
-    def told(self, pod: KnownPod) -> None:
-        """Take over a state from the answer to an own request: only what the list or watch cannot have told yet.
+    def apply_response(self, pod: KnownPod) -> None:
+        """Apply a state from the answer to an own request, if list and watch cannot have reported it yet.
 
         :param pod: The pod.
         """
@@ -246,8 +247,8 @@ class PodCache:
         if known is not None or pod.state.version > self.version or pod.state.version == 0:
             self._put(pod)
 
-    def missing(self, uid: str, name: str) -> None:
-        """Take over from the answer to an own request that a pod is gone.
+    def apply_absence(self, uid: str, name: str) -> None:
+        """Apply the answer to an own request that a pod is gone.
 
         :param uid: The pod's uid.
         :param name: The pod's name.

@@ -1,4 +1,4 @@
-"""Requests to an API server: bounded in number and rate, tried again where that may help."""
+"""The client of the API server: requests bounded in number and rate, and tried again where that may help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError
 from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unreachable
-from pydatatask_exec.kubernetes.cluster.rate_limit import Pace
+from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -22,29 +22,29 @@ __all__ = ["ClusterClient", "Request", "RequestLimits", "Stream"]
 
 log = logging.getLogger("pydatatask.pod")
 
-_AGAIN = frozenset({429, 500, 502, 503, 504})
+_RETRYABLE = frozenset({429, 500, 502, 503, 504})
 _LONGEST_DELAY = 15.0
 _LONGEST_ANSWER = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """How hard a cluster may be asked."""
+    """How many requests may be made."""
 
     concurrency: int = 16
     """How many requests are under way at a time, apart from the watch."""
 
     per_second: float = 50.0
-    """How many requests are made in a second, in the long run."""
+    """How many requests are made a second, in the long run."""
 
     burst: float = 100.0
     """How many requests may be made at once after a pause."""
 
     attempts: int = 6
-    """How often a request is tried that the server fails (429, 5xx) or does not get."""
+    """How often a request is tried if the server fails (429, 5xx) or cannot be reached."""
 
     first_delay: float = 0.25
-    """Seconds before the second attempt, unless the server tells how long to wait; doubled for each further one."""
+    """Seconds before the second attempt, unless the server says how long to wait; doubled for each further one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Request:
     """How long it may take as a whole, or None."""
 
     silent_seconds: float | None = None
-    """For how long the server may say nothing, or None."""
+    """The timeout for the next block of the answer, or None."""
 
     attempts: int | None = None
     """How often it is tried, if not as often as all others."""
@@ -95,7 +95,7 @@ class Stream:
         """Read up to ``n`` bytes, or all that are left.
 
         :param n: The greatest number of bytes wanted.
-        :raises ClusterUnreachableError: The connection broke, or the server said nothing for too long.
+        :raises ClusterUnreachableError: The connection broke, or timed out.
         """
         import aiohttp
 
@@ -106,11 +106,11 @@ class Stream:
 
 
 class ClusterClient:
-    """Makes requests of an API server.
+    """Makes requests to an API server.
 
-    :param api: Gives the current client.
-    :param renew: Makes the client's credentials good again once they are refused; returns whether it could.
-    :param limits: How hard the server may be asked.
+    :param api: Returns the current client.
+    :param renew: Renews credentials that were refused, and returns whether it could.
+    :param limits: How many requests may be made.
     """
 
     def __init__(
@@ -120,13 +120,12 @@ class ClusterClient:
         self._renew = renew
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
-        self._pace = Pace(limits.per_second, limits.burst)
+        self._rate_limit = RateLimit(limits.per_second, limits.burst)
 
     async def json(self, request: Request) -> Any:
-        """Make a request and read its answer.
+        """Make a request and return its parsed answer, an object in JSON.
 
         :param request: The request.
-        :returns: The parsed answer, an object in JSON.
         :raises ClusterError: The server refused or failed it, or could not be reached.
         """
         import json
@@ -137,7 +136,7 @@ class ClusterClient:
 
     @asynccontextmanager
     async def slot(self, request: Request) -> AsyncGenerator[Stream, None]:
-        """Do what :meth:`stream` does, as one of the bounded number of requests.
+        """Do what :meth:`stream` does, within the bounded number of requests.
 
         :param request: The request.
         """
@@ -146,7 +145,7 @@ class ClusterClient:
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
-        """Make a request, and give its answer for reading once the server has said that it is good.
+        """Make a request, and yield its answer for reading once the status is good.
 
         :param request: The request.
         :raises ClusterError: The server refused or failed it, or could not be reached.
@@ -158,14 +157,14 @@ class ClusterClient:
             response.close()
 
     async def _try(self, request: Request) -> ClientResponse:
-        """Make a request until it succeeds, fails for good, or has been tried often enough."""
+        """Make a request until it succeeds, fails for good, or the attempts are used up."""
         import aiohttp
 
         renewed = False
         delay = self._limits.first_delay
         attempts = request.attempts or self._limits.attempts
         for attempt in range(1, attempts + 1):
-            await self._pace.turn()
+            await self._rate_limit.acquire()
             wait: float | None = None
             error: ClusterError
             try:
@@ -181,7 +180,7 @@ class ClusterClient:
                 if response.status == 401 and not renewed and await self._renew():
                     renewed = True
                     continue
-                if response.status not in _AGAIN:
+                if response.status not in _RETRYABLE:
                     raise error
                 wait = retry_after(response.headers, body)
             if attempt == attempts:

@@ -1,4 +1,4 @@
-"""Finding out how to reach a cluster, where the user does not say."""
+"""Configuration: how to reach the cluster, from the caller, a kubeconfig, or a service account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ClusterConfig"]
 
 _WRONG_SHAPE = (AssertionError, AttributeError, LookupError, TypeError)
-"""What comes out of the library where a kubeconfig lacks a part, or has text where a mapping belongs."""
+"""What the library raises if a kubeconfig lacks a part, or has text where a mapping belongs."""
 
 
 class ClusterConfig:
@@ -34,13 +34,13 @@ class ClusterConfig:
 
     @property
     def self_found(self) -> bool:
-        """Whether the configuration was found here, so that it may be found anew once it is no longer accepted."""
+        """Whether the configuration was found here, so that it can be read again when the cluster refuses it."""
         return self._found is not None
 
     async def get(self) -> Configuration:
-        """Give the configuration; where it has to be found, this reads files and may run a program.
+        """Return the configuration; this may read files and run a program.
 
-        :raises NoClusterError: There is none to be found.
+        :raises NoClusterError: None was found.
         :raises ClusterError: What was found cannot be used.
         """
         at_hand = self._at_hand()
@@ -50,9 +50,9 @@ class ClusterConfig:
         return self._found
 
     def get_now(self) -> Configuration:
-        """Do what :meth:`get` does without awaiting anything: where it has to be found, everything else waits.
+        """Return what :meth:`get` returns, but block while files are read or a program runs.
 
-        :raises NoClusterError: There is none to be found.
+        :raises NoClusterError: None was found.
         :raises ClusterError: What was found cannot be used.
         """
         at_hand = self._at_hand()
@@ -62,7 +62,7 @@ class ClusterConfig:
         return at_hand
 
     async def renew(self) -> Configuration:
-        """Find the configuration anew: a token that a program has given does not last for ever."""
+        """Read the configuration again, since a token from a program expires."""
         self._found = await asyncio.to_thread(_find)
         return self._found
 
@@ -97,8 +97,8 @@ def _from_kubeconfig(places: str) -> Configuration:
     try:
         asyncio.run(load_kube_config(config_file=places, client_configuration=configuration))
     except _what_loading_raises() as error:
-        told = not isinstance(error, _WRONG_SHAPE)
-        reason = " ".join(str(error).split()) if told else "its content is no kubeconfig"
+        explained = not isinstance(error, _WRONG_SHAPE)
+        reason = " ".join(str(error).split()) if explained else "its content is no kubeconfig"
         raise ClusterError(
             f"the kubeconfig {places} cannot be used: {reason}; mend it, or let KUBECONFIG name another one"
         ) from error

@@ -1,4 +1,4 @@
-"""Turning what an API server answers, and what its client raises, into errors of our own."""
+"""Translate the answers of an API server, and the exceptions of its client, into errors of this package."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnre
 __all__ = ["ALREADY_EXISTS", "EXCEEDED_QUOTA", "EXPIRED", "cluster_error", "retry_after", "unreachable"]
 
 ALREADY_EXISTS = "AlreadyExists"
-"""The reason of an error: there is an object of that name."""
+"""The reason of an error: the name is taken."""
 
 EXPIRED = "Expired"
-"""The reason of an error: the resource version, or the token to go on with, is too old."""
+"""The reason of an error: the resource version or the continue token is too old."""
 
 EXCEEDED_QUOTA = "ExceededQuota"
-"""The reason that we give to a refusal by a quota of the namespace, which the API server merely calls forbidden."""
+"""Our reason for a refusal by a quota of the namespace, which the API server merely calls forbidden."""
 
 _LONGEST = 1000
 
@@ -29,9 +29,9 @@ _ADVICE = {
 
 
 def cluster_error(purpose: str, status: int, body: bytes) -> ClusterError:
-    """Make the error for an answer that tells of a failure.
+    """Return the error for an answer with an error status.
 
-    :param purpose: What was to be done: ``"create pod x"``.
+    :param purpose: What the request was for: ``"create pod x"``.
     :param status: The HTTP status.
     :param body: The answer's body: a Status in JSON, or plain text.
     """
@@ -42,14 +42,14 @@ def cluster_error(purpose: str, status: int, body: bytes) -> ClusterError:
         return ClusterError(f"the cluster has no room to {purpose} now: {message}", status, EXCEEDED_QUOTA)
     kind = ClusterAccessError if status == 401 or (status == 403 and "cannot" in message) else ClusterError
     advice = _ADVICE.get(status) if kind is ClusterAccessError or status != 403 else "it is tried again"
-    told = f"the cluster failed to {purpose}: {message} (HTTP status {status}{f', {reason}' if reason else ''})"
-    return kind(f"{told}; {advice}" if advice else told, status, reason)
+    text = f"the cluster failed to {purpose}: {message} (HTTP status {status}{f', {reason}' if reason else ''})"
+    return kind(f"{text}; {advice}" if advice else text, status, reason)
 
 
 def unreachable(purpose: str, error: BaseException) -> ClusterUnreachableError:
-    """Make the error for a connection that cannot be made, or broke.
+    """Return the error for a connection that cannot be made, or broke.
 
-    :param purpose: What was to be done.
+    :param purpose: What the request was for.
     :param error: What the client raised.
     """
     detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -57,7 +57,7 @@ def unreachable(purpose: str, error: BaseException) -> ClusterUnreachableError:
 
 
 def retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
-    """Give the seconds after which a server asks to be tried again, if it does.
+    """Return after how many seconds the server wants to be asked again, or None if it does not say.
 
     :param headers: The answer's headers.
     :param body: The answer's body.

@@ -1,4 +1,4 @@
-"""Making the client library's objects of what the cache of pods holds."""
+"""Objects of the client library, made from the JSON of cached pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SLICE_SECONDS = 0.005
 
 
 class V1Pods:
-    """Makes objects of the class ``V1Pod``, each of which takes most of a millisecond.
+    """Makes objects of the class ``V1Pod``, which takes most of a millisecond for each.
 
     :param api: The client that makes them.
     """
@@ -25,7 +25,7 @@ class V1Pods:
         self._yield_at = time.monotonic() + _SLICE_SECONDS
 
     async def make(self, data: bytes) -> V1Pod:
-        """Make one, and let others have their turn on the event loop now and then.
+        """Return a pod as an object; from time to time this yields to the event loop.
 
         :param data: The pod as JSON.
         """

@@ -1,15 +1,15 @@
-"""Keeping requests to a cluster within a rate, with a burst at the start."""
+"""Rate limit of requests to a cluster, which allows a burst after a pause."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-__all__ = ["Pace"]
+__all__ = ["RateLimit"]
 
 
-class Pace:
-    """Lets callers pass at a steady rate; who has not come for a while may be followed by a burst.
+class RateLimit:
+    """Limits the rate of calls; after a pause, a burst of calls may pass at once.
 
     :param per_second: How many may pass in a second.
     :param burst: How many may pass at once after a pause.
@@ -20,8 +20,8 @@ class Pace:
         self._credit = burst * self._interval
         self._next = float("-inf")
 
-    async def turn(self) -> None:
-        """Wait until the caller may pass."""
+    async def acquire(self) -> None:
+        """Wait until a call is allowed."""
         now = time.monotonic()
         self._next = max(self._next, now - self._credit) + self._interval
         if self._next > now:

@@ -1,11 +1,13 @@
-"""Keeping the cache of pods true, by one list and one watch.
+"""The watch: keep the cache of pods in sync with the cluster by one list, and one stream of changes after it.
 
-The list tells what there is and a resource version, from which on the watch tells what changes. As long as the watch
-can go on where it was cut, there is no other list. It cannot when the server has forgotten that version, which it says
-as an HTTP status 410 or as an event; nor should it after a connection that broke, since behind it there may be a
-cluster that has been set back, whose watch would be silent.
+The list returns the pods and a resource version, and the watch returns what has changed since that version. A stream
+that ends is followed by another one from the last version seen, without another list.
 
-Where there is no right to watch, pods are listed again and again.
+Pods are listed again in two cases. The server may have dropped the history since the version: it says so by HTTP status
+410, or by an event of type ERROR. And behind a connection that broke there may be a cluster that was restored from a
+backup, whose versions are lower, so that a watch from a later version would stay silent.
+
+Without the right to watch, pods are listed at an interval.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, known_pod
 from pydatatask_exec.kubernetes.cluster.client import Stream
 from pydatatask_exec.kubernetes.cluster.errors import EXPIRED, cluster_error
-from pydatatask_exec.kubernetes.pods.resource_requests import section
+from pydatatask_exec.kubernetes.pods.fields import section
 from pydatatask_exec.kubernetes.pods.state import version_number
 
 __all__ = ["PodWatch", "WatchTimes"]
@@ -34,14 +36,14 @@ _SOON = 1.0
 
 
 class WatchTimes:
-    """How long a watch waits for what.
+    """The intervals and timeouts of a watch.
 
-    :param poll: Seconds between two lists, where there is no right to watch. Listing takes no more than a twentieth of
-        the time.
-    :param stream: Seconds after which the server is to end a stream, at least; up to twice that.
-    :param silence: Seconds of silence after which a stream is taken for dead; servers say something each minute.
-    :param first_delay: Seconds before what failed is tried again; doubled for each further failure.
-    :param longest_delay: The longest of these delays.
+    :param poll: Seconds between two lists, without the right to watch. Listing takes no more than a twentieth of the
+        time.
+    :param stream: Seconds after which the server ends a stream, at least; up to twice that.
+    :param silence: Seconds without data after which a stream counts as broken; servers send a bookmark each minute.
+    :param first_delay: Seconds of back-off after a failure; doubled for each further failure.
+    :param longest_delay: The longest back-off in seconds.
     """
 
     def __init__(
@@ -60,12 +62,12 @@ class WatchTimes:
 
 
 class PodWatch:
-    """Keeps a cache true from :meth:`run` on.
+    """Keeps a cache in sync while :meth:`run` runs.
 
     :param api: Makes the requests.
-    :param cache: What is kept.
+    :param cache: The cache.
     :param selector: Which pods, by their labels.
-    :param times: How long to wait for what.
+    :param times: The intervals and timeouts.
     """
 
     def __init__(self, api: PodApi, cache: PodCache, selector: str, times: WatchTimes) -> None:
@@ -83,7 +85,7 @@ class PodWatch:
     async def ready(self) -> None:
         """Wait until the cache has been filled for the first time.
 
-        :raises ClusterError: That has failed just now; it is being tried again.
+        :raises ClusterError: That has failed, and is going to be tried again.
         """
         if not self._listed.is_set() or self._failure is not None:
             await self._listed.wait()
@@ -91,7 +93,7 @@ class PodWatch:
                 raise self._failure
 
     async def run(self) -> None:
-        """Keep the cache true, until cancelled."""
+        """Keep the cache in sync until cancelled."""
         while True:
             try:
                 if not self._version:
@@ -99,15 +101,15 @@ class PodWatch:
                 if self._may_watch:
                     await self._follow()
                 else:
-                    await self._rest()
+                    await self._wait_for_next_list()
             except ClusterError as error:
                 await self._failed(error)
             except asyncio.CancelledError:
                 self._failure = ClusterError("the pod manager has been closed")
-                self._listed.set()  # so that nobody waits for ever
+                self._listed.set()  # so that ready() does not wait for ever
                 raise
             except Exception as error:
-                self._note(error)
+                self._report(error)
                 raise
 
     # Listing
@@ -117,13 +119,13 @@ class PodWatch:
         pods, version = await self._pages()
         self._cache.replace(pods, version_number(version))
         self._version = version
-        if self._listed.is_set():  # the first one makes the connection, and imports the client
+        if self._listed.is_set():  # the first list takes longer: it connects, and imports the client
             self._took = time.monotonic() - begin
         self._failure = None
         self._listed.set()
 
     async def _pages(self) -> tuple[list[KnownPod], str]:
-        """List all pods, page by page; if the first page is forgotten meanwhile, once more."""
+        """List all pods, page by page; start again if the server drops the version of the first page meanwhile."""
         attempts = 3
         while True:
             pods: list[KnownPod] = []
@@ -141,14 +143,14 @@ class PodWatch:
                 if error.status != 410 or not attempts:
                     raise
 
-    async def _rest(self) -> None:
+    async def _wait_for_next_list(self) -> None:
         self._version = ""
         await asyncio.sleep(max(self._times.poll, 20 * self._took))
 
     # Watching
 
     async def _follow(self) -> None:
-        """Follow one stream to its end. The next one goes on from there, unless the version is unset by then."""
+        """Read one stream to its end. The next one continues from there, unless the version is unset by then."""
         import json
 
         begin = time.monotonic()
@@ -157,7 +159,7 @@ class PodWatch:
         try:
             async with self._api.watch(self._selector, self._version, seconds, self._times.silence) as stream:
                 async for line in _lines(stream):
-                    self._take(json.loads(line))
+                    self._apply(json.loads(line))
                     events += 1
                     self._failures = 0
         except ClusterAccessError as error:
@@ -166,9 +168,9 @@ class PodWatch:
             log.warning("%s; from now on pods are listed every %g seconds instead", error, self._times.poll)
             self._may_watch = False
         if not events and time.monotonic() - begin < _SOON:
-            await self._pause()  # a server that ends streams at once is not to be asked again at once
+            await self._back_off()  # from a server that ends streams at once
 
-    def _take(self, event: Mapping[str, Any]) -> None:
+    def _apply(self, event: Mapping[str, Any]) -> None:
         kind, pod = event.get("type"), section(event, "object")
         if kind == "ERROR":
             import json
@@ -182,35 +184,37 @@ class PodWatch:
             raise ClusterError(f"the cluster sent an event without a version: {kind}")
         known = None if kind == "BOOKMARK" else known_pod(pod)
         if known is not None and kind == "DELETED":
-            self._cache.lost(known, version_number(version))
+            self._cache.apply_deletion(known, version_number(version))
         elif known is not None:
-            self._cache.seen(known, version_number(version))
+            self._cache.apply_change(known, version_number(version))
+        # A bookmark brings no pod, but a version: without it, a quiet watch would have to start again from a version
+        # whose history the server has dropped (410), and list all pods.
         self._version = version
 
     # Failing
 
     async def _failed(self, error: ClusterError) -> None:
         if error.status == 410 or error.reason == EXPIRED:
-            log.debug("%s; listing pods anew", error)
+            log.debug("%s; listing pods again", error)
             self._version = ""
             self._failures += 1
             if self._failures == 1:
                 return
         else:
-            self._note(error)
-        # Behind a connection that broke may be a server that has been set back: what is there has to be found out.
+            self._report(error)
+        # After a connection that broke the server may be another one, restored from a backup: only a list shows that.
         if isinstance(error, ClusterUnreachableError) or error.status is None or error.status >= 500:
             self._version = ""
-        await self._pause()
+        await self._back_off()
 
-    def _note(self, error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         if not self._listed.is_set() or self._failure is not None:
             self._failure = error
             self._listed.set()
         level = logging.WARNING if self._failures == 0 else logging.DEBUG
-        log.log(level, "what becomes of pods is not known for now, it is tried again: %s", error)
+        log.log(level, "the state of pods is unknown for now, trying again: %s", error)
 
-    async def _pause(self) -> None:
+    async def _back_off(self) -> None:
         delay = min(self._times.first_delay * 2 ** min(self._failures, 20), self._times.longest_delay)
         self._failures += 1
         await asyncio.sleep(delay * random.uniform(0.8, 1.2))

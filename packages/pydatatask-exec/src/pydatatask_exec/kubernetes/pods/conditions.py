@@ -1,4 +1,4 @@
-"""What an operator should know of a pod: why it waits, why it is being stopped, why it ended."""
+"""Conditions: why a pod waits, why it is being stopped, and why it failed."""
 
 from __future__ import annotations
 
@@ -8,87 +8,91 @@ from typing import NamedTuple
 from typing_extensions import override
 
 from pydatatask_exec.kubernetes.pods.containers import Container
-from pydatatask_exec.kubernetes.pods.resource_requests import Manifest
+from pydatatask_exec.kubernetes.pods.fields import Manifest, mappings, text_of
 
-__all__ = ["Remark", "is_orphan", "remark_on"]
+__all__ = ["PodCondition", "is_orphan", "pod_condition", "pod_conditions"]
 
 _USUAL = frozenset({"", "ContainerCreating", "PodInitializing", "Completed", "Error"})
 """Reasons that containers have in the ordinary course of things."""
 
 _SAME = {"ImagePullBackOff": "ErrImagePull"}
-"""Reasons that alternate with others, of which one is to stand for both."""
+"""Reasons that alternate with others; one of each pair stands for both, so that it is logged once."""
 
 _LONGEST = 500
 
 
-class Remark(NamedTuple):
-    """What is to be said of a pod."""
+class PodCondition(NamedTuple):
+    """A condition of a pod that an operator should know of."""
+
+    type: str
+    """What is wrong, as Kubernetes calls it: ``PodScheduled``, ``DisruptionTarget``, ``ContainersReady``, …"""
 
     reason: str
     """The reason in one word, as Kubernetes has it: ``Unschedulable``, ``ErrImagePull``, ``Evicted``, …"""
 
-    text: str
-    """The reason, and what Kubernetes says about it, on one line."""
+    message: str = ""
+    """What Kubernetes says about it."""
+
+    container: str = ""
+    """The container that it is about, if the pod has several."""
 
     @override
     def __str__(self) -> str:
-        return self.text
+        """Return all of it on one line."""
+        parts = (f"container {self.container}" if self.container else "", self.reason, self.message)
+        text = " ".join(": ".join(part for part in parts if part).split())
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def remark_on(status: Manifest, containers: Sequence[Container], terminating: bool) -> Remark | None:
-    """Tell what there is to say about a pod.
+def pod_condition(status: Manifest, containers: Sequence[Container], terminating: bool) -> PodCondition | None:
+    """Return the condition of a pod that matters most, or None if all goes its usual way.
 
     :param status: The pod's status.
     :param containers: Its containers.
     :param terminating: Whether it is being deleted.
-    :returns: The remark, or None if all goes its usual way.
     """
-    return next(_remarks(status, containers, terminating), None)
+    return next(_conditions(status, containers, terminating), None)
 
 
-def _remarks(status: Manifest, containers: Sequence[Container], terminating: bool) -> Iterator[Remark]:
-    if reason := _text(status.get("reason")):
-        yield _remark(reason, _text(status.get("message")))
-    for condition in _conditions(status):
-        unscheduled = condition.get("type") == "PodScheduled" and condition.get("status") == "False"
-        disrupted = condition.get("type") == "DisruptionTarget" and condition.get("status") == "True"
+def _conditions(status: Manifest, containers: Sequence[Container], terminating: bool) -> Iterator[PodCondition]:
+    if reason := text_of(status.get("reason")):
+        yield PodCondition("Ready", reason, text_of(status.get("message")))
+    for condition in pod_conditions(status):
+        kind = text_of(condition.get("type"))
+        unscheduled = kind == "PodScheduled" and condition.get("status") == "False"
+        disrupted = kind == "DisruptionTarget" and condition.get("status") == "True"
         if unscheduled or (disrupted and terminating):
-            yield _remark(_text(condition.get("reason")), _text(condition.get("message")))
-    yield from _about_containers(containers)
+            yield PodCondition(kind, text_of(condition.get("reason")), text_of(condition.get("message")))
+    yield from _container_conditions(containers)
 
 
 def is_orphan(status: Manifest) -> bool:
-    """Tell whether a pod's node is no more: the cluster calls such a pod failed, and deletes it a moment later.
+    """Return whether a pod's node is gone: the cluster marks such a pod as failed, and deletes it a moment later.
 
     :param status: The pod's status.
     """
     return any(
         condition.get("type") == "DisruptionTarget" and condition.get("reason") == "DeletionByPodGC"
-        for condition in _conditions(status)
+        for condition in pod_conditions(status)
     )
 
 
-def _conditions(status: Manifest) -> list[Manifest]:
-    conditions = status.get("conditions")
-    return conditions if isinstance(conditions, list) else []
+def pod_conditions(status: Manifest) -> list[Manifest]:
+    """Return the conditions as the API server has them.
+
+    :param status: The pod's status.
+    """
+    return mappings(status.get("conditions"))
 
 
-def _about_containers(containers: Sequence[Container]) -> Iterator[Remark]:
+def _container_conditions(containers: Sequence[Container]) -> Iterator[PodCondition]:
     several = len(containers) > 1
     for container in containers:
-        place = f"container {container.name}: " if several else ""
+        kind = "Initialized" if container.init else "ContainersReady"
+        name = container.name if several else ""
         if container.reason not in _USUAL:
-            yield _remark(_SAME.get(container.reason, container.reason), container.message, place)
+            yield PodCondition(kind, _SAME.get(container.reason, container.reason), container.message, name)
         elif container.exit_code and container.message:
-            yield _remark(container.reason, container.message, place)
+            yield PodCondition(kind, container.reason, container.message, name)
         elif container.exit_code and container.init:
-            yield _remark("InitContainerFailed", f"it ended with exit code {container.exit_code}", place)
-
-
-def _remark(reason: str, message: str, place: str = "") -> Remark:
-    text = " ".join(f"{place}{reason}: {message}".split()) if message else f"{place}{reason}"
-    return Remark(reason, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+            yield PodCondition(kind, "InitContainerFailed", f"it ended with exit code {container.exit_code}", name)

@@ -1,19 +1,19 @@
-"""The containers of a pod: which there are, whether they ran, and how they ended."""
+"""Containers of a pod: whether they ran, and how they ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from pydatatask_exec.kubernetes.pods.resource_requests import Manifest, containers_of, section
+from pydatatask_exec.kubernetes.pods.fields import Manifest, containers_of, moment, section, text_of
 
-__all__ = ["Container", "container_states", "ends_of", "moment"]
+__all__ = ["Container", "container_states", "exit_code_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What is known of a container."""
+    """The state of a container."""
 
     name: str
     """Its name."""
@@ -25,7 +25,7 @@ class Container:
     """Its image, as the node names it, or else as the specification does."""
 
     ran: bool | None
-    """Whether it has run, so that it may have a log; None if its node has told nothing of it."""
+    """Whether it has run, so that it may have a log; None if its node has not reported it."""
 
     exit_code: int | None
     """Its exit code, if it has ended."""
@@ -34,51 +34,51 @@ class Container:
     """When it ended."""
 
     reason: str
-    """The reason that is given for its waiting or its end, or an empty string."""
+    """The reason why it waits or ended, or an empty text."""
 
     message: str
-    """What is said besides, or an empty string."""
+    """The message that goes with the reason, or an empty text."""
 
 
 def container_states(spec: Manifest, status: Manifest) -> Iterator[Container]:
-    """Give the containers of a pod, those that start first first.
+    """Yield the containers of a pod in the order in which they start.
 
     :param spec: The pod's specification.
     :param status: The pod's status.
     """
     for kind, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
-        told = {str(entry.get("name")): entry for entry in containers_of(status, statuses)}
+        reported = {str(entry.get("name")): entry for entry in containers_of(status, statuses)}
         for container in containers_of(spec, kind):
             name = str(container.get("name"))
-            yield _container(container, told.get(name), name, init=kind == "initContainers")
+            yield _container(container, reported.get(name), name, init=kind == "initContainers")
 
 
 def _container(container: Manifest, status: Manifest | None, name: str, init: bool) -> Container:
     image = container.get("image")
     if status is None:
-        return Container(name, init, _text(image) or None, None, None, None, "", "")
+        return Container(name, init, text_of(image) or None, None, None, None, "", "")
     waiting, running, terminated = (section(status, "state", kind) for kind in ("waiting", "running", "terminated"))
     before = section(status, "lastState", "terminated")
-    said = terminated or waiting
+    latest = terminated or waiting
     code = terminated.get("exitCode")
     return Container(
         name=name,
         init=init,
-        image=_text(status.get("image")) or _text(image) or None,
+        image=text_of(status.get("image")) or text_of(image) or None,
         ran=bool(running or terminated or before),
         exit_code=code if isinstance(code, int) else None,
         ended=moment(terminated.get("finishedAt")),
-        reason=_text(said.get("reason")),
-        message=_text(said.get("message")),
+        reason=text_of(latest.get("reason")),
+        message=text_of(latest.get("message")),
     )
 
 
-def ends_of(containers: Sequence[Container]) -> int | None:
-    """Tell with which exit code a pod ended, as far as its containers have.
+def exit_code_of(containers: Sequence[Container]) -> int | None:
+    """Return the exit code of a pod, as far as its containers have ended.
 
     :param containers: The containers.
-    :returns: The first code that is not 0, of the containers proper or, where they never ran, of an init container; 0
-        if all ended so; None if some have not ended.
+    :returns: The first code that is not 0, of the main containers or, where they never ran, of an init container; 0 if
+        all main containers ended with 0; None if some have not ended.
     """
     main = [container.exit_code for container in containers if not container.init]
     bad = [code for code in main if code]
@@ -89,15 +89,3 @@ def ends_of(containers: Sequence[Container]) -> int | None:
     if any(container.ran for container in containers if not container.init):
         return None
     return next((container.exit_code for container in containers if container.init and container.exit_code), None)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def moment(value: object) -> datetime | None:
-    """Read a time as the API server writes it.
-
-    :param value: The text, or None.
-    """
-    return datetime.fromisoformat(value).astimezone(UTC) if isinstance(value, str) else None

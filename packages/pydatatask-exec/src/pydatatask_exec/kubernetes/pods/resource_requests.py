@@ -1,48 +1,22 @@
-"""How much of a cluster a pod asks for, counted the way the Kubernetes scheduler does."""
+"""Count what a pod requests of the cluster, as the Kubernetes scheduler counts it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 from pydatatask_core.quotas.quantity import parse_quantity
 from pydatatask_core.quotas.resources import Resources
+from pydatatask_exec.kubernetes.pods.fields import Manifest, containers_of, section
 
-__all__ = ["RESOURCES", "Manifest", "containers_of", "pod_request", "requested", "section"]
-
-Manifest = Mapping[str, object]
-"""A part of a manifest: a mapping as JSON and YAML have it."""
+__all__ = ["RESOURCES", "pod_request", "requested"]
 
 RESOURCES = ("cpu", "memory")
 """The resources that quotas know."""
 
-_NONE: Manifest = {}
-
-
-def section(manifest: Manifest, *path: str) -> Manifest:
-    """Give a mapping inside of a manifest, or an empty one.
-
-    :param manifest: Where to look.
-    :param path: The keys that lead there.
-    """
-    for key in path:
-        value = manifest.get(key)
-        manifest = value if isinstance(value, Mapping) else _NONE
-    return manifest
-
-
-def containers_of(spec: Manifest, kind: str = "containers") -> list[Manifest]:
-    """Give the containers of a pod's specification.
-
-    :param spec: The specification.
-    :param kind: ``"containers"`` or ``"initContainers"``.
-    """
-    value = spec.get(kind)
-    return [container for container in value if isinstance(container, Mapping)] if isinstance(value, list) else []
-
 
 def requested(container: Manifest, resource: str) -> object:
-    """Give what a container (or a pod as a whole) requests of a resource; a limit without a request counts as one.
+    """Return how much of a resource a container, or a pod as a whole, requests; a limit alone counts as a request.
 
     :param container: Its manifest.
     :param resource: ``"cpu"`` or ``"memory"``.
@@ -53,12 +27,11 @@ def requested(container: Manifest, resource: str) -> object:
 
 
 def pod_request(spec: Manifest) -> Resources:
-    """Count what a pod asks for.
+    """Return what a pod requests.
 
-    Its containers run at the same time, and so do the sidecars (init containers that are restarted always). The other
-    init containers run before, one by one, beside the sidecars that stand before them; so the most that any of them
-    needs counts, if that is more. What is requested for the pod as a whole goes before all that, and the overhead of
-    its runtime is added.
+    Its containers run at the same time, and so do its sidecars (init containers that are always restarted). The other
+    init containers run before, one by one, beside the sidecars listed before them; if one of them needs more, that
+    counts. What is requested for the pod as a whole overrides all this, and the overhead of its runtime is added.
 
     :param spec: The pod's specification.
     :returns: Processors and bytes, as one launch.

@@ -1,17 +1,18 @@
-"""What a pod's status means: from the JSON of a pod to the little that tasks need to know of it."""
+"""The state of a pod: the few facts that tasks need, read from the JSON of the API server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
 from pydatatask_core.quotas.resources import Resources
-from pydatatask_exec.kubernetes.pods.conditions import Remark, is_orphan, remark_on
-from pydatatask_exec.kubernetes.pods.containers import Container, container_states, ends_of, moment
-from pydatatask_exec.kubernetes.pods.names import PodIdentity, identity_of
-from pydatatask_exec.kubernetes.pods.resource_requests import Manifest, pod_request, section
+from pydatatask_exec.kubernetes.pods.conditions import PodCondition, is_orphan, pod_condition, pod_conditions
+from pydatatask_exec.kubernetes.pods.containers import Container, container_states, exit_code_of
+from pydatatask_exec.kubernetes.pods.fields import Manifest, moment, section, text_of, texts
+from pydatatask_exec.kubernetes.pods.labels import PodIdentity, identity_of
+from pydatatask_exec.kubernetes.pods.resource_requests import pod_request
 
 __all__ = ["Phase", "PodState", "pod_state", "version_number"]
 
@@ -37,19 +38,19 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """What is known of a pod."""
+    """The state of a pod."""
 
     identity: PodIdentity
-    """Whose pod it is."""
+    """The job that it belongs to."""
 
     name: str
     """Its name."""
 
     uid: str
-    """Its uid, which tells it from earlier and later pods of the same name."""
+    """Its uid, which distinguishes it from earlier and later pods of the same name."""
 
     version: int
-    """Its resource version, as far as that is a number, else 0: of two states of a pod the greater one is newer."""
+    """Its resource version, or 0 if that is no number: of two states of a pod, the one with the greater is newer."""
 
     phase: Phase
     """Its phase."""
@@ -70,7 +71,7 @@ class PodState:
     """The image of its first container."""
 
     request: Resources
-    """What it asks for."""
+    """What it requests."""
 
     containers: tuple[Container, ...]
     """Its containers, in the order in which they start."""
@@ -79,10 +80,10 @@ class PodState:
     """When the last of its containers ended."""
 
     exit_code: int | None
-    """With what it ended: of several containers the first code that is not 0."""
+    """Its exit code: of several containers, the first that is not 0."""
 
-    remark: Remark | None
-    """What an operator should know: why it waits, or why it ended."""
+    condition: PodCondition | None
+    """Why it waits, or why it failed, if there is a reason beside the usual ones."""
 
     @property
     def job(self) -> str:
@@ -91,24 +92,23 @@ class PodState:
 
     @property
     def finished(self) -> bool:
-        """Whether its job is complete: it ran to an end by itself."""
+        """Whether its job is complete: the pod ran to its end by itself."""
         return self.phase in (Phase.SUCCEEDED, Phase.FAILED) and not self.terminating
 
     @property
     def all_ended(self) -> bool:
-        """Whether its containers have ended: its phase says so only a moment later."""
+        """Whether its main containers have ended; its phase shows that only a moment later."""
         main = [container for container in self.containers if not container.init]
         return bool(main) and all(container.exit_code is not None for container in main)
 
 
 def pod_state(pod: Manifest) -> PodState | None:
-    """Tell the state of a pod.
+    """Return the state of a pod, or None if it is no pod of ours.
 
     :param pod: The pod as the API server describes it.
-    :returns: The state, or None if it is no pod of ours.
     """
     metadata, spec, status = section(pod, "metadata"), section(pod, "spec"), section(pod, "status")
-    identity = identity_of(_texts(section(metadata, "labels")), _texts(section(metadata, "annotations")))
+    identity = identity_of(texts(section(metadata, "labels")), texts(section(metadata, "annotations")))
     if identity is None:
         return None
     phase = _phase(status.get("phase"))
@@ -123,21 +123,20 @@ def pod_state(pod: Manifest) -> PodState | None:
         created=moment(metadata.get("creationTimestamp")) or datetime.now(UTC),
         terminating=terminating,
         deadline=moment(metadata.get("deletionTimestamp")),
-        node=_text_or_none(spec.get("nodeName")),
+        node=text_of(spec.get("nodeName")) or None,
         image=next((container.image for container in containers if not container.init), None),
         request=_request(spec),
         containers=containers,
         ended=max(_ends(containers, status, phase), default=None),
-        exit_code=ends_of(containers),
-        remark=remark_on(status, containers, terminating),
+        exit_code=exit_code_of(containers),
+        condition=pod_condition(status, containers, terminating),
     )
 
 
 def _ends(containers: tuple[Container, ...], status: Manifest, phase: Phase) -> Iterator[datetime]:
     yield from (container.ended for container in containers if container.ended is not None)
     if phase in (Phase.SUCCEEDED, Phase.FAILED) and not any(container.ended for container in containers):
-        conditions = status.get("conditions")
-        for condition in conditions if isinstance(conditions, list) else ():
+        for condition in pod_conditions(status):
             if (changed := moment(condition.get("lastTransitionTime"))) is not None:
                 yield changed
 
@@ -145,7 +144,7 @@ def _ends(containers: tuple[Container, ...], status: Manifest, phase: Phase) -> 
 def _request(spec: Manifest) -> Resources:
     try:
         return pod_request(spec)
-    except ValueError:  # not from a manifest that this program has checked
+    except ValueError:  # it is not from a manifest that this package has checked
         return Resources(launches=1)
 
 
@@ -153,16 +152,8 @@ def _phase(value: object) -> Phase:
     return Phase(value) if value in {phase.value for phase in Phase} else Phase.UNKNOWN
 
 
-def _texts(values: Mapping[str, object]) -> dict[str, str]:
-    return {key: value for key, value in values.items() if isinstance(value, str)}
-
-
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 def version_number(value: object) -> int:
-    """Give a resource version as a number, or 0 where it is none.
+    """Return a resource version as a number, or 0 if it is none.
 
     :param value: The resource version.
     """

@@ -1,4 +1,4 @@
-"""Finding the pods whose time is over, at a cost that does not depend on how many there are."""
+"""Timeouts of pods: find those whose time has run out, at a cost that does not grow with the number of pods."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from pydatatask_exec.kubernetes.pods.state import PodState
 
-__all__ = ["PodDeadlines"]
+__all__ = ["PodTimeouts"]
 
 _GRACE = timedelta(seconds=60)
 
 
-class PodDeadlines:
-    """When which pod has had its time, counted from its creation.
+class PodTimeouts:
+    """The times at which the pods of a task time out, counted from their creation.
 
     :param timeout: How long a pod may take, or None.
     """
@@ -24,7 +24,7 @@ class PodDeadlines:
         self._heap: list[tuple[datetime, str]] = []
 
     def add(self, pod: PodState) -> None:
-        """Count the time of a pod.
+        """Start the time of a pod.
 
         :param pod: The pod.
         """
@@ -32,12 +32,13 @@ class PodDeadlines:
             heapq.heappush(self._heap, (pod.created + self._timeout, pod.uid))
 
     def due(self, get: Callable[[str], PodState | None]) -> Iterator[PodState]:
-        """Give the pods whose time is over, each once; those that are about to end by themselves get a minute more.
+        """Yield each pod that has timed out, once.
 
-        A pod that is being deleted is to be gone soon after its grace; if it is not, since its node is lost say, its
-        time is over as well.
+        Pods that are about to end by themselves get a minute more: those whose containers have ended, and those that
+        are being deleted, counted from the end of their grace period. A pod that is still there after that has lost its
+        node, say.
 
-        :param get: Gives the state of a pod, or None if it is gone.
+        :param get: Returns the state of a pod, or None if it is gone.
         """
         now = datetime.now(UTC)
         while self._heap and self._heap[0][0] <= now:
@@ -54,10 +55,3 @@ class PodDeadlines:
                 heapq.heappush(self._heap, (end, uid))
             else:
                 yield pod
-
-    def again(self, pod: PodState) -> None:
-        """Have a pod given again soon, as it could not be stopped.
-
-        :param pod: The pod.
-        """
-        heapq.heappush(self._heap, (datetime.now(UTC) + timedelta(seconds=1), pod.uid))
