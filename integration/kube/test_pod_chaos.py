@@ -263,6 +263,7 @@ async def test_a_pod_deleted_before_its_log_was_read_is_launched_again(stub_stag
 async def updated_until_logs_are_asked_for(pipeline: Pipeline, stub: StubCluster) -> None:
     while not stub.faults.counts["log"]:
         await pipeline.update_only_update()
+        await asyncio.sleep(0.01)  # a round with nothing to do awaits nothing, so the watch would not get its turn
 
 
 async def not_live(task: KubeTask) -> bool:
