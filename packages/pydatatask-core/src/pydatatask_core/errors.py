@@ -150,7 +150,7 @@ class InvalidNameError(DefinitionError):
     :param name: The offending name.
     """
 
-    def __init__(self, kind: str, name: str) -> None:
+    def __init__(self, kind: str, name: object) -> None:
         super().__init__(
             f"{name!r} cannot be the name of a {kind}: it must start with a letter or underscore and go on with "
             "letters, digits, underscores and hyphens (it becomes part of paths, pod names and task.link)"

@@ -42,11 +42,7 @@ def parse_quantity(quantity: str | float | int | Decimal) -> Decimal:
     :returns: The exact value: nothing is rounded, and there is no greatest value but 1e999.
     :raises ValueError: On invalid or unknown input.
     """
-    if not isinstance(quantity, str | int | float | Decimal):
-        raise _error(quantity)
-    if isinstance(quantity, int) and abs(quantity) >= _ABOVE_ALL:  # Python may refuse to write so many digits
-        raise _error(hex(quantity))
-    text = str(quantity)
+    text = _written(quantity)
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise _error(quantity)
@@ -72,6 +68,14 @@ def format_quantity(quantity: Decimal, *, binary: bool = False) -> str:
     suffix = fitting[-1] if fitting else ""
     amount = EXACT.quantize(EXACT.divide(quantity, units[suffix]), Decimal("0.001"))
     return f"{amount:f}".rstrip("0").rstrip(".") + suffix
+
+
+def _written(quantity: object) -> str:
+    if not isinstance(quantity, str | int | float | Decimal):
+        raise _error(quantity)
+    if isinstance(quantity, int) and abs(quantity) >= _ABOVE_ALL:  # Python may refuse to write so many digits
+        raise _error(hex(quantity))
+    return str(quantity)
 
 
 def _is_sane(value: Decimal) -> bool:

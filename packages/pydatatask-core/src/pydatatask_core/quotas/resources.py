@@ -95,16 +95,18 @@ class Resources:
         return f"{words}, launches {self.launches}" if limited else words
 
     def __add__(self, other: Resources) -> Resources:
-        if not isinstance(other, Resources):
-            return NotImplemented
-        return Resources(EXACT.add(self.cpu, other.cpu), EXACT.add(self.mem, other.mem), self.launches + other.launches)
+        match other:
+            case Resources(cpu, mem, launches):
+                return Resources(EXACT.add(self.cpu, cpu), EXACT.add(self.mem, mem), self.launches + launches)
+            case _:
+                return NotImplemented
 
     def __sub__(self, other: Resources) -> Resources:
-        if not isinstance(other, Resources):
-            return NotImplemented
-        return Resources(
-            EXACT.subtract(self.cpu, other.cpu), EXACT.subtract(self.mem, other.mem), self.launches - other.launches
-        )
+        match other:
+            case Resources(cpu, mem, launches):
+                return Resources(EXACT.subtract(self.cpu, cpu), EXACT.subtract(self.mem, mem), self.launches - launches)
+            case _:
+                return NotImplemented
 
 
 def _parse_launches(launches: str | float | int | Decimal) -> int:

@@ -9,22 +9,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
+from pydatatask_core.repositories.lookups import listed
 from pydatatask_core.repositories.method_overrides import answers_by_contains
 from pydatatask_core.repositories.repository import KeyLookup, Repository
 
 __all__ = ["difference", "in_all", "in_any", "intersection", "joint_revision", "listed", "union"]
 
 _NOTHING: frozenset[str] = frozenset()
-
-
-async def listed(lookup: KeyLookup, repository: Repository) -> AbstractSet[str]:
-    """List a repository, minding a subclass that overrides only ``contains``.
-
-    :param lookup: Tells what repositories contain.
-    :param repository: What to list.
-    """
-    jobs = await lookup.keys(repository)
-    return await lookup.members(repository, jobs) if answers_by_contains(type(repository)) else jobs
 
 
 async def union(lookup: KeyLookup, repositories: Iterable[Repository]) -> AbstractSet[str]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 
-__all__ = ["SkippedIds"]
+__all__ = ["InvalidIds"]
 
 _log = logging.getLogger("pydatatask.repository")
 _WARNINGS_AT_MOST = 100
 
 
-class SkippedIds:
+class InvalidIds:
     """Logs each skipped string once, and after a hundred of them only counts."""
 
     def __init__(self) -> None:
         self.warned: set[str] = set()
         self.in_silence = 0
 
-    def note(self, repository: str, job: str) -> None:
+    def report(self, repository: str, job: str) -> None:
         """Take note that a string was skipped.
 
         :param repository: What to call the repository in the log.

@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 __all__ = [
     "DELETION",
@@ -64,8 +64,8 @@ def shortcut(*, unless: tuple[str, ...]) -> Callable[[Callable[Concatenate[S, P]
         def method_or_base(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
             cls: type = type(self)
             if overridden_in(cls) or not vars(self).keys().isdisjoint(unless):
-                base: Callable[P, R] = getattr(super(_owner(cls, name, method_or_base), self), name)
-                return base(*args, **kwargs)
+                base: Callable[Concatenate[S, P], R] = _base_method(cls, name, method_or_base)
+                return base(self, *args, **kwargs)
             return method(self, *args, **kwargs)
 
         # A plain function in front of a coroutine function saves a second coroutine for each call.
@@ -110,6 +110,12 @@ def _owner(cls: type, name: str, method: object) -> type:
         if vars(ancestor).get(name) is method:
             return ancestor
     raise TypeError(f"{cls.__name__} does not have this method {name}(); apply the other decorators below this one")
+
+
+def _base_method(cls: type, name: str, method: object) -> Any:
+    """Return what ``super()`` would find in the class that defines ``method``, as a function."""
+    above = cls.__mro__[cls.__mro__.index(_owner(cls, name, method)) + 1 :]
+    return next(vars(ancestor)[name] for ancestor in above if name in vars(ancestor))
 
 
 def _overridden_below(owner: type, cls: type, names: tuple[str, ...]) -> bool:

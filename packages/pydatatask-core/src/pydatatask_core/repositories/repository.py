@@ -1,13 +1,11 @@
-"""Repositories: arbitrary key-value stores whose keys are names of jobs.
+"""Repositories: key-value stores whose keys are the ids of jobs.
 
-The notion of the "value" is defined very loosely. The base class has no interface to get or store values, only to query
-for and delete keys; :mod:`pydatatask_core.repositories.blobs` and :mod:`pydatatask_core.repositories.metadata` add
-values that are streams and values that are records.
+The base class can list, look up and delete keys, and has no interface for values:
+:mod:`pydatatask_core.repositories.blobs` adds streams and :mod:`pydatatask_core.repositories.metadata` records.
 """
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -18,17 +16,18 @@ from collections.abc import (
     Collection,
     Hashable,
     Iterable,
-    Mapping,
     Sequence,
 )
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
+from pydatatask_core.concurrency.awaiting import settled
 from pydatatask_core.errors import InvalidJobIdError
-from pydatatask_core.repositories.invalid_ids import SkippedIds
+from pydatatask_core.repositories.invalid_ids import InvalidIds
 from pydatatask_core.repositories.job_ids import CHARSET, are_usual_ids, is_job_id
+from pydatatask_core.repositories.lookups import DirectLookup, Lookup, listed
 from pydatatask_core.repositories.method_overrides import (
     DELETION,
     ID_RULES,
@@ -43,31 +42,12 @@ from pydatatask_core.repositories.method_overrides import (
 __all__ = ["DIRECT", "KeyLookup", "MapRepository", "Repository"]
 
 
-class KeyLookup(Protocol):
-    """Where a repository that is made of others learns what these contain.
-
-    The scheduler hands out one that asks each repository at most once a round; :data:`DIRECT` always asks.
-    """
-
-    async def keys(self, repository: Repository) -> AbstractSet[str]:
-        """Give all jobs of ``repository``; the set must not be changed."""
-        ...
-
-    async def members(self, repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Give those of ``jobs`` that are in ``repository``; the set must not be changed."""
-        ...
-
-    async def infos(self, repository: Repository) -> Mapping[str, Any]:
-        """Give the infos of all jobs of ``repository``; the mapping must not be changed."""
-        ...
-
-
 class Repository(ABC):
-    """A key-value store where the keys are names of jobs.
+    """A key-value store whose keys are the ids of jobs.
 
-    Since the values have unspecified semantics, the only operations on a generic repository are queries for keys. A
-    repository can be async-iterated to get a listing of its members. A subclass has to define only
-    :meth:`unfiltered_iter`, :meth:`info` and :meth:`delete`, and need not call ``super().__init__()``.
+    What a value is depends on the store, so a repository in general can only be asked about its keys; ``async for``
+    lists them. A subclass has to define only :meth:`unfiltered_iter`, :meth:`info` and :meth:`delete`, and need not
+    call ``super().__init__()``.
     """
 
     CHARSET = CHARSET
@@ -76,35 +56,37 @@ class Repository(ABC):
     CHARSET_START_END = CHARSET
     """The characters that a job id may start and end with."""
 
+    _invalid_ids: InvalidIds | None = None
+
     asked_every: float = 0.0
-    """Seconds that must lie between two listings by the scheduler; stores behind a network ask for a second."""
+    """The minimum interval between two listings by the scheduler, in seconds; networked stores set it to 1."""
 
     @classmethod
     def is_valid_job_id(cls, job: str) -> bool:
-        """Determine whether the given string can be a job id: 1 to 63 characters of the repository's alphabet.
+        """Tell whether a string can be a job id: 1 to 63 characters of the repository's alphabet.
 
         :param job: The candidate.
         """
         return is_job_id(job, cls.CHARSET, cls.CHARSET_START_END)
 
     def admits(self, job: str) -> bool:
-        """Tell whether this very repository takes ``job`` as an id; combinators ask the repositories they are made of.
+        """Tell whether this repository takes ``job`` as an id; a combinator asks the repositories it is made of.
 
         :param job: The candidate.
         """
         return self.is_valid_job_id(job)
 
     def require_valid(self, job: str) -> None:
-        """Raise an error unless ``job`` can be an id here.
+        """Raise an error unless this repository takes ``job`` as an id.
 
         :param job: The candidate.
-        :raises InvalidJobIdError: It is not; the error is also a ``KeyError``.
+        :raises InvalidJobIdError: It does not; the error is also a ``KeyError``.
         """
         if not self.admits(job):
             raise InvalidJobIdError(job, self.describe())
 
     def describe(self) -> str:
-        """Name this repository in messages: its class, and where a subclass knows, its place. Holds no credentials."""
+        """Return a name for messages: the class, and the location where a subclass has one. Never a credential."""
         return type(self).__name__
 
     @override
@@ -112,7 +94,7 @@ class Repository(ABC):
         return f"<{self.describe()}>"
 
     async def filter_jobs(self, iterator: AsyncIterable[str]) -> AsyncGenerator[str, None]:
-        """Apply :meth:`is_valid_job_id` as a filter to an async iterator; what is skipped is logged once.
+        """Yield those of many strings that are valid job ids; the others are logged once.
 
         :param iterator: Candidates, as :meth:`unfiltered_iter` yields them.
         """
@@ -123,43 +105,35 @@ class Repository(ABC):
                 self._skip(job)
 
     def filter_keys(self, candidates: Collection[str]) -> set[str]:
-        """Do what :meth:`filter_jobs` does for many candidates at once.
+        """Return those of many strings that are valid job ids, as :meth:`filter_jobs` does one by one.
 
         :param candidates: Strings that may be job ids.
-        :returns: The valid ones.
         """
         jobs = set(candidates)
-        if self.has_usual_ids():
-            if are_usual_ids(candidates):
-                return jobs
-            good = {job for job in jobs if is_job_id(job)}
-        else:
-            good = {job for job in jobs if self.admits(job)}
-        for job in jobs - good:
+        usual = self.has_usual_ids()
+        if usual and are_usual_ids(candidates):
+            return jobs
+        valid = set(filter(is_job_id if usual else self.admits, jobs))
+        for job in jobs - valid:
             self._skip(job)
-        return good
+        return valid
 
     @false_if_overridden(ID_RULES)
     def has_usual_ids(self) -> bool:
-        """Tell whether the default rule alone decides what is a job id here, which bulk operations check faster.
-
-        A class that overrides one of :data:`~pydatatask_core.repositories.method_overrides.ID_RULES`, without changing
-        what it says of the default alphabet, answers for its own subclasses.
-        """
+        """Tell whether the default rule alone decides what is a job id here, which bulk operations check faster."""
         return self.CHARSET is CHARSET and self.CHARSET_START_END is CHARSET
 
     def _skip(self, job: str) -> None:
-        skipped: SkippedIds = self.__dict__.setdefault("_skipped_ids", SkippedIds())
-        skipped.note(self.describe(), job)
+        if self._invalid_ids is None:  # made here, since a subclass need not call `super().__init__()`
+            self._invalid_ids = InvalidIds()
+        self._invalid_ids.report(self.describe(), job)
 
     def __aiter__(self) -> AsyncIterator[str]:
         """Iterate the valid job ids of this repository."""
         return self.filter_jobs(self.unfiltered_iter())
 
     async def contains(self, item: str) -> bool:
-        """Determine whether the given job is present in this repository.
-
-        The default implementation walks through the repository; override it where there is a better way.
+        """Tell whether the given job is present; the default lists the repository.
 
         :param item: The job; for a string that is no valid id the answer is False.
         """
@@ -170,33 +144,31 @@ class Repository(ABC):
 
     @abstractmethod
     def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        """Produce every string which could potentially be a job id present in this repository.
+        """Yield every string in the store that may be a job id.
 
-        This is the core method of a repository. When the repository is iterated directly, the result is filtered by
-        :meth:`filter_jobs`.
+        This is the core method of a repository. Iterating the repository filters it by :meth:`filter_jobs`.
         """
 
     @abstractmethod
     async def info(self, job: str) -> Any:
-        """Return an arbitrary piece of data related to ``job``; notably, this is used during templating.
+        """Return data about ``job``, which templates use among others.
 
-        This should do something meaningful even if the repository does not contain the requested job.
+        It should be meaningful even if the repository does not contain the job.
 
-        :param job: The job to tell about.
+        :param job: The job.
         """
 
     @abstractmethod
     async def delete(self, job: str) -> None:
-        """Delete the given job from the repository. This succeeds even if the job is not present.
+        """Delete the given job; an absent one is no error.
 
         :param job: The job to delete; for a string that is no valid id nothing happens.
         """
 
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        """Delete the given jobs from the repository, as :meth:`delete` does for one.
+        """Delete the given jobs, as :meth:`delete` does for one.
 
-        The default implementation deletes them one by one, in the given order; stores that can do better override it.
-        What has been deleted when an error is raised stays deleted.
+        The default deletes one by one, in the given order; what was deleted before an error stays deleted.
 
         :param jobs: The jobs to delete; those that are not present, or no valid ids, are skipped.
         """
@@ -204,17 +176,16 @@ class Repository(ABC):
             await self.delete(job)
 
     async def info_all(self) -> dict[str, Any]:
-        """Produce a mapping from every job present in the repository to its corresponding info.
+        """Return the info of every job that is present.
 
-        The default implementation asks :meth:`info` job by job; override it where there is a better way.
+        The default calls :meth:`info` for each job.
         """
         return {job: await self.info(job) async for job in self}
 
     async def validate(self) -> None:
-        """Raise an exception if for any reason the repository is misconfigured.
+        """Raise an exception if the repository cannot be used; the pipeline calls this at every opening.
 
-        Override this; the pipeline calls it at every opening. :mod:`pydatatask_core.repositories.access` tells what the
-        pipeline is about to do with the repository.
+        :mod:`pydatatask_core.repositories.access` tells whether the pipeline is going to read or write.
         """
 
     def map(
@@ -223,7 +194,7 @@ class Repository(ABC):
         filt: Callable[[str], Awaitable[bool]] | None = None,
         allow_deletes: bool = False,
     ) -> MapRepository:
-        """Generate a :class:`MapRepository` based on this repository and the given parameters.
+        """Return a view of this repository with other infos, and perhaps fewer jobs.
 
         :param func: Applied to what :meth:`info` returns; a coroutine function is awaited.
         :param filt: Optional: which jobs the result contains.
@@ -231,51 +202,49 @@ class Repository(ABC):
         """
         return MapRepository(self, func, filt, allow_deletes)
 
-    # What follows is for the scheduler. Defaults are right for every repository; stores override them for speed.
+    # What follows is for the scheduler. The defaults are right for every repository; stores override them for speed.
 
     async def keys(self) -> AbstractSet[str]:
-        """Give all jobs of this repository at once: what iterating it yields.
+        """Return all jobs at once: what iterating the repository yields. The caller must not change the set.
 
-        The caller must not change the set. An override must be true to subclasses that override one of
-        :data:`~pydatatask_core.repositories.method_overrides.LISTING`:
-        :func:`~pydatatask_core.repositories.method_overrides.shortcut` sees to it.
+        An override needs the decorator :func:`~pydatatask_core.repositories.method_overrides.shortcut`, so that a
+        subclass that overrides one of :data:`~pydatatask_core.repositories.method_overrides.LISTING` is obeyed.
         """
         return {job async for job in self}
 
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        """Give all jobs of this repository; one that is made of others asks ``lookup`` about these.
+        """Return all jobs; a repository that is made of others asks ``lookup`` about these.
 
         :param lookup: Answers for other repositories.
         """
         return await self.keys()
 
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Give those of ``jobs`` that are present in this repository: :meth:`contains` for many at once.
+        """Return those of ``jobs`` that are present: :meth:`contains` for many at once.
 
-        An override must be true to subclasses that override one of
-        :data:`~pydatatask_core.repositories.method_overrides.MEMBERSHIP`.
+        An override needs the decorator, as with :meth:`keys`.
 
         :param jobs: The jobs to look for.
         """
         return {job for job in jobs if await self.contains(job)}
 
     async def revision(self) -> Hashable | None:
-        """Give a token that differs from an earlier one if the set of jobs may have changed since, or None.
+        """Return a token that differs from an earlier one if the set of jobs may have changed, or None if unknown.
 
-        None means "ask me". The token is read before a listing and compared by equality; it covers keys, not values.
+        The token is read before a listing and compared by equality. It covers keys, not values.
         """
         return None
 
     def parts(self) -> Sequence[Repository]:
-        """Give the repositories that this one is directly made of, all of which are validated with it."""
+        """Return the repositories that this one is directly made of, which are validated with it."""
         return ()
 
     def sources(self) -> Sequence[Repository]:
-        """Give those of :meth:`parts` whose jobs are shown here, so that what depends on this depends on them."""
+        """Return those of :meth:`parts` whose jobs appear here; what depends on this repository depends on them."""
         return self.parts()
 
     async def jobs_from(self, source: Repository, job: str) -> AbstractSet[str]:
-        """Give the ids under which a job of one of :meth:`sources` shows up here.
+        """Return the ids under which a job of one of :meth:`sources` appears here.
 
         :param source: The repository in which the job is called ``job``.
         :param job: The job's id there.
@@ -283,50 +252,20 @@ class Repository(ABC):
         return {job}
 
 
-class DirectLookup:
-    """The :class:`KeyLookup` that remembers nothing and always asks."""
-
-    async def keys(self, repository: Repository) -> AbstractSet[str]:
-        """Give all jobs of ``repository``.
-
-        :param repository: Whom to ask.
-        """
-        return await repository.keys_via(self)
-
-    async def members(self, repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Give those of ``jobs`` that are in ``repository``.
-
-        :param repository: Whom to ask.
-        :param jobs: The candidates.
-        """
-        if answers_by_contains(type(repository)):
-            return await repository.contained(jobs)
-        return jobs & await self.keys(repository)
-
-    async def infos(self, repository: Repository) -> Mapping[str, Any]:
-        """Give the infos of all jobs of ``repository``.
-
-        :param repository: Whom to ask.
-        """
-        return await repository.info_all()
-
+KeyLookup: TypeAlias = Lookup[Repository]
+"""Answers questions about other repositories; that of the scheduler asks each of them at most once a round."""
 
 DIRECT: KeyLookup = DirectLookup()
-"""Asks the repositories themselves, every time."""
-
-
-async def _settle(value: Any) -> Any:
-    """Await ``value`` if a coroutine function made it, so that plain functions can be given as well."""
-    return await value if inspect.isawaitable(value) else value
+"""The lookup that asks the repositories themselves, every time."""
 
 
 class MapRepository(Repository):
     """A view of a repository whose infos are passed through a function, and whose jobs may be filtered.
 
-    :param base: The repository to look at.
+    :param base: The repository to show.
     :param func: Applied to what ``base.info`` returns; a coroutine function is awaited.
-    :param filt: Optional: whether a job is to be seen; ``info`` does not ask it.
-    :param allow_deletes: Whether :meth:`delete` does anything.
+    :param filt: Optional: whether a job is shown; ``info`` does not call it.
+    :param allow_deletes: Whether :meth:`delete` deletes from the base.
     """
 
     def __init__(
@@ -349,28 +288,28 @@ class MapRepository(Repository):
     def admits(self, job: str) -> bool:
         return self.base.admits(job)
 
-    async def _sees(self, job: str) -> bool:
-        return self.filter is None or bool(await _settle(self.filter(job)))
+    async def _shows(self, job: str) -> bool:
+        return self.filter is None or bool(await settled(self.filter(job)))
 
     @override
     async def contains(self, item: str) -> bool:
-        return await self.base.contains(item) and await self._sees(item)
+        return await self.base.contains(item) and await self._shows(item)
 
     @override
     @shortcut(unless=MEMBERSHIP)
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return {job for job in await self.base.contained(jobs) if await self._sees(job)}
+        return {job for job in await self.base.contained(jobs) if await self._shows(job)}
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
         asking = answers_by_contains(type(self.base))
         async for job in self.base:
-            if (not asking or await self.base.contains(job)) and await self._sees(job):
+            if (not asking or await self.base.contains(job)) and await self._shows(job):
                 yield job
 
     @override
     async def info(self, job: str) -> Any:
-        return await _settle(self.func(await self.base.info(job)))
+        return await settled(self.func(await self.base.info(job)))
 
     @override
     async def delete(self, job: str) -> None:
@@ -387,7 +326,7 @@ class MapRepository(Repository):
     @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
         infos = await self.base.info_all()
-        return {job: await _settle(self.func(info)) for job, info in infos.items() if await self._sees(job)}
+        return {job: await settled(self.func(info)) for job, info in infos.items() if await self._shows(job)}
 
     @override
     @shortcut(unless=LISTING)
@@ -397,17 +336,14 @@ class MapRepository(Repository):
     @override
     @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
-        jobs = await lookup.keys(self.base)
-        if answers_by_contains(type(self.base)):
-            jobs = await lookup.members(self.base, jobs)
-        return jobs if self.filter is None else {job for job in jobs if await self._sees(job)}
+        jobs = await listed(lookup, self.base)
+        return jobs if self.filter is None else {job for job in jobs if await self._shows(job)}
 
     @override
     @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        if self.filter is not None or answers_by_contains(type(self.base)):
-            return None
-        return await self.base.revision()
+        unknown = self.filter is not None or answers_by_contains(type(self.base))
+        return None if unknown else await self.base.revision()
 
     @override
     def parts(self) -> Sequence[Repository]:

@@ -116,7 +116,9 @@ def view_class(cls: type[V], sides: Sides) -> type[V]:
     declared, _ = split_view_class(cls)
     if not sides:
         return declared
-    return type(cls.__name__, (declared, *sides), {"__module__": cls.__module__, "_declared": declared})
+    made = type(cls.__name__, (declared, *sides), {"__module__": cls.__module__, "_declared": declared})
+    assert issubclass(made, declared)
+    return made
 
 
 def split_view_class(cls: type[V]) -> tuple[type[V], Sides]:

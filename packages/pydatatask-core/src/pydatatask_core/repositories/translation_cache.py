@@ -9,7 +9,7 @@ from typing import Any
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import UnknownRelationError
-from pydatatask_core.repositories.algebra import listed
+from pydatatask_core.repositories.lookups import listed
 from pydatatask_core.repositories.repository import KeyLookup, Repository
 
 __all__ = ["TranslationCache", "related_id"]

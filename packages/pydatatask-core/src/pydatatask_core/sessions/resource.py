@@ -60,8 +60,7 @@ class SessionResource(Generic[T_co]):
         :raises DefinitionError: If the manager is no async generator function, or ends without yielding.
         """
         generator = self._manager()
-        if not isinstance(generator, AsyncGenerator):
-            raise _no_generator(generator, self.__name__)
+        _require_generator(generator, self.__name__)
         try:
             value = await anext(generator)
         except StopAsyncIteration:
@@ -87,12 +86,15 @@ class SessionResource(Generic[T_co]):
             )
 
 
-def _no_generator(made: object, name: str) -> DefinitionError:
+def _require_generator(made: object, name: str) -> None:
+    if isinstance(made, AsyncGenerator):
+        return
+    kind = type(made).__name__
     if isinstance(made, Coroutine):
         made.close()  # or the interpreter warns that it was never awaited
-    return DefinitionError(
+    raise DefinitionError(
         f"resource {name!r} must be made by an async generator function (`async def` with one `yield` of the resource, "
-        f"not `return`), but calling it gave an object of type {type(made).__name__}"
+        f"not `return`), but calling it gave an object of type {kind}"
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
@@ -41,11 +42,11 @@ def _start(iterable: AsyncIterable[T] | Iterable[T], stack: AsyncExitStack) -> A
     """Begin to iterate, and have the stack close what can be closed."""
     if not isinstance(iterable, AsyncIterable):
         iterator = iter(iterable)
-        if isinstance(iterator, Generator):
+        if inspect.isgenerator(iterator):
             stack.callback(iterator.close)
         return _start(_step(iterator), stack)
     turn = aiter(iterable)
-    if isinstance(turn, AsyncGenerator):
+    if inspect.isasyncgen(turn):
         stack.push_async_callback(turn.aclose)
     return turn
 

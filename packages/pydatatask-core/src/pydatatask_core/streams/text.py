@@ -142,8 +142,7 @@ class AWriteText(AbstractAsyncContextManager["AWriteText", None]):
         """
         if self._closed:
             raise ValueError("the stream is closed: nothing more can be written")
-        if not isinstance(data, str):
-            raise TypeError(f"a text stream takes str, not {type(data).__name__}; open it in mode 'wb' to write bytes")
+        _require_text(data)
         await self._encode(data)
 
     async def close(self) -> None:
@@ -178,6 +177,11 @@ class AWriteText(AbstractAsyncContextManager["AWriteText", None]):
             self._closed = True
             await self._base.__aexit__(type(error), error, error.__traceback__)
             raise
+
+
+def _require_text(data: object) -> None:
+    if not isinstance(data, str):
+        raise TypeError(f"a text stream takes str, not {type(data).__name__}; open it in mode 'wb' to write bytes")
 
 
 async def async_copyfile_str(copyfrom: AReadText, copyto: AWriteText, blocksize: int = 1048576) -> None:

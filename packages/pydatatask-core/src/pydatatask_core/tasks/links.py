@@ -45,7 +45,7 @@ class Link:
     """Becomes ``required_for_start`` in tasks that this task is plugged into."""
 
 
-def check_name(kind: str, name: str) -> None:
+def check_name(kind: str, name: object) -> None:
     """Refuse a name that could not become a path, part of a pod's name and a half of ``task.link``.
 
     :param kind: What is being named, ``"task"`` or ``"link"``.

@@ -179,11 +179,7 @@ class Task(ABC):
         :raises DefinitionError: ``output`` is this task, or none, or has no link of a name that ``output_links`` names,
             or the translator is no repository.
         """
-        if not isinstance(output, Task):
-            raise DefinitionError(
-                f"task {self.name} can only be plugged into a task, not into a {type(output).__name__}; link a "
-                f'repository instead: {self.name}.link("name", repository, is_input=True)'
-            )
+        _require_task(output, self.name)
         if output is self:
             raise DefinitionError(f"task {self.name} cannot be plugged into itself: its jobs would wait for themselves")
         what = f"plugging {output.name} into {self.name}"
@@ -339,3 +335,11 @@ def _merged(present: Link, more: Link) -> Link:
         inhibits_start=present.inhibits_start or more.inhibits_start,
         required_for_start=present.required_for_start or more.required_for_start,
     )
+
+
+def _require_task(output: object, name: str) -> None:
+    if not isinstance(output, Task):
+        raise DefinitionError(
+            f"task {name} can only be plugged into a task, not into a {type(output).__name__}; link a "
+            f'repository instead: {name}.link("name", repository, is_input=True)'
+        )

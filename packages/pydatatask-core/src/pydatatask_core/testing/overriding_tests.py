@@ -21,7 +21,7 @@ def with_members(repository: R, **members: Any) -> R:
     :param members: What the subclass defines.
     """
     cls = type(repository)
-    repository.__class__ = type(f"Overriding{cls.__name__}", (cls,), members)
+    object.__setattr__(repository, "__class__", type(f"Overriding{cls.__name__}", (cls,), members))
     return repository
 
 
@@ -51,7 +51,7 @@ class OverridingTests(RepositoryHooks[R]):
         repository = await self._with_two_jobs()
         cls = type(repository)
 
-        async def unfiltered_iter(self: Repository) -> AsyncGenerator[str, None]:
+        async def unfiltered_iter(self: R) -> AsyncGenerator[str, None]:
             async for job in cls.unfiltered_iter(self):
                 if job != "hidden":
                     yield job
@@ -63,7 +63,7 @@ class OverridingTests(RepositoryHooks[R]):
         repository = await self._with_two_jobs()
         cls = type(repository)
 
-        def admits(self: Repository, job: str) -> bool:
+        def admits(self: R, job: str) -> bool:
             return job != "hidden" and cls.admits(self, job)
 
         await self._assert_hidden_from_listings(with_members(repository, admits=admits))
@@ -73,7 +73,7 @@ class OverridingTests(RepositoryHooks[R]):
         repository = await self._with_two_jobs()
         cls = type(repository)
 
-        async def contains(self: Repository, item: str) -> bool:
+        async def contains(self: R, item: str) -> bool:
             return item != "hidden" and await cls.contains(self, item)
 
         with_members(repository, contains=contains)

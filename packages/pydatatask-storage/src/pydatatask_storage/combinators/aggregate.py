@@ -51,7 +51,7 @@ class AggregateRepository(DerivedRepository, ABC):
     @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
         jobs = await self.keys()
-        infos: dict[str, Any] = {job: {} for job in jobs}
+        infos: dict[str, dict[str, Any]] = {job: {} for job in jobs}
         for name, child in self.children.items():
             known = await child.info_all()
             for job in jobs:

@@ -8,8 +8,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.algebra import difference, listed
+from pydatatask_core.repositories.algebra import difference
 from pydatatask_core.repositories.derived import DerivedRepository
+from pydatatask_core.repositories.lookups import listed
 from pydatatask_core.repositories.method_overrides import DELETION, INFOS, shortcut
 from pydatatask_core.repositories.repository import KeyLookup, Repository
 
