@@ -17,6 +17,7 @@ from tools.checks import (
     lazy,
     parts,
     public_api,
+    pyright,
     requirements,
     versions,
 )
@@ -45,6 +46,7 @@ CHECKS: Final[dict[str, Callable[[], bool]]] = {
     "format": _program("ruff", "format", "--check", "--quiet", "."),
     "lint": _program("ruff", "check", "--quiet", "."),
     "types": _program("mypy", "--no-error-summary"),
+    "types-pyright": _listing(pyright.problems),
     "layering": _listing(layering.problems, parts.problems, layer_picture.problems),
     "declared": _listing(declared.problems),
     "public-api": _listing(public_api.problems),

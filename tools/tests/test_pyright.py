@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.checks.pyright import beyond, complaints
+
+
+def _diagnostic(file: Path, severity: str, line: int, **more: str) -> dict[str, object]:
+    place = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 3}}
+    return {"file": str(file), "severity": severity, "message": "no type", "range": place, **more}
+
+
+def test_errors_and_warnings_are_complaints(tmp_path: Path) -> None:
+    report = {
+        "generalDiagnostics": [
+            _diagnostic(tmp_path / "a" / "b.py", "error", 0, rule="reportSomething"),
+            _diagnostic(tmp_path / "a" / "b.py", "warning", 6),
+            _diagnostic(tmp_path / "c.py", "information", 1),
+        ]
+    }
+    assert complaints(report, tmp_path) == {
+        "a/b.py": ["a/b.py:1: no type (reportSomething)", "a/b.py:7: no type"],
+    }
+
+
+def test_a_file_with_more_complaints_than_are_known() -> None:
+    found = {"known.py": ["1", "2"], "more.py": ["3", "4"], "new.py": ["5"]}
+    assert beyond(found, {"known.py": 2, "more.py": 1}) == ["3", "4", "5"]
