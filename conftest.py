@@ -12,4 +12,5 @@ pytest_plugins = [
     "tools.testing.profiles",
     "tools.testing.requirement_ids",
     "tools.testing.skips",
+    "tools.testing.workers",
 ]

@@ -18,11 +18,16 @@ _SECONDS_TO_STOP = 10
 
 
 def free_port() -> int:
-    """Give a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens at, and that no other process of this run of the tests is given."""
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port: int = probe.getsockname()[1]
+        # The port is free again from here until the server has taken it. Meanwhile the kernel may offer it to another
+        # worker, which would take our server for its own. So each keeps to ports of its own.
+        if port // 2 % int(workers) == int(worker.removeprefix("gw")):
+            return port
 
 
 def program(name: str, hint: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # a cluster that is shut down leaves a few sockets to be collected
     pytest.mark.timeout(180),
+    pytest.mark.xdist_group("dask"),  # one worker starts the cluster
 ]
 
 

@@ -118,7 +118,16 @@ def stub(stubbed: TestedCluster) -> StubCluster:
 
 
 @pytest.fixture(
-    params=["stub", pytest.param("real", marks=pytest.mark.may_skip("CI need not have a Kubernetes cluster"))]
+    params=[
+        "stub",
+        pytest.param(
+            "real",
+            marks=[
+                pytest.mark.may_skip("CI need not have a Kubernetes cluster"),
+                pytest.mark.xdist_group("kubernetes"),  # one worker makes the cluster
+            ],
+        ),
+    ]
 )
 async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TestedCluster]:
     """A cluster of either kind."""

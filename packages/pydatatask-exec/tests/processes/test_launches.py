@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,15 @@ async def test_variables_of_strange_names_arrive(run: Runner, tmp_path: Path) ->
     assert found >= {f"{name}={value}".encode() for name, value in strange.items()}
 
 
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """Let SIGHUP do what it does by default: under `nohup` it is ignored, and whatever pytest starts inherits that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
 async def test_signals_that_python_ignores_are_not_ignored(run: Runner, tmp_path: Path) -> None:
     await run(launch(tmp_path, "/bin/sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status"))
     blocked, ignored = (int(line.split()[1], 16) for line in (tmp_path / "stdout").read_text().splitlines())
