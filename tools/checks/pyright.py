@@ -16,7 +16,7 @@ from tools.workspace import ROOT
 ENVIRONMENT: Final = ROOT / ".tools" / "pyright"
 """An environment of its own, as pyright brings its own Node.js."""
 BASELINE: Final = "tools/checks/pyright_baseline.toml"
-"""How many errors each file has yet."""
+"""How many errors each package has yet."""
 
 
 def problems(root: Path) -> list[str]:
@@ -45,7 +45,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> dict[str, Any]:
     """
     # The Node.js of the environment is taken even where the machine has one: that may be too old.
     environ = os.environ | {"PYRIGHT_PYTHON_GLOBAL_NODE": "0", "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
-    argv = [ENVIRONMENT / "bin" / "pyright", "--outputjson", *arguments]
+    argv = [str(ENVIRONMENT / "bin" / "pyright"), "--outputjson", *arguments]
     done = subprocess.run(argv, cwd=cwd, env=environ, stdout=subprocess.PIPE, text=True, check=False)
     try:
         report: dict[str, Any] = json.loads(done.stdout)
@@ -55,7 +55,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> dict[str, Any]:
 
 
 def complaints(report: dict[str, Any], root: Path) -> dict[str, list[str]]:
-    """Return the errors and warnings of a report, by file.
+    """Return the errors and warnings of a report, by package.
 
     :param report: what pyright has printed.
     :param root: the directory to which the names of files are relative.
@@ -66,14 +66,14 @@ def complaints(report: dict[str, Any], root: Path) -> dict[str, list[str]]:
             file = Path(diagnostic["file"]).relative_to(root).as_posix()
             place = f"{file}:{diagnostic['range']['start']['line'] + 1}"
             rule = f" ({diagnostic['rule']})" if "rule" in diagnostic else ""
-            found.setdefault(file, []).append(f"{place}: {diagnostic['message']}{rule}")
+            found.setdefault("/".join(file.split("/")[:2]), []).append(f"{place}: {diagnostic['message']}{rule}")
     return found
 
 
 def beyond(found: dict[str, list[str]], baseline: dict[str, int]) -> list[str]:
-    """Return the complaints about files that have more of them than the baseline says.
+    """Return the complaints about packages that have more of them than the baseline says.
 
-    :param found: the complaints about each file.
+    :param found: the complaints about each package.
     :param baseline: how many are known.
     """
-    return [line for file, lines in sorted(found.items()) if len(lines) > baseline.get(file, 0) for line in lines]
+    return [line for package, lines in sorted(found.items()) if len(lines) > baseline.get(package, 0) for line in lines]

@@ -13,16 +13,16 @@ def _diagnostic(file: Path, severity: str, line: int, **more: str) -> dict[str, 
 def test_errors_and_warnings_are_complaints(tmp_path: Path) -> None:
     report = {
         "generalDiagnostics": [
-            _diagnostic(tmp_path / "a" / "b.py", "error", 0, rule="reportSomething"),
-            _diagnostic(tmp_path / "a" / "b.py", "warning", 6),
+            _diagnostic(tmp_path / "packages" / "a" / "src" / "b.py", "error", 0, rule="reportSomething"),
+            _diagnostic(tmp_path / "packages" / "a" / "c.py", "warning", 6),
             _diagnostic(tmp_path / "c.py", "information", 1),
         ]
     }
     assert complaints(report, tmp_path) == {
-        "a/b.py": ["a/b.py:1: no type (reportSomething)", "a/b.py:7: no type"],
+        "packages/a": ["packages/a/src/b.py:1: no type (reportSomething)", "packages/a/c.py:7: no type"],
     }
 
 
-def test_a_file_with_more_complaints_than_are_known() -> None:
-    found = {"known.py": ["1", "2"], "more.py": ["3", "4"], "new.py": ["5"]}
-    assert beyond(found, {"known.py": 2, "more.py": 1}) == ["3", "4", "5"]
+def test_a_package_with_more_complaints_than_are_known() -> None:
+    found = {"known": ["1", "2"], "more": ["3", "4"], "new": ["5"]}
+    assert beyond(found, {"known": 2, "more": 1}) == ["3", "4", "5"]
