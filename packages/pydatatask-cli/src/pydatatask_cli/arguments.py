@@ -10,9 +10,10 @@ from pydatatask_core.errors import UsageError
 from pydatatask_core.repositories.access import Access
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, _SubParsersAction
+    from argparse import ArgumentParser
+    from argparse import _SubParsersAction as Action  # pyright: ignore[reportPrivateUsage] - argparse has no other name
 
-    SubParsers = _SubParsersAction[ArgumentParser]
+    SubParsers = Action[ArgumentParser]
 
 __all__ = [
     "ACCESS",

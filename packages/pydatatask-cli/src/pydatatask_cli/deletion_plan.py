@@ -85,7 +85,7 @@ async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, r
     ids = await _ids(start, jobs, reached)
     populated = {id(edge.target) for edge in reached if isinstance(edge.source, Task) and id(edge.source) in ids}
     listing = Listing()
-    found = []
+    found: list[Doomed] = []
     for node in _upstream_first([node for node, _ in ids.values()], reached):
         if isinstance(node, Repository) and _is_target(node, node is start or id(node) in populated):
             wanted = ids[id(node)][1]

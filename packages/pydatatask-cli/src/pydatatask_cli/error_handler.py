@@ -11,7 +11,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeGuard
 
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.terminal import output
@@ -123,11 +123,15 @@ def _requested(request: SystemExit) -> int:
 
 
 def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
+    if _is_group(error):
         for part in error.exceptions:
             yield from _leaves(part)
     else:
         yield error
+
+
+def _is_group(error: Exception) -> TypeGuard[ExceptionGroup[Exception]]:
+    return isinstance(error, ExceptionGroup)
 
 
 def _describe(error: Exception) -> str:

@@ -14,7 +14,10 @@ from pydatatask_cli.error_handler import status_of
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, _SubParsersAction
+    from argparse import (
+        ArgumentParser,
+        _SubParsersAction,  # pyright: ignore[reportPrivateUsage] - the documented name of the type
+    )
 
 __all__ = ["main"]
 

@@ -32,25 +32,16 @@ def build_parser(
     :param instrument: Optional: adds commands.
     :param finds_pipeline: Whether there is the option ``-p``, which names the pipeline.
     """
-    import argparse
+    from argparse import SUPPRESS
 
-    class OneLineParser(argparse.ArgumentParser):
-        """Reports a mistake in one line, without the usage."""
-
-        @override
-        def error(self, message: str) -> NoReturn:
-            # Of an unknown command argparse lists the commands twice, in place of the argument's name and as choices.
-            output.write_error(f"{re.sub('^argument {[^}]*}: ', '', message)} (see {self.prog} --help)")
-            sys.exit(2)
-
-    parser: ArgumentParser = OneLineParser(prog=output.program())
+    parser = _one_line_parser()
     parser.add_argument(
         "--version",
         action=_version_action(),
         nargs=0,
-        dest=argparse.SUPPRESS,
-        default=argparse.SUPPRESS,
         help="show the version and exit",
+        dest=SUPPRESS,
+        default=SUPPRESS,
     )
     add_verbosity(parser)
     if finds_pipeline:
@@ -68,6 +59,22 @@ def build_parser(
     if instrument is not None:
         instrument(commands)
     return parser
+
+
+def _one_line_parser() -> ArgumentParser:
+    """Return a parser without options."""
+    import argparse
+
+    class OneLineParser(argparse.ArgumentParser):
+        """Reports a mistake in one line, without the usage."""
+
+        @override
+        def error(self, message: str) -> NoReturn:
+            # Of an unknown command argparse lists the commands twice, in place of the argument's name and as choices.
+            output.write_error(f"{re.sub('^argument {[^}]*}: ', '', message)} (see {self.prog} --help)")
+            sys.exit(2)
+
+    return OneLineParser(prog=output.program())
 
 
 def _version_action() -> Any:

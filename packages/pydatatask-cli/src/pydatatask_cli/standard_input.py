@@ -47,7 +47,7 @@ class _InputStream(ReadStreamBase):
     async def read(self, n: int | None = None) -> bytes:
         if n is not None and n >= 0:
             return await self._read_some(n)
-        blocks = []
+        blocks: list[bytes] = []
         while block := await self._read_some(_BLOCK):
             blocks.append(block)
         return b"".join(blocks)

@@ -21,7 +21,10 @@ from pydatatask_cli import update as update
 from pydatatask_core import Pipeline
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, _SubParsersAction
+    from argparse import (
+        ArgumentParser,
+        _SubParsersAction,  # pyright: ignore[reportPrivateUsage] - the documented name of the type
+    )
 
 __all__ = [
     "cat_data",

@@ -9,7 +9,7 @@ from pydatatask_exec import InProcessSyncTask as InProcessSyncTask
 from pydatatask_exec import KubeFunctionTask as KubeFunctionTask
 from pydatatask_exec import KubeTask as KubeTask
 from pydatatask_exec import ProcessTask as ProcessTask
-from pydatatask_exec import StderrIsStdout as _StderrIsStdout  # noqa: F401  the documented name of STDOUT's type
+from pydatatask_exec import StderrIsStdout
 
 __all__ = [
     "STDOUT",
@@ -22,3 +22,5 @@ __all__ = [
     "ProcessTask",
     "Task",
 ]
+
+_StderrIsStdout = StderrIsStdout  # the documented name of STDOUT's type

@@ -104,11 +104,10 @@ async def _drawn(pipeline: Pipeline, kind: str, counts: dict[int, int] | None) -
     from pydatatask_cli.graph.picture import draw
 
     picture = draw(list(pipeline.tasks.values()), counts)
-    match kind:
-        case "mermaid":
-            return mermaid(picture).encode()
-        case "dot":
-            return dot(picture).encode()
+    if kind == "mermaid":
+        return mermaid(picture).encode()
+    if kind == "dot":
+        return dot(picture).encode()
     return await render(dot(picture), kind)
 
 

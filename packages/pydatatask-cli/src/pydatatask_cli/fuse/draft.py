@@ -58,9 +58,9 @@ class Draft:
         """The permissions that a program gave it."""
         self.owner: tuple[int, int] | None = None
         """The user and group that a program gave it."""
-        self.modified_ns = time.time_ns()
+        self.modified_ns: int = time.time_ns()
         """When it was written last, in nanoseconds since the epoch."""
-        self.turn = asyncio.Lock()
+        self.turn: asyncio.Lock = asyncio.Lock()
         """Held while it is written, stored, deleted or renamed."""
         self._machine = Machine(DraftState.CLEAN, DRAFT_TRANSITIONS)
         self._openings: set[Opening] = set()

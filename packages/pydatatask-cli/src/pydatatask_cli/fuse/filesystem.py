@@ -53,10 +53,10 @@ class FileSystem:
     """
 
     def __init__(self, pipeline: Pipeline, mountpoint: str, seconds_to_wait: float = SECONDS) -> None:
-        self.top = Top(pipeline)
+        self.top: Top = Top(pipeline)
         self.mountpoint = mountpoint
         self._handles: set[Handle] = set()
-        self.temporary_files = TemporaryFiles(seconds_to_wait)
+        self.temporary_files: TemporaryFiles = TemporaryFiles(seconds_to_wait)
 
     async def look_up(self, directory: Node, name: str) -> Node:
         """Find what a directory has under a name.
@@ -237,11 +237,10 @@ class FileSystem:
 
 def _fixed(directory: Node) -> Mapping[str, Node]:
     """Give what is in a directory that never changes."""
-    match directory:
-        case Top():
-            return directory.tasks
-        case TaskDirectory():
-            return directory.links
+    if isinstance(directory, Top):
+        return directory.tasks
+    if isinstance(directory, TaskDirectory):
+        return directory.links
     raise Refusal(errno.ENOTDIR)
 
 

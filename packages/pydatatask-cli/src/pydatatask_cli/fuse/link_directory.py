@@ -61,7 +61,7 @@ class LinkDirectory:
 
     def __init__(self, data: Data, stop_job: Callable[[str], Awaitable[None]]) -> None:
         self.data = data
-        self.store = RepositoryAdapter(data.repository)
+        self.store: RepositoryAdapter = RepositoryAdapter(data.repository)
         self.drafts: dict[str, Draft] = {}
         """The files that are no jobs, or none yet, by name."""
         self.overwriting: dict[str, Draft] = {}

@@ -23,7 +23,7 @@ class TaskDirectory:
     """
 
     def __init__(self, pipeline: Pipeline, task: Task) -> None:
-        self.name = task.name
+        self.name: str = task.name
         self.links: Mapping[str, LinkDirectory] = {
             data.name: _link_directory(pipeline, data) for data in all_data(task)
         }

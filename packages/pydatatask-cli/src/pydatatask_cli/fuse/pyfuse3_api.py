@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Collection
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydatatask_core.errors import MissingExtraError
 
@@ -139,7 +139,8 @@ def load_fuse() -> Fuse:
     :raises MissingExtraError: It is not installed.
     """
     try:
-        fuse: Fuse = importlib.import_module("pyfuse3")
+        module: Any = importlib.import_module("pyfuse3")
     except ImportError as error:
         raise MissingExtraError("pyfuse3", "pydatatask-cli[fuse]") from error
+    fuse: Fuse = module
     return fuse

@@ -65,13 +65,13 @@ class RepositoryAdapter:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         behind = _behind(repository)
-        self.kind = _kind(behind)
+        self.kind: Kind = _kind(behind)
         """What its jobs look like."""
-        self.is_writable = isinstance(behind, BlobRepository | MetadataRepository)
+        self.is_writable: bool = isinstance(behind, BlobRepository | MetadataRepository)
         """Whether values can be put into it."""
-        self.has_directories = isinstance(behind, _HasDirectories)
+        self.has_directories: bool = isinstance(behind, _HasDirectories)
         """Whether a job is made by making a directory."""
-        self.allows_deletes = not refuses_deletes(repository)
+        self.allows_deletes: bool = not refuses_deletes(repository)
         """Whether jobs can be deleted from it."""
         self._validated = False
 

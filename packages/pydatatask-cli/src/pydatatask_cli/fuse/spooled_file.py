@@ -14,7 +14,7 @@ class SpooledFile:
     """Bytes that can be written and read anywhere; the file is made when the first of them comes."""
 
     def __init__(self) -> None:
-        self.size = 0
+        self.size: int = 0
         """How many bytes there are."""
         self._file: IO[bytes] | None = None
 
@@ -69,7 +69,7 @@ class SpooledFile:
             rest, offset = rest[written:], offset + written
 
     def _read(self, offset: int, size: int) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         while size and (piece := os.pread(self._descriptor(), size, offset)):
             pieces.append(piece)
             size, offset = size - len(piece), offset + len(piece)

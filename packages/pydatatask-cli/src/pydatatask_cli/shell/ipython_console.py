@@ -9,8 +9,6 @@ from concurrent.futures import Future
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from typing_extensions import override
-
 from pydatatask_cli.shell.background_loop import BackgroundLoop
 
 if TYPE_CHECKING:
@@ -28,18 +26,13 @@ class _Shell(Protocol):
     """What is used of IPython's shell, most of which has no types."""
 
     loop_runner: Callable[[Coroutine[Any, Any, Any]], Any]
+    should_run_async: Callable[..., bool]
 
     def set_custom_exc(self, kinds: tuple[type[BaseException], ...], handler: Callable[..., None]) -> None: ...
 
     def show_banner(self, banner: str) -> None: ...
 
     def mainloop(self) -> None: ...
-
-
-class _Configuration(Protocol):
-    """The module that knows how the user has configured IPython."""
-
-    def load_default_config(self) -> Any: ...
 
 
 def is_installed() -> bool:
@@ -59,6 +52,7 @@ def interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
     public = {name: value for name, value in names.items() if not name.startswith("_")}
     shell = _make_shell(public)
     shell.loop_runner = lambda cell: _run(loop, cell)
+    shell.should_run_async = _runs_in_loop(shell.should_run_async)
     shell.set_custom_exc((asyncio.CancelledError,), _tell_of_interruption)
     shell.mainloop()
     return 0
@@ -67,22 +61,25 @@ def interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
 def _make_shell(names: dict[str, object]) -> _Shell:
     """Make the shell, as the user has configured it."""
     import IPython
-    from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
-    configuration: _Configuration = import_module("IPython.terminal.ipapp")
-
-    class LoopShell(TerminalInteractiveShell):
-        """Runs all code in the event loop, also what awaits nothing, as it may begin tasks."""
-
-        @override
-        def should_run_async(self, raw_cell: str, **details: Any) -> bool:
-            if raw_cell.lstrip().startswith(_OF_IPYTHON):  # which may run an event loop of its own, %run say
-                return bool(super().should_run_async(raw_cell, **details))
-            return True
-
-    shell: _Shell = LoopShell.instance(config=configuration.load_default_config(), user_ns=dict(names))
+    terminal: Any = import_module("IPython.terminal.interactiveshell")
+    application: Any = import_module("IPython.terminal.ipapp")
+    configuration = application.load_default_config()
+    shell: _Shell = terminal.TerminalInteractiveShell.instance(config=configuration, user_ns=dict(names))
     shell.show_banner(_BANNER.format(version=IPython.__version__, names=", ".join(sorted(names))))
     return shell
+
+
+def _runs_in_loop(decide: Callable[..., bool]) -> Callable[..., bool]:
+    """Run all code in the event loop, also code that awaits nothing, as it may create tasks.
+
+    :param decide: Decides for magic commands. Some of them, such as ``%run``, may run an event loop of their own.
+    """
+
+    def decision(raw_cell: str, **details: Any) -> bool:
+        return decide(raw_cell, **details) if raw_cell.lstrip().startswith(_OF_IPYTHON) else True
+
+    return decision
 
 
 def _run(loop: BackgroundLoop, cell: Coroutine[Any, Any, T]) -> T:

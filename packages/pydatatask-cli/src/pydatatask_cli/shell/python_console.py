@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import traceback
 from code import InteractiveConsole
 from concurrent.futures import CancelledError
 from types import CodeType, FunctionType
@@ -106,11 +107,10 @@ class _Console(InteractiveConsole):
         return None
 
     def _show(self, error: BaseException) -> None:
-        """Print a traceback without the frames that are ours."""
-        traceback = error.__traceback__
-        while traceback is not None and traceback.tb_frame.f_code.co_filename != self.filename:
-            traceback = traceback.tb_next
-        try:
-            raise error.with_traceback(traceback)
-        except BaseException:
-            self.showtraceback()
+        """Print a traceback without the frames of this module and of asyncio."""
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename != self.filename:
+            frames = frames.tb_next
+        # What pdb.pm() looks at.
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, frames
+        self.write("".join(traceback.format_exception(type(error), error, frames)))

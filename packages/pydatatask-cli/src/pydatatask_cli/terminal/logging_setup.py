@@ -1,9 +1,10 @@
-"""Where log records go: to standard error, unless whoever runs the pipeline has decided that."""
+"""Configuration of logging: records go to standard error, unless the script has set up handlers itself."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 from typing_extensions import override
 
@@ -40,19 +41,14 @@ def configure(verbosity: int) -> None:
     logging.getLogger("pydatatask").setLevel(ours)
 
 
-class StandardErrorHandler(logging.Handler):
-    """Writes to ``sys.stderr`` as it is at the time, so that a display of progress can keep log lines above itself."""
+class StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Writes to the present ``sys.stderr``, so that the display of progress can keep log lines above itself."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            if sys.stderr is not None:
-                sys.stderr.write(self.format(record) + "\n")
-                sys.stderr.flush()
-        except RecursionError:
-            raise
-        except Exception:
-            self.handleError(record)
+        if sys.stderr is not None:  # as under pythonw, or after the program has closed it
+            self.stream: TextIO = sys.stderr
+            super().emit(record)
 
 
 class BriefFormatter(logging.Formatter):
