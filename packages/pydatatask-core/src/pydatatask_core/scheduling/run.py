@@ -108,23 +108,24 @@ class Run:
         while True:
             if time.monotonic() >= self._live.next():
                 await self._update()
-            if time.monotonic() >= self._next_reconcile():
+            if time.monotonic() >= self._next_reconcile(self._phase()):
                 # What was launched since the last update is live or done now. A reconcile that sees neither, because
                 # nobody has reaped it, would be in vain.
                 if not self._live.is_current():
                     await self._update()
                 await self._reconcile()
-            if self._phase() is Phase.QUIESCENT and not self._forever:
+            phase = self._phase()
+            if phase is Phase.QUIESCENT and not self._forever:
                 wanted = self._ready.wanted()
                 reasons = self._failures.reasons_to_give_up(wanted)
                 if reasons or not (wanted or self._failures.present):
                     return reasons
             # Cleared only here: whatever wakes the run from now on is newer than all that was looked at above.
             self._wake.clear()
-            await _wait(self._wake, min(self._live.next(), self._next_reconcile()) - time.monotonic())
+            await _wait(self._wake, min(self._live.next(), self._next_reconcile(phase)) - time.monotonic())
 
-    def _next_reconcile(self) -> float:
-        return self._ready.next(self._reconcile_requested, self._phase() is Phase.UNCONFIRMED)
+    def _next_reconcile(self, phase: Phase) -> float:
+        return self._ready.next(self._reconcile_requested, phase is Phase.UNCONFIRMED)
 
     async def _update(self) -> None:
         await self._live.update(self._is_idle())
