@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
 from core_doubles import Equal, Records
 from core_tasks import Idle
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
@@ -232,3 +233,86 @@ async def test_listings_are_always_true_however_repositories_change(
         listing.begin_round()
         assert await listing.keys(ready) == (first.data.keys() & second.data.keys()) - third.data.keys()
         assert await listing.members(third, {"a", "b"}) == third.data.keys() & {"a", "b"}
+
+
+class Interleaved(Records):
+    """A store with a true revision, whose queries read at one turn of the event loop and return at a later one."""
+
+    def __init__(self, turns: Iterator[int]) -> None:
+        super().__init__("a")
+        self.turns = turns
+        self.changes = 0
+        self.reads = 0
+        self.changes_at: dict[int, str] = {}
+
+    def toggle(self, job: str) -> None:
+        self.data.pop(job) if job in self.data else self.data.update({job: None})
+        self.changes += 1
+
+    async def wait(self) -> None:
+        for _ in range(next(self.turns)):
+            await asyncio.sleep(0)
+        self.reads += 1
+        if self.reads in self.changes_at:
+            self.toggle(self.changes_at.pop(self.reads))
+
+    @override
+    async def revision(self) -> Hashable | None:
+        await self.wait()
+        revision = self.changes
+        await self.wait()
+        return revision
+
+    @override
+    async def keys(self) -> AbstractSet[str]:
+        await self.wait()
+        keys = set(self.data)
+        await self.wait()
+        return keys
+
+
+@pytest.mark.requirement("ready.revision-older")
+@settings(max_examples=300)
+@given(
+    turns=st.lists(st.integers(0, 4), min_size=1, max_size=20),
+    changes=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12), st.sampled_from("ab")), max_size=5),
+    number=st.integers(1, 3),
+)
+async def test_a_change_between_any_two_reads_of_a_round_is_seen_in_the_next_one(
+    turns: list[int], changes: list[tuple[int, int, str]], number: int
+) -> None:
+    cycled, listing = itertools.cycle(turns), Listing()
+    stores = [Interleaved(cycled) for _ in range(3)]
+    first, second, third = stores
+    both = ReadyRepository([first, second.map(str)], [third])
+    views: list[Repository] = [first, both, ReadyRepository([second], [first]), ReadyRepository([both.map(str)], [])]
+
+    def truth() -> list[AbstractSet[str]]:
+        ready = first.data.keys() & second.data.keys() - third.data.keys()
+        return [first.data.keys(), ready, second.data.keys() - first.data.keys(), ready]
+
+    for index, read, job in changes:
+        stores[index].changes_at[read] = job
+    for _ in range(number):
+        listing.begin_round()
+        await asyncio.gather(*map(listing.keys, views))
+    for store in stores:
+        store.changes_at.clear()
+    listing.begin_round()
+    assert [set(keys) for keys in await asyncio.gather(*map(listing.keys, views))] == [set(keys) for keys in truth()]
+
+
+async def test_a_revision_is_asked_for_once_a_round_and_a_failure_as_well() -> None:
+    one, two, listing = Records("ab"), Records("b"), Listing()
+    one.token = two.token = 1
+    views = [ReadyRepository([one], [two]), ReadyRepository([one, two], []), one.map(str)]
+    for number in (1, 2):
+        listing.begin_round()
+        await asyncio.gather(*map(listing.keys, views))
+        assert (one.asked["revision"], two.asked["revision"]) == (number, number)
+    one.failing["revision"] = OSError("gone")
+    listing.begin_round()
+    for view in views:
+        with pytest.raises(OSError, match="gone"):
+            await listing.keys(view)
+    assert one.asked["revision"] == 3

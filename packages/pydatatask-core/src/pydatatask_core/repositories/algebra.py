@@ -87,15 +87,16 @@ async def in_all(repositories: Iterable[Repository], job: str) -> bool:
     return True
 
 
-async def joint_revision(repositories: Iterable[Repository]) -> Hashable | None:
-    """Give a token that changes with that of any of the repositories, or None if one of them has none.
+async def joint_revision(lookup: KeyLookup, repositories: Iterable[Repository]) -> Hashable | None:
+    """Return a token that changes with that of any of the repositories, or None if one of them has none.
 
+    :param lookup: Answers for the repositories; the same that is asked for their keys.
     :param repositories: The repositories that a derived one is made of.
     """
     tokens: list[Hashable] = []
     for repository in repositories:
         # A token covers what is listed, so it says nothing of a class whose `contains` has the last word.
-        token = None if answers_by_contains(type(repository)) else await repository.revision()
+        token = None if answers_by_contains(type(repository)) else await lookup.revision(repository)
         if token is None:
             return None
         tokens.append(token)

@@ -69,4 +69,9 @@ class DerivedRepository(Repository, ABC):
     @override
     @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
-        return await joint_revision(self.parts())
+        return await joint_revision(DIRECT, self.parts())
+
+    @override
+    @shortcut(unless=("revision", *MEMBERSHIP))
+    async def revision_via(self, lookup: KeyLookup) -> Hashable | None:
+        return await joint_revision(lookup, self.parts())

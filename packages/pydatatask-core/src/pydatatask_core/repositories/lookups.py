@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol, TypeVar
 
@@ -29,6 +29,10 @@ class Lookup(Protocol[R_contra]):
         """Return the infos of all jobs of ``repository``; the mapping must not be changed."""
         ...
 
+    async def revision(self, repository: R_contra) -> Hashable | None:
+        """Return the revision of ``repository``, from before the keys that this lookup returns for it were read."""
+        ...
+
 
 class _Asked(Protocol):
     """The members of a repository that :class:`DirectLookup` uses."""
@@ -38,6 +42,8 @@ class _Asked(Protocol):
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]: ...
 
     async def info_all(self) -> dict[str, Any]: ...
+
+    async def revision_via(self, lookup: Lookup[_Asked]) -> Hashable | None: ...
 
 
 class DirectLookup:
@@ -66,6 +72,13 @@ class DirectLookup:
         :param repository: The repository to ask.
         """
         return await repository.info_all()
+
+    async def revision(self, repository: _Asked) -> Hashable | None:
+        """Return the revision of ``repository``.
+
+        :param repository: The repository to ask.
+        """
+        return await repository.revision_via(self)
 
 
 async def listed(lookup: Lookup[R], repository: R) -> AbstractSet[str]:

@@ -235,6 +235,16 @@ class Repository(ABC):
         """
         return None
 
+    async def revision_via(self, lookup: KeyLookup) -> Hashable | None:
+        """Return :meth:`revision`; a repository that is made of others asks ``lookup`` about these.
+
+        An answer of the lookup may be older than a revision that is read now, and the change in between would never be
+        noticed. So the revision has to come from where the keys come from.
+
+        :param lookup: Answers for other repositories.
+        """
+        return await self.revision()
+
     def parts(self) -> Sequence[Repository]:
         """Return the repositories that this one is directly made of, which are validated with it."""
         return ()
@@ -342,8 +352,13 @@ class MapRepository(Repository):
     @override
     @shortcut(unless=MEMBERSHIP)
     async def revision(self) -> Hashable | None:
+        return await self.revision_via(DIRECT)
+
+    @override
+    @shortcut(unless=("revision", *MEMBERSHIP))
+    async def revision_via(self, lookup: KeyLookup) -> Hashable | None:
         unknown = self.filter is not None or answers_by_contains(type(self.base))
-        return None if unknown else await self.base.revision()
+        return None if unknown else await lookup.revision(self.base)
 
     @override
     def parts(self) -> Sequence[Repository]:

@@ -41,12 +41,15 @@ class Listing:
         self._failures: dict[tuple[str, int], tuple[Repository, Exception]] = {}
         self._loading: SingleFlight[AbstractSet[str]] = SingleFlight()
         self._loading_infos: SingleFlight[Mapping[str, Any]] = SingleFlight()
+        self._revisions: dict[int, tuple[weakref.ref[Repository], Hashable | None]] = {}
+        self._loading_revisions: SingleFlight[Hashable | None] = SingleFlight()
 
     def begin_round(self) -> None:
         """Begin a round: earlier answers hold only if the revision is still the same."""
         self._round += 1
         self._failures.clear()
         self._infos.clear()
+        self._revisions.clear()
 
     async def keys(self, repository: Repository) -> AbstractSet[str]:
         """Return all jobs of a repository, as of this round.
@@ -83,6 +86,23 @@ class Listing:
         self._raise_failure("infos", repository)
         return await self._loading_infos.share((self._round, id(repository)), lambda: self._load_infos(repository))
 
+    async def revision(self, repository: Repository) -> Hashable | None:
+        """Return the revision of a repository, read once a round, before its keys.
+
+        A repository that is made of others combines their revisions. Read once more, one of them could be newer than
+        the keys that were read earlier in the round, and would vouch for a change that these do not contain.
+
+        :param repository: The repository.
+        :raises Exception: The query failed; it is not tried again in this round.
+        """
+        known = self._revisions.get(id(repository))
+        if known is not None and known[0]() is repository:  # the id may have belonged to another one before
+            return known[1]
+        self._raise_failure("revision", repository)
+        return await self._loading_revisions.share(
+            (self._round, id(repository)), lambda: self._load_revision(repository)
+        )
+
     def _raise_failure(self, query: str, repository: Repository) -> None:
         failure = self._failures.get((query, id(repository)))
         if failure is not None:
@@ -113,6 +133,17 @@ class Listing:
             self._infos[id(repository)] = (repository, infos)
         return infos
 
+    async def _load_revision(self, repository: Repository) -> Hashable | None:
+        round_ = self._round
+        try:
+            revision = await repository.revision_via(self)
+        except Exception as error:
+            self._record_failure("revision", repository, error)
+            raise
+        if round_ == self._round:
+            self._revisions[id(repository)] = (weakref.ref(repository), revision)
+        return revision
+
     def _record_failure(self, query: str, repository: Repository, error: Exception) -> None:
         if not getattr(error, "__notes__", None):
             error.add_note(f"This happened while {repository.describe()} was being listed.")
@@ -120,7 +151,7 @@ class Listing:
 
     async def _fetch(self, repository: Repository) -> _Answer:
         known = self._answers.get(id(repository))
-        revision = await repository.revision()  # before the listing, so that a change in between makes it outdated
+        revision = await self.revision(repository)  # before the listing, so that a change in between makes it outdated
         if known is not None and revision is not None and revision == known.revision:
             return known
         keys = await repository.keys_via(self)
