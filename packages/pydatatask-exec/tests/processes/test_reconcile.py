@@ -102,7 +102,7 @@ async def test_a_job_with_a_record_is_taken_over_by_the_next_pipeline(bench: Ben
     assert bench.done.data["job"]["start_time"] == start
 
 
-@pytest.mark.parametrize("identity", [None, "", "taken back\n"])
+@pytest.mark.parametrize("identity", [None, "", "revoked\n", "taken back\n"])
 async def test_a_claim_whose_launcher_has_not_begun_is_taken_back(bench: Bench, identity: str | None) -> None:
     directory = bench.manager.basedir / "work" / "job"
     (directory / "cwd").mkdir(parents=True, mode=0o700)

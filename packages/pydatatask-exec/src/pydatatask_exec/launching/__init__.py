@@ -1,4 +1,4 @@
-"""What every task with live jobs elsewhere shares: quotas, back-off and update intervals.
+"""What all tasks share that launch jobs outside this process: quotas, back-off and update intervals.
 
 :mod:`.quota` and :mod:`.window` count what a task's jobs take from a quota; :mod:`.backoff` delays launches on a
 target that cannot be reached; :mod:`.update_interval` says when to ask for an update; :mod:`.recent_jobs` remembers

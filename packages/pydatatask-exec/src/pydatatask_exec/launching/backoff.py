@@ -1,4 +1,4 @@
-"""Not trying job after job on a target that cannot be reached."""
+"""Back off from a target that cannot be reached, instead of trying job after job."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydatatask_core.quotas.resources import ResourceType
 
 __all__ = ["TargetBackoff"]
 
-_PAUSE_SECONDS = 0.5
-_PATIENCE_SECONDS = 300.0
+_RETRY_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 300.0
 
 
 class TargetBackoff:
-    """Knows whether a target could be reached lately; one job tries it from time to time, and the others wait.
+    """Whether a target could be reached lately. While it cannot, one job tries it now and then, and the others wait.
 
-    After five minutes all of them try, and fail, so that a run comes to the end that it deserves.
+    After five minutes all of them try, and fail, so that the run ends with the reason.
     """
 
     def __init__(self) -> None:
@@ -24,19 +24,19 @@ class TargetBackoff:
         self._retry_at = 0.0
 
     def succeeded(self) -> None:
-        """Take note that the target has been reached."""
+        """Record that the target has been reached."""
         self._failing_since = None
 
     def failed(self) -> None:
-        """Take note that the target could not be reached."""
+        """Record that the target could not be reached."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        self._retry_at = now + _PAUSE_SECONDS
+        self._retry_at = now + _RETRY_SECONDS
 
     def must_wait(self) -> bool:
-        """Tell whether a launch is not to be tried now; the scheduler is told that there is no room for the job."""
+        """Return whether to put off a launch. If so, the scheduler is notified that there is no room for the job."""
         now = time.monotonic()
-        if self._failing_since is None or now >= self._retry_at or now - self._failing_since > _PATIENCE_SECONDS:
+        if self._failing_since is None or now >= self._retry_at or now - self._failing_since > _LONGEST_WAIT_SECONDS:
             return False
         offer = offer_under_way()
         if offer is not None:

@@ -1,4 +1,4 @@
-"""What the jobs of one task take from a quota: reserved before a launch, counted while they live, given back once."""
+"""The share of one task in a quota: reserved before a launch, counted while the job lives, released once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydatatask_exec.launching.window import LaunchWindow
 
 __all__ = ["Holding", "LaunchQuota"]
 
-log = logging.getLogger("pydatatask.resources")
+log: logging.Logger = logging.getLogger("pydatatask.resources")
 
 _SHORTEST_ROUND_SECONDS = 1.0
 
@@ -29,7 +29,7 @@ _WORDS = {ResourceType.CPU: "cpu", ResourceType.MEM: "mem", ResourceType.RATE: "
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What a live job holds."""
+    """The share of one live job."""
 
     job: str
     """The job."""
@@ -44,9 +44,9 @@ class Holding:
 class LaunchQuota:
     """The account of one task at a :class:`~pydatatask_core.quotas.resource_manager.ResourceManager`.
 
-    While a job is being launched, what it needs is reserved (:meth:`launching`); once it is live, whoever sees it
-    enters it under an identity of its own, a pod's uid say (:meth:`enter`), and when it is gone, :meth:`leave` gives
-    back processors and memory, once. :meth:`usage` is what the manager is to be told.
+    :meth:`launching` reserves what a job needs while it is being launched. Once the job is live, :meth:`enter` counts
+    it under an identity of its own, such as a pod's uid, and :meth:`leave` releases its processors and memory when it
+    is gone. :meth:`usage` is the report to the manager.
 
     :param task: The task's name, for messages.
     :param manager: Where the resources come from.
@@ -56,9 +56,9 @@ class LaunchQuota:
 
     def __init__(self, task: str, manager: ResourceManager, window: timedelta) -> None:
         _check_manager(task, manager)
-        self.manager = manager
-        self.window = LaunchWindow(window)
-        self.warned = False
+        self.manager: ResourceManager = manager
+        self.window: LaunchWindow = LaunchWindow(window)
+        self.warned: bool = False
         self._warn_again_at = 0.0
         self._task = task
         self._live: dict[str, Holding] = {}
@@ -68,7 +68,7 @@ class LaunchQuota:
 
     @asynccontextmanager
     async def launching(self, job: str, request: Resources) -> AsyncGenerator[bool, None]:
-        """Reserve what a job needs, for its launch in the block; if that fails, the reservation is given back.
+        """Reserve what a job needs, for its launch in the block. If that fails, the reservation is released.
 
         :param job: The job.
         :param request: What it needs; it counts as one launch, whatever it says.
@@ -80,7 +80,7 @@ class LaunchQuota:
             self._log_refusal(job, refused, request)
             yield False
             return
-        # What the scheduler offers, the manager keeps account of by itself as long as the launch is under way.
+        # While a launch that the scheduler has offered is under way, the manager counts its reservation by itself.
         self._launching[job] = None if offer_under_way() is not None else request
         try:
             yield True
@@ -94,14 +94,14 @@ class LaunchQuota:
 
     def _log_refusal(self, job: str, refused: ResourceType, request: Resources) -> None:
         if self.warned:
-            return  # it takes time to put it in words
+            return  # the message below takes time to make, and a full quota refuses often
         offer = offer_under_way()
         if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
             what = f"its {_WORDS[refused]} ({request})"
             self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
 
     def begin_round(self, in_a_run: bool) -> None:
-        """Have the next refusal logged; in a run, where updates follow each other much faster, at most one a second.
+        """Have the next refusal logged. In a run, where updates follow each other much faster, at most one a second is.
 
         :param in_a_run: Whether this is part of a run.
         """
@@ -110,7 +110,7 @@ class LaunchQuota:
             self.warned, self._warn_again_at = False, now + _SHORTEST_ROUND_SECONDS
 
     def refuse(self, job: str, reason: str) -> None:
-        """Log that a job is not launched for want of room, once until :attr:`warned` is set to False again.
+        """Log that a job has to wait for room. Later refusals are not logged until :attr:`warned` is False again.
 
         :param job: The job.
         :param reason: What leaves no room.
@@ -124,7 +124,7 @@ class LaunchQuota:
 
         :param identity: Tells this run of the job from every other.
         :param holding: What it holds.
-        :returns: Whether nobody here is launching it, so that the manager does not know of it yet.
+        :returns: Whether the manager has yet to be notified, as the job is not being launched here.
         """
         if identity in self._live:
             return False
@@ -136,14 +136,14 @@ class LaunchQuota:
         return True
 
     async def leave(self, identity: str) -> None:
-        """Give back what a job held, but for its launch; nothing happens if that has been done.
+        """Release what a job held, except its launch, which counts for the rest of the window. Twice does no harm.
 
         :param identity: As given to :meth:`enter`.
         """
         self.leave_at_once(identity)
 
     def leave_at_once(self, identity: str) -> None:
-        """Do what :meth:`leave` does, for callers that cannot await, say because they are told of an event.
+        """Do what :meth:`leave` does, for callers that cannot await, such as those notified of an event.
 
         :param identity: As given to :meth:`enter`.
         """
@@ -151,20 +151,20 @@ class LaunchQuota:
         if holding is None:
             return
         self._adopted.pop(identity, None)
-        given_back = Resources(holding.request.cpu, holding.request.mem, launches=0)
-        self._total -= given_back
-        self.manager.give_back(given_back)
+        released = Resources(holding.request.cpu, holding.request.mem, launches=0)
+        self._total -= released
+        self.manager.give_back(released)
 
     def forget(self) -> None:
-        """Forget all live jobs, which are to be entered anew; launches stay counted."""
+        """Untrack all live jobs; each can be entered again. Launches stay counted."""
         self._live.clear()
         self._adopted.clear()
         self._total = _NOTHING
 
     def usage(self) -> Resources:
-        """Give what is in use: by live jobs, and as launches how many there were in the window.
+        """Return what live jobs use, and how many launches there were in the window.
 
-        Left out is what the manager counts by itself: launches that the scheduler has under way.
+        Launches that the scheduler has under way are left out: the manager counts them by itself.
         """
         usage = Resources(self._total.cpu, self._total.mem, self.window.count(self._adopted.values()))
         if not self._launching:

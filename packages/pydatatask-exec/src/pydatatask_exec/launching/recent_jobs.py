@@ -1,4 +1,4 @@
-"""The jobs that have ended of late: what a run has found out about them, it may have begun to find out before."""
+"""Jobs that ended lately: what a run knows of them may stem from a listing that began before they ended."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 __all__ = ["RecentJobs"]
 
 _SECONDS = 600.0
-"""For how long a job counts as recent: longer than any look at slow stores takes."""
+"""For how long a job counts as recent: longer than the listing of any slow store takes."""
 
 
 class RecentJobs:
-    """Jobs, each for a while."""
+    """A set of jobs that each stay for a while."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -20,7 +20,7 @@ class RecentJobs:
         return job in self._since
 
     def add(self, job: str) -> None:
-        """Keep a job for a while from now on, and let go of those whose time is over.
+        """Keep a job for a while from now on, and drop those whose time is up.
 
         :param job: The job.
         """

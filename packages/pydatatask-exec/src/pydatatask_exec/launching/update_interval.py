@@ -1,7 +1,6 @@
-"""When to ask the scheduler for an update: at once, or if there is a lot going on, for many jobs together.
+"""Ask the scheduler for an update: at once, or for many jobs together while there is a lot going on.
 
-What is done for several jobs in one go costs a fraction of what it costs job by job, as every step is a hop to a
-thread, or a request.
+Every step of an update is a hop to a thread or a request, so one for several jobs costs a fraction of one for each.
 """
 
 from __future__ import annotations
@@ -12,16 +11,16 @@ from collections.abc import Callable
 __all__ = ["GROUP_SECONDS", "UpdateTimer"]
 
 GROUP_SECONDS = 0.02
-"""For how long things are gathered, when there is a lot going on."""
+"""For how long jobs are gathered while there is a lot going on."""
 
 _BUSY_SECONDS = 0.1
-"""There is, if the last update was asked for no longer ago than this."""
+"""There is a lot going on if the last update was requested no longer ago than this."""
 
 
 class UpdateTimer:
-    """Asks for updates of one task.
+    """Request updates of one task.
 
-    :param ask: Asks for one.
+    :param ask: Requests one.
     """
 
     def __init__(self, ask: Callable[[], None]) -> None:
@@ -30,16 +29,16 @@ class UpdateTimer:
         self._asked_at = 0.0
 
     def soon(self) -> None:
-        """Ask for an update, as a job has ended."""
+        """Request an update, as a job has ended."""
         busy = asyncio.get_running_loop().time() - self._asked_at < _BUSY_SECONDS
         self._ask_in(GROUP_SECONDS if busy else 0.0)
 
     def later(self) -> None:
-        """Ask for an update in a while, as there is something to be recorded that is not urgent."""
+        """Request an update in a while, for records that are not urgent."""
         self._ask_in(2 * GROUP_SECONDS)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Request no more updates."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""Counting the launches of a task within its window, for quotas that limit them."""
+"""Count the launches of a task within its window, for quotas that limit the rate of launches."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["LaunchWindow"]
 
 
 class LaunchWindow:
-    """How many jobs of a task have been launched of late: by this process, finished or not, and live ones by others.
+    """The number of recent launches of a task: all by this process, and those by others whose jobs are live.
 
     :param window: How far back a launch counts.
-    :param clock: Tells the time in seconds; only differences matter.
+    :param clock: Returns the time in seconds; only differences matter.
     """
 
     def __init__(self, window: timedelta, clock: Callable[[], float] = time.monotonic) -> None:
-        self.window = window
+        self.window: timedelta = window
         self._clock = clock
         self._own: deque[float] = deque()
 
     def note(self) -> None:
-        """Take note that this process has launched a job now."""
+        """Record that this process has launched a job now."""
         self._own.append(self._clock())
 
     def count(self, adopted: Iterable[datetime] = ()) -> int:
         """Count the launches within the window.
 
-        :param adopted: When the live jobs that this process has not launched were, in UTC.
+        :param adopted: When the live jobs of other processes were launched, in UTC.
         """
         oldest = self._clock() - self.window.total_seconds()
         while self._own and self._own[0] <= oldest:

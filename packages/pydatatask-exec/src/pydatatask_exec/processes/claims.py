@@ -1,4 +1,4 @@
-"""The jobs of a process task that this pipeline knows to be live: it holds claims for them, or has adopted theirs."""
+"""The claims of a process task that this pipeline knows: its own, and those it has adopted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ProcessClaim:
     """Whether the repository ``pids`` has it."""
 
     watched: bool = False
-    """Whether we are told when its process ends."""
+    """Whether we are notified when its process ends."""
 
     ended: bool = False
     """Whether its process is known to have ended."""
@@ -49,7 +49,7 @@ class ProcessClaim:
     """When to try that again, by :func:`time.monotonic`."""
 
     def failed(self) -> None:
-        """Take note that reaping has failed: the time until the next attempt doubles."""
+        """Record that reaping has failed. The time until the next attempt doubles."""
         self.retry_at = time.monotonic() + min(_FIRST_DELAY * 2.0 ** min(self.failures, 20), _LONGEST_DELAY)
         self.failures += 1
 
@@ -76,21 +76,21 @@ class ProcessClaims:
         return len(self._claims)
 
     def get(self, job: str) -> ProcessClaim | None:
-        """Give the claim of a job, if there is one.
+        """Return the claim of a job, if there is one.
 
         :param job: The job.
         """
         return self._claims.get(job)
 
     def had(self, job: str) -> bool:
-        """Tell whether there was a claim of a job until a while ago.
+        """Return whether there was a claim of a job until a while ago.
 
         :param job: The job.
         """
         return job in self._recent
 
     def without(self, jobs: Collection[str]) -> list[str]:
-        """Give those of some jobs that have no claim here.
+        """Return those of some jobs that have no claim here.
 
         :param jobs: The jobs.
         """
@@ -106,7 +106,7 @@ class ProcessClaims:
             self.settle(claim, claim.watched)
 
     def settle(self, claim: ProcessClaim, watched: bool) -> None:
-        """Take note that the launch of a job is over, and whether we are told of its end.
+        """Record that the launch of a job has succeeded, and whether we are notified of its end.
 
         :param claim: The claim.
         :param watched: Whether its process is watched.
@@ -118,7 +118,7 @@ class ProcessClaims:
             self._unwatched[claim.job] = claim
 
     def unwatch(self, claim: ProcessClaim) -> None:
-        """Take note that we will not be told of the end of a job.
+        """Record that we will not be notified of the end of a job.
 
         :param claim: The claim.
         """
@@ -127,7 +127,7 @@ class ProcessClaims:
             self._unwatched[claim.job] = claim
 
     def end(self, claim: ProcessClaim) -> None:
-        """Take note that the process of a job has ended.
+        """Record that the process of a job has ended.
 
         :param claim: The claim.
         """
@@ -138,7 +138,7 @@ class ProcessClaims:
             self._on_end(claim)
 
     def drop(self, claim: ProcessClaim) -> None:
-        """Forget a claim.
+        """Untrack a claim.
 
         :param claim: The claim.
         """
@@ -149,14 +149,14 @@ class ProcessClaims:
             self._ended.pop(claim.job, None)
 
     def unrecorded(self) -> list[ProcessClaim]:
-        """Give the live jobs that ``pids`` does not have yet."""
+        """Return the live jobs that ``pids`` does not have yet."""
         return [claim for claim in self._claims.values() if not (claim.recorded or claim.launching or claim.ended)]
 
     def due(self, poll_seconds: float, recheck_seconds: float) -> list[ProcessClaim]:
-        """Give the claims to look at now: those that have ended, and from time to time others.
+        """Return the claims to inspect now: those that have ended, and from time to time others.
 
-        :param poll_seconds: How often, at most, to look at those nobody tells us about.
-        :param recheck_seconds: How often to look at all.
+        :param poll_seconds: The minimum interval for those whose end goes unnoticed.
+        :param recheck_seconds: The interval for all.
         """
         now = time.monotonic()
         due = [claim for claim in self._ended.values() if claim.retry_at <= now]

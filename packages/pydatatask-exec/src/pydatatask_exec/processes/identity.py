@@ -1,8 +1,8 @@
-"""Which process is meant: a process id alone does not say, as ids are used again.
+"""Identify a process beyond its process id, which the kernel gives to another process later.
 
-An identity has three parts: the process id, the time since the machine was started at which the process was already
-there, and the id of that start of the machine. A process that holds the id now is the one meant if it is the same start
-of the machine and the process began no later than that time: whoever got the id afterwards began later.
+An identity has three parts: the process id, a time since boot at which the process was already there, and the boot id.
+The process that has the id now is the same one if the boot id is the same and it began no later than that time: every
+process that gets the id afterwards begins later.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ __all__ = ["ProcessIdentity", "bare_process_id", "boot_id", "process_start", "st
 _START_FIELD = 22 - 3  # counted from the first field after the command's name
 _STATE_FIELD = 3 - 3
 _TICKS = 100
-"""Units of time of a second in /proc, on every Linux that matters."""
+"""Units of time in a second of /proc, on every Linux that matters."""
 _PID = re.compile(r"[1-9][0-9]{0,8}")
 _IDENTITY = re.compile(rf"(?P<pid>{_PID.pattern}):(?P<seconds>[0-9]{{1,12}})\.(?P<fraction>[0-9]+):(?P<boot>.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """A process, told apart from all others that the machine has had."""
+    """A process, distinguished from all others that the machine has had."""
 
     pid: int
     """The process id."""
 
     seen: int
-    """A time at which the process existed, in hundredths of a second since the machine was started."""
+    """A time at which the process existed, in hundredths of a second since boot."""
 
     boot: str
-    """The id of that start."""
+    """The boot id."""
 
     @override
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class ProcessIdentity:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read what ``str`` of an identity gives, or the launcher of a job has written.
+        """Read an identity as ``str`` writes it, or the launcher of a job.
 
         :param text: The text.
         :returns: The identity, or None for anything else.
@@ -59,14 +59,14 @@ class ProcessIdentity:
 
     @classmethod
     def now(cls, pid: int) -> Self:
-        """Give the identity of a process of this machine that is there now.
+        """Return the identity of a process of this machine that exists now.
 
         :param pid: Its process id.
         """
         return cls(pid, int(seconds_since_boot() * _TICKS), boot_id())
 
     def is_alive(self) -> bool:
-        """Tell whether the process exists on this machine and has not ended. This reads a file of ``/proc``."""
+        """Return whether the process exists on this machine and has not ended. This reads a file of ``/proc``."""
         if self.boot != boot_id():
             return False
         start = process_start(self.pid)
@@ -74,7 +74,7 @@ class ProcessIdentity:
 
 
 def bare_process_id(text: str) -> int | None:
-    """Read a process id that nothing else tells about, as other process managers have them.
+    """Read a bare process id, as other process managers use.
 
     :param text: The text.
     :returns: The process id, or None for anything else.
@@ -83,7 +83,7 @@ def bare_process_id(text: str) -> int | None:
 
 
 def process_start(pid: int) -> int | None:
-    """Give when a process began, in hundredths of a second since the start of the machine; None if it has ended.
+    """Return when a process began, in hundredths of a second since boot, or None if it has ended.
 
     :param pid: The process id.
     """
@@ -92,7 +92,7 @@ def process_start(pid: int) -> int | None:
 
 
 def stat_fields(pid: int) -> list[str] | None:
-    """Give what ``/proc`` tells of a process, from its state on; None if there is no such process.
+    """Return the fields of ``/proc/PID/stat`` from the state on, or None if there is no such process.
 
     :param pid: The process id.
     """
@@ -111,7 +111,7 @@ def stat_fields(pid: int) -> list[str] | None:
 
 @cache
 def boot_id() -> str:
-    """Give the id of this start of the machine. It is read once."""
+    """Return the boot id of this machine. It is read once."""
     fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY)
     try:
         return os.read(fd, 100).decode("ascii").strip()

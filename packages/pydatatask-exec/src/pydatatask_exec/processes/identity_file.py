@@ -1,7 +1,7 @@
-"""What the file for a job's identity says, in the job's directory: which process it is, and who records how that ends.
+"""Read the file for the identity in a job's directory: which process the job is, and which one records its end.
 
-A launcher records itself: one line, with its identity. A supervisor names itself on the first line, and the process on
-the second.
+A launcher writes one line, its own identity. A supervisor writes its identity on the first line and that of the process
+on the second.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _RECORDER = RECORDER.decode()
 
 
 class Marks(NamedTuple):
-    """Who is who."""
+    """The processes that the file names."""
 
     process: str | None
-    """The identity of the first process of the job's session; None if it is still to be started, or was not told."""
+    """The identity of the first process of the job's session, or None if it is not started or not named yet."""
 
     recorder: str
     """The identity of the process that records how it ends."""
 
 
 def parse_marks(text: str | None) -> Marks | None:
-    """Read the file; None if it has not been completed, or says that the claim was taken back.
+    """Read the file. Return None if it is not complete, or says that the claim was revoked.
 
     :param text: Its content, or None if there is no such file.
     """

@@ -1,4 +1,4 @@
-"""What there is to be found out about a job on a target, and what follows from it: the one way to read an outcome."""
+"""Infer the state of a job from what its directory on the target says. Every workspace reads outcomes this way."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pydatatask_exec.processes.identity_file import parse_marks
 
 __all__ = ["Evidence", "JobState", "JobStatus", "infer_state", "parse_return_code"]
 
-_PATIENCE_SECONDS = 5.0
-"""How long the file for the identity may be empty before it is clear that nobody will fill it."""
+_FILLING_SECONDS = 5.0
+"""How long the file for the identity may be empty before it is certain that nothing will fill it."""
 
 
 class JobState(Enum):
-    """How it stands with a job on its target."""
+    """The state of a job on its target."""
 
     MISSING = "missing"
     """It has no directory."""
 
     UNSTARTED = "unstarted"
-    """It is claimed, but nothing says that its launcher has begun."""
+    """It is claimed, and nothing shows that its launcher has begun."""
 
     STARTING = "starting"
     """Its launcher is about to record its identity, or its supervisor that of its process."""
 
     ABANDONED = "abandoned"
-    """Its claim was taken back, or its launcher could not record its identity: it has not run, and will not."""
+    """Its claim was revoked, or its launcher could not record its identity: it has not run, and will not."""
 
     RUNNING = "running"
     """Its process is alive."""
@@ -42,27 +42,27 @@ class JobState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the files of a job's directory say. Texts are None where there is no such file."""
+    """The content of the files in a job's directory. Texts are None where there is no such file."""
 
     exists: bool
     """Whether there is a directory at all."""
 
     identity: str | None = None
-    """What the file for the identity says."""
+    """The content of the file for the identity."""
 
     identity_age: float = 0.0
     """For how many seconds that file has not changed."""
 
     alive: bool = False
-    """Whether whoever is to record the exit status is alive, or the one that is about to record its identity."""
+    """Whether the process is alive that records the exit status, or is about to record its own identity."""
 
     return_code: str | None = None
-    """The exit status, read after looking for the process."""
+    """The exit status, read after the check for the process: it may have ended in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """How it stands with a job, and what is known about its run."""
+    """The state of a job, and what is known about its run."""
 
     state: JobState
     """The state."""
@@ -80,14 +80,14 @@ class JobStatus:
     """When it ended, by the clock of the target, where that is known."""
 
     kill_requested: bool = False
-    """Whether somebody has asked for it to be killed and not to be recorded."""
+    """Whether it was asked to be killed without a record of its end."""
 
     outputs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    """The content of those outputs that are small."""
+    """The content of the small outputs."""
 
 
 def parse_return_code(text: str | None) -> int | None:
-    """Read an exit status; None if it is not complete, which a newline tells.
+    """Read an exit status, or None. It is complete only with a newline.
 
     :param text: The content of the file, or None.
     """
@@ -97,9 +97,9 @@ def parse_return_code(text: str | None) -> int | None:
 
 
 def infer_state(evidence: Evidence) -> JobState:
-    """Tell how it stands with a job.
+    """Return the state that follows from what a job's directory says.
 
-    :param evidence: What its directory says.
+    :param evidence: The content of its files.
     """
     if not evidence.exists:
         return JobState.MISSING
@@ -112,6 +112,6 @@ def infer_state(evidence: Evidence) -> JobState:
         return JobState.STARTING if marks.process is None else JobState.RUNNING
     if marks is not None:
         return JobState.VANISHED
-    if evidence.identity == "" and evidence.identity_age < _PATIENCE_SECONDS:
+    if evidence.identity == "" and evidence.identity_age < _FILLING_SECONDS:
         return JobState.STARTING
     return JobState.ABANDONED

@@ -1,14 +1,14 @@
-"""The jobs of one process task on its target: launched, taken over, reaped, forgotten.
+"""The jobs of one process task on its target: launched, adopted, reaped, killed.
 
-A pipeline that ends, however it ends, leaves its jobs running; the next one takes them up. What makes that safe is the
-order of the steps, each of which can be repeated. D is the directory of the job on the target.
+A pipeline that ends, however it ends, leaves its jobs running, and the next one adopts them. What makes that safe is
+the order of the steps, each of which can be repeated. D is the directory of the job on the target.
 
 =====  ==========================================  ==========================================================
 step   what it does                                 what the next pipeline does if this was the last step
 =====  ==========================================  ==========================================================
-L1     an input that is large is staged             removes it, as whoever staged it is no more
-L2     D is made (atomically: the claim)            takes the claim back by creating D/pid, retires D; the job is
-                                                    launched anew
+L1     an input that is large is staged             removes it, as the process that staged it is gone
+L2     D is made (atomically: the claim)            revokes the claim by creating D/pid, retires D; the job is
+                                                    launched again
 L3     D is filled, the launcher is started         the same, and the launcher that comes late does not run the job
 L4     the launcher creates D/pid (exclusively)     finds the process alive, or gone; records the claim, watches it
 L5     the claim is recorded in ``pids``            the same
@@ -22,13 +22,13 @@ K1     D/forgotten is made (``rm task.pids JOB``)   kills the process, and goes 
 =====  ==========================================  ==========================================================
 
 A process that is gone before L6 without an exit code is reaped with none. The launcher works in the directory that was
-made at L2, whatever is at its path by the time it begins, so a launcher that comes too late finds either D/pid or no
+made at L2, whatever is at its path by the time it begins. So a launcher that comes too late finds either D/pid, or no
 directory to create it in.
 
-On this machine L2 to L4 are one step: a supervisor fills D elsewhere, names itself in D/pid, and moves D to its place.
-One that comes too late finds D there already; or it finds that the place where it fills is gone, since the next
-pipeline removes that before it looks for jobs. The same supervisor completes D/return_code. Where another pipeline may
-be at work, D is made first, empty, and whether the job is still to be done is asked once more; then D is replaced.
+On this machine L2 to L4 are one step: a supervisor fills D in a staging directory, names itself in D/pid, and moves D
+to its place. One that comes too late finds D there already, or finds its staging directory gone, since the next
+pipeline removes that before it lists jobs. The same supervisor completes D/return_code. While another controller may be
+at work, D is made first, empty, and ``ready`` is asked again; then D is replaced.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from pydatatask_exec.processes.workspace import Order, Workspace
 
 __all__ = ["ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _SYNCHRONOUS_POLL_SECONDS = 0.05
 _RECORDS_AT_A_TIME = 64
@@ -65,7 +65,7 @@ _NAMING_SECONDS = 2.0
 
 
 class JobOwner(Protocol):
-    """The task whose jobs they are."""
+    """The task that the jobs belong to."""
 
     name: str
     metadata: bool
@@ -86,7 +86,7 @@ class JobOwner(Protocol):
 
 
 class ClaimedElsewhereError(PydatataskError):
-    """Another pipeline has claimed the job first; what becomes of it is seen later."""
+    """Another controller has claimed the job first; its outcome is seen later."""
 
 
 class ProcessJobs:
@@ -95,20 +95,20 @@ class ProcessJobs:
     :param task: The task.
     :param workspace: Where the jobs live.
     :param results: Where results go.
-    :param account: Counts what they use.
+    :param account: Counts them against the quota.
     """
 
     def __init__(self, task: JobOwner, workspace: Workspace, results: Results, account: QuotaAccount) -> None:
-        self.workspace = workspace
+        self.workspace: Workspace = workspace
         self._task = task
         self._results = results
         self._account = account
         self._claims = ProcessClaims(self._ended)
         self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
-        self._adoption = ClaimReconciler(task.name, workspace, self._claims, results.pids, self._count, account.leave)
+        self._reconciler = ClaimReconciler(task.name, workspace, self._claims, results.pids, self._count, account.leave)
         self._update_timer = UpdateTimer(task.wants_update)
         self._uncertain = False
-        self._comparing: SingleFlight[None] = SingleFlight()
+        self._reconciling: SingleFlight[None] = SingleFlight()
         self._is_adopted = False
         self._is_to_recount = False
 
@@ -116,30 +116,31 @@ class ProcessJobs:
         self._is_to_recount = self._account.enter(claim) or self._is_to_recount
 
     def _ended(self, claim: ProcessClaim) -> None:
-        self._account.leave(claim)  # at once: what has to be recorded now keeps no other job waiting
+        # The share in the quota is released at once: what is still to be recorded must keep no other job waiting.
+        self._account.leave(claim)
         self._update_timer.soon()
 
     async def adopt(self) -> None:
-        """Take up the jobs that another pipeline has left, unless that has been done.
+        """Adopt the jobs that another pipeline has left, unless that has been done.
 
-        Before the quota is asked for anything, this has to come to its end: it counts what they use.
+        This has to finish before the quota is asked for anything, as it counts what they use.
         """
         if not self._is_adopted:
-            await self._comparing.share("compare", self._compare)
+            await self._reconciling.share("reconcile", self._reconcile)
 
-    async def _compare_if_due(self) -> None:
-        if self._adoption.is_due:
-            await self._comparing.share("compare", self._compare)
+    async def _reconcile_if_due(self) -> None:
+        if self._reconciler.is_due:
+            await self._reconciling.share("reconcile", self._reconcile)
 
-    async def _compare(self) -> None:
-        await self._adoption.compare()
+    async def _reconcile(self) -> None:
+        await self._reconciler.reconcile()
         if self._is_to_recount:
             self._is_to_recount = False
             await self._account.recount()
         self._is_adopted = True
 
     async def is_live(self, job: str) -> bool:
-        """Tell whether a job is live or being launched; if its record is missing, write it.
+        """Return whether a job is live or being launched. If its record is missing, write it.
 
         :param job: The job.
         """
@@ -147,11 +148,11 @@ class ProcessJobs:
         if claim is None:
             return False
         if not claim.launching:
-            await self._adoption.record(claim, True)
+            await self._reconciler.record(claim, True)
         return True
 
     def was_live(self, job: str) -> bool:
-        """Tell whether a job was live until a while ago.
+        """Return whether a job was live until a while ago.
 
         :param job: The job.
         """
@@ -164,8 +165,8 @@ class ProcessJobs:
         then: the claims themselves are on the target.
 
         :param job: The job.
-        :param order: Says what to run.
-        :returns: Why the process, which runs, could not be recorded; it will be tried again. None if all is well.
+        :param order: Returns what to run.
+        :returns: Why the process, which runs, could not be recorded, which will be tried again; or None.
         :raises ClaimedElsewhereError: It was not started, as it is live already.
         """
         await self._settle_uncertain()
@@ -183,12 +184,12 @@ class ProcessJobs:
         return await self._record(claim, pid)
 
     async def _settle_uncertain(self) -> None:
-        """Before anything is launched, find out what became of launches during which the target was lost."""
+        """Before anything is launched, find the jobs of those launches during which the target was lost."""
         if self._uncertain:
-            self._adoption.expedite()
-            await self._compare_if_due()
+            self._reconciler.expedite()
+            await self._reconcile_if_due()
             self._uncertain = False
-            raise LaunchError("the target was lost, and what runs there has been found out just now; launch again")
+            raise LaunchError("the target was lost, and its jobs have been listed again just now; launch again")
 
     async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:
         watched = self.workspace.watch(pid, lambda: self._claims.end(claim), lambda: self._claims.unwatch(claim))
@@ -197,7 +198,7 @@ class ProcessJobs:
             if self.workspace.holds_claims and self._task.listener is not None:
                 self._update_timer.later()
             else:
-                await self._adoption.record(claim, True)
+                await self._reconciler.record(claim, True)
         except Exception as error:
             return error
         finally:
@@ -211,8 +212,8 @@ class ProcessJobs:
                 raise LaunchError(f"job {job} of task {self._task.name} was launched but has not begun: {reason}")
             pid = await self.workspace.start(order, partial(self._task.ready.contains, job))
             if pid is None:
-                self._adoption.expedite()
-                raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another pipeline has claimed it")
+                self._reconciler.expedite()
+                raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another controller has claimed it")
         except BaseException:
             if isinstance(order.stdin, PurePath):
                 await self.workspace.unstage(order.stdin)
@@ -220,7 +221,7 @@ class ProcessJobs:
         return pid
 
     async def run_to_end(self, job: str) -> None:
-        """Wait until a job has been reaped, which nobody else does meanwhile.
+        """Wait until a job has been reaped, updating the task by itself.
 
         :param job: The job.
         """
@@ -229,12 +230,12 @@ class ProcessJobs:
             await self.update()
 
     async def update(self) -> bool:
-        """Reap the jobs that have ended, and take up those that others have left.
+        """Reap the jobs that have ended, and adopt those that others have left.
 
         :returns: Whether there are live jobs, or there were.
         """
         live = len(self._claims)
-        await self._compare_if_due()
+        await self._reconcile_if_due()
         await self._record_all(GROUP_SECONDS)
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
         reaped = await self._reaper.reap(due, self._task.metadata)
@@ -245,7 +246,7 @@ class ProcessJobs:
         unrecorded = self._claims.unrecorded()
         latest = time.monotonic() - min_age
         due = [claim for claim in unrecorded if claim.launched_at <= latest]
-        await asyncio.gather(*(self._adoption.record(claim, True) for claim in due[:_RECORDS_AT_A_TIME]))
+        await asyncio.gather(*(self._reconciler.record(claim, True) for claim in due[:_RECORDS_AT_A_TIME]))
         if len(unrecorded) > min(len(due), _RECORDS_AT_A_TIME):
             self._update_timer.later()
 
@@ -254,12 +255,12 @@ class ProcessJobs:
         self._update_timer.stop()
         try:
             for claim in self._claims.unrecorded():
-                await self._adoption.record(claim, True)
+                await self._reconciler.record(claim, True)
         finally:
             await self.workspace.close()
 
-    async def _look_at(self, job: str, pid: str | None) -> JobStatus:
-        """Look at a job; one whose process is not named yet, as it is just being started, is waited for a while."""
+    async def _inspect_started(self, job: str, pid: str | None) -> JobStatus:
+        """Inspect a job. One that is just being started is waited for a while, until its process is named."""
         deadline = time.monotonic() + _NAMING_SECONDS
         while True:
             status = (await self.workspace.inspect({job: pid}, ()))[job]
@@ -267,14 +268,14 @@ class ProcessJobs:
                 return status
             await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
 
-    async def forget(self, job: str) -> None:
-        """Kill the process of a job, and give up its claim without recording a completion.
+    async def kill(self, job: str) -> None:
+        """Kill the process of a job, and release its claim without an outcome record.
 
         :param job: The job; nothing happens if it is not live.
         """
         claim = self._claims.get(job)
         pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job))[0]
-        pid = (await self._look_at(job, pid)).pid or pid
+        pid = (await self._inspect_started(job, pid)).pid or pid
         if pid is not None:
             await self.workspace.kill(job, pid)
         else:

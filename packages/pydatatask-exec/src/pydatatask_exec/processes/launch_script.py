@@ -1,17 +1,17 @@
-"""What it takes to run a process, and the shell script that does so on another machine and records how it ended.
+"""Describe a launch, and write the shell script that runs it on another machine and records how it ended.
 
-On this machine, a supervisor does the same (:mod:`pydatatask_exec.processes.local.supervisor`). The script is made of
-builtins of the shell, so that the process itself is all that has to be started besides the shell. In this order, it
+On this machine, a supervisor does the same (:mod:`pydatatask_exec.processes.local.supervisor`). The script uses only
+builtins, so that nothing is started besides the shell and the process itself. In this order, it
 
-1. records its own identity in a file that it creates exclusively: who finds that file there already does not run the
-   process, as somebody else has taken the job back;
-2. makes room for the exit status, so that it can be recorded although the disk may be full by then;
+1. creates a file exclusively and writes its own identity there. If the file exists already, the claim was revoked, and
+   the script ends without running the process;
+2. makes room for the exit status, so that it can be recorded even if the disk is full by then;
 3. runs the process, and waits for its end;
-4. ends what the process has left behind in its process group;
-5. records the exit status, in place: a newline after it tells that it is complete.
+4. ends what the process has left running in its process group;
+5. records the exit status, in place. A newline after it shows that it is complete.
 
-It is to be started as the leader of a session of its own. Signals that end a job are for the process; the script
-survives them to record what came of it.
+The script has to be started as the leader of its own session. Signals that end a job are for the process; the script
+survives them to record the exit status.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _OF_SHELLS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """How the script records who it is. It is started in a directory where it creates the file :data:`IDENTITY`."""
+    """How the script records its identity, in the file :data:`IDENTITY` of the directory that it is started in."""
 
     boot: str
-    """The id of the present start of the target machine."""
+    """The boot id of the target."""
 
     uptime: bool
     """Whether ``/proc/uptime`` of the target can be trusted."""
@@ -70,7 +70,7 @@ class Launch:
     """The file for the exit status."""
 
     environ: Mapping[str, str]
-    """What to add to the environment."""
+    """Variables to add to the environment."""
 
     stdin: str | None = None
     """The file that is standard input, or None for nothing."""
@@ -82,9 +82,9 @@ class Launch:
     """The file for standard error, or None to drop it. The same as ``stdout`` interleaves both."""
 
     def script(self, introduction: Introduction | None = None) -> str:
-        """Write the script.
+        """Return the script.
 
-        :param introduction: Optional: how to record who it is.
+        :param introduction: Optional: how it records its identity.
         """
         return_code = quote(self.return_code)
         return "\n".join(
@@ -101,21 +101,21 @@ class Launch:
         )
 
     def _exports(self) -> list[str]:
-        """Set the variables, if the shell can."""
+        """Return commands that set the variables, if the shell can."""
         if self._needs_env:
             return []
         return [f"export {name}={quote(value)}" for name, value in self.environ.items()]
 
     @property
     def _needs_env(self) -> bool:
-        """Whether env(1) has to set the variables: all, as it must not be looked for in a ``PATH`` of theirs."""
+        """Whether env(1) has to set the variables, and then all: the shell would look for env in their ``PATH``."""
         return not all(map(_is_exportable, self.environ))
 
     def _command(self, closing: str) -> str:
-        """Write the command.
+        """Return the command.
 
-        Where standard error is kept, it is for a subshell, so that what the shell says of its end is not in its output;
-        without one, it takes a shell less time to start it.
+        Where standard error is kept, a subshell runs it: else the shell would report a signal that ends the process
+        there. Without one, the start takes less time.
         """
         assignments = [quote(f"{name}={value}") for name, value in self.environ.items()]
         words = [*(["env", "--", *assignments] if self._needs_env else []), *map(quote, self.args)]
@@ -126,16 +126,16 @@ class Launch:
 
 
 def time_code(uptime: bool) -> str:
-    """Give code that sets ``$pydatatask_t`` to a time at which the shell exists, for its identity.
+    """Return code that sets ``$pydatatask_t`` to a time at which the shell exists, for its identity.
 
-    :param uptime: Whether ``/proc/uptime`` can be trusted; else the time at which the shell began is found out, which
-        takes longer. The shell's arguments are lost by that.
+    :param uptime: Whether ``/proc/uptime`` can be trusted. Else the code reads when the shell began, which takes longer
+        and overwrites the shell's arguments.
     """
     return _UPTIME if uptime else _OWN_START
 
 
 def _identify(introduction: Introduction) -> list[str]:
-    """Create the file exclusively (``set -C``), or give up."""
+    """Return commands that create the file exclusively (``set -C``), or end the script."""
     identity = f"$$:$pydatatask_t:{introduction.boot}"
     return [
         time_code(introduction.uptime),
@@ -151,7 +151,7 @@ def _is_exportable(name: str) -> bool:
 
 
 def command_for(script: str, path: str) -> list[str]:
-    """Give the command line that runs a script.
+    """Return the command line that runs a script.
 
     :param script: Its text. If that does not begin with a shebang, ``/bin/sh`` runs it.
     :param path: The file that holds it.

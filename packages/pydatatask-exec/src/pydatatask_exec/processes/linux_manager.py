@@ -31,8 +31,8 @@ class LinuxProcessManager(AbstractProcessManager):
     def __init__(self, app: str, root: Path, kill_grace: float) -> None:
         if app in ("", ".", "..") or "/" in app or "\0" in app:
             raise DefinitionError(f"{app!r} cannot be the app of a process manager: it becomes the name of a directory")
-        self.app = app
-        self.kill_grace = kill_grace
+        self.app: str = app
+        self.kill_grace: float = kill_grace
         self._root = root
         self._basedir = root / app
 

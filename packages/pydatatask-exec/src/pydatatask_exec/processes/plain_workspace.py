@@ -1,4 +1,4 @@
-"""A workspace made of the documented members of a process manager, which know of no atomic claims and no listings."""
+"""A workspace for any process manager, made of the documented members: no atomic claims, no listings."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _LONGEST_KILL_SECONDS = 60.0
 
 
 class PlainWorkspace(Workspace):
-    """The jobs of one task, by way of the documented members of a manager.
+    """Run the jobs of one task with the documented members of a manager.
 
-    Claims are kept in this process and in the repository ``pids``, so that two pipelines at a time are no good.
+    Claims are kept only in this process and in the repository ``pids``, so only one pipeline at a time may use it.
 
     :param manager: The manager.
     :param directory: Where the directories of the jobs are.
     """
 
     holds_claims = False
-    poll_seconds = 0.1
+    poll_seconds: float = 0.1
 
     def __init__(self, manager: ProcessOperations, directory: Path) -> None:
         super().__init__(directory)
@@ -73,7 +73,7 @@ class PlainWorkspace(Workspace):
         await self._manager.mkdir(directory / CWD)
 
     async def _is_there(self, directory: Path) -> bool:
-        """Tell whether an earlier run has left something behind."""
+        """Return whether an earlier run has left something behind."""
         try:
             reader = await self._manager.open(directory / EXE, "rb")
         except FileNotFoundError:
@@ -104,7 +104,7 @@ class PlainWorkspace(Workspace):
             self._uncertain.discard(job)
             return JobStatus(JobState.FINISHED, pid, return_code)
         if pid is not None and job not in self._uncertain:
-            self._uncertain.add(job)  # it may be about to be recorded; the next look will tell
+            self._uncertain.add(job)  # its exit status may be about to be recorded: decide next time
             return JobStatus(JobState.RUNNING, pid)
         self._uncertain.discard(job)
         return JobStatus(JobState.VANISHED, pid)
@@ -133,7 +133,7 @@ class PlainWorkspace(Workspace):
 
     @override
     async def retire(self, jobs: Collection[str]) -> None:
-        """Do nothing: the directories are removed next, and are no claims."""
+        """Do nothing: the directories are no claims, and are removed next."""
 
     @override
     async def discard(self, jobs: Collection[str]) -> None:
@@ -142,6 +142,6 @@ class PlainWorkspace(Workspace):
 
 
 def _interpreter(script: str) -> list[str]:
-    """Give what runs a script whose file cannot be made executable, as no documented member does that."""
+    """Return the command that runs a script: no documented member makes a file executable."""
     first, _, _ = script.partition("\n")
     return first[2:].split(maxsplit=1) if first.startswith("#!") and first[2:].strip() else ["/bin/sh"]

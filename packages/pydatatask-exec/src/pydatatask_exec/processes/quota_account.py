@@ -1,4 +1,4 @@
-"""What the live jobs of a process task use of its quota."""
+"""Count the live jobs of a process task against its quota."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["QuotaAccount"]
 
 
 class QuotaAccount:
-    """The account at the task's quota: live jobs are entered, those that have ended leave.
+    """Enter live jobs at the task's quota, and release those that have ended.
 
     :param quota: The quota.
     :param request: What each job uses.
@@ -24,16 +24,16 @@ class QuotaAccount:
         """Count a job.
 
         :param claim: Its claim.
-        :returns: Whether the quota has to be told, as nobody here is launching the job: see :meth:`recount`.
+        :returns: Whether the quota has to :meth:`recount`, as the job is not being launched here.
         """
         return self._quota.enter(_run_of(claim), Holding(claim.job, self._request, claim.start_time))
 
     async def recount(self) -> None:
-        """Have the quota ask anew what is in use."""
+        """Have the quota ask all tasks again what they use."""
         await self._quota.manager.flush()
 
     def leave(self, claim: ProcessClaim) -> None:
-        """Count a job no longer; its launch goes on to count for the rest of the window.
+        """Stop counting a job. Its launch counts for the rest of the window.
 
         :param claim: Its claim.
         """

@@ -1,4 +1,4 @@
-"""Recording what became of jobs, step by step, so that each step can be repeated by whoever comes after a crash."""
+"""Record the outcomes of jobs, in steps that the next pipeline can repeat after a crash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydatatask_exec.processes.workspace import Workspace
 
 __all__ = ["ProcessReaper", "Results"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _AT_A_TIME = 16
 
@@ -32,10 +32,10 @@ class Results:
     """The record of claims."""
 
     done: MetadataRepository | None
-    """The record of completions, if one is kept."""
+    """The outcome records, if they are kept."""
 
     outputs: Mapping[str, BlobRepository]
-    """For the names of output files, where their contents go."""
+    """The repositories of outputs, by the name of the file on the target."""
 
 
 class ProcessReaper:
@@ -45,7 +45,7 @@ class ProcessReaper:
     :param workspace: Where the jobs live.
     :param claims: The jobs that are live.
     :param results: Where results go.
-    :param changed: Is told that a job appeared in a repository, or left it.
+    :param changed: Is called with each repository that a job has appeared in or left, and the job.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class ProcessReaper:
         self.start_failures: dict[str, str] = {}
 
     async def reap(self, claims: Iterable[ProcessClaim], metadata: bool) -> bool:
-        """Look at jobs, and record what became of those that are over.
+        """Inspect jobs, and record the outcomes of those that have finished.
 
-        What fails for one job is logged, and tried again later; it holds up no other.
+        What fails for one job is logged and tried again later. It holds up no other job.
 
-        :param claims: The jobs to look at.
-        :param metadata: Whether completions are recorded.
-        :returns: Whether any of them is over.
+        :param claims: The jobs to inspect.
+        :param metadata: Whether to write outcome records.
+        :returns: Whether any of them has finished.
         """
         mine = {claim.job: claim for claim in claims if claim.job not in self._under_way}
         if not mine:
@@ -80,16 +80,19 @@ class ProcessReaper:
         try:
             asked = {job: claim.pid for job, claim in mine.items()}
             statuses = await self._workspace.inspect(asked, self._results.outputs)
-            over = [(mine[job], status) for job, status in statuses.items() if _is_over(status)]
-            for claim, _ in over:
+            finished = [(mine[job], status) for job, status in statuses.items() if _has_finished(status)]
+            for claim, _ in finished:
                 self._claims.end(claim)
-            await self._settle(over, metadata)
+            await self._settle(finished, metadata)
         finally:
             self._under_way -= mine.keys()
-        return bool(over)
+        return bool(finished)
 
-    async def _settle(self, over: list[tuple[ProcessClaim, JobStatus]], metadata: bool) -> None:
-        """Take the steps in the order that a crash between any two of them demands, each for many jobs at a time."""
+    async def _settle(self, finished: list[tuple[ProcessClaim, JobStatus]], metadata: bool) -> None:
+        """Take the steps of the reaping, each for many jobs at a time.
+
+        A crash between any two steps must neither lose nor double an outcome, and that fixes their order.
+        """
         settled: list[ProcessClaim] = []
         slots = asyncio.Semaphore(_AT_A_TIME)
 
@@ -97,16 +100,16 @@ class ProcessReaper:
             async with slots:
                 await self._contain([claim], self._record(claim, status, metadata, settled))
 
-        if len(over) == 1:
-            await record(*over[0])
+        if len(finished) == 1:
+            await record(*finished[0])
         else:
             async with asyncio.TaskGroup() as group:
-                for claim, status in over:
+                for claim, status in finished:
                     group.create_task(record(claim, status))
         if settled:
-            await self._contain(settled, self._abandon(settled))
+            await self._contain(settled, self._release(settled))
 
-    async def _abandon(self, claims: list[ProcessClaim]) -> None:
+    async def _release(self, claims: list[ProcessClaim]) -> None:
         jobs = [claim.job for claim in claims]
         await self._workspace.retire(jobs)
         await self._results.pids.delete_many(jobs)
@@ -116,7 +119,7 @@ class ProcessReaper:
         await self._workspace.discard(jobs)
 
     async def _contain(self, claims: list[ProcessClaim], step: Awaitable[None]) -> None:
-        """Take a step; what fails is logged and tried again later, unless it is the target that cannot be reached."""
+        """Take a step. A failure is logged and tried again later, unless the target cannot be reached."""
         try:
             await step
         except TargetUnreachableError:
@@ -124,18 +127,18 @@ class ProcessReaper:
         except Exception:
             for claim in claims:
                 claim.failed()
-                log.exception("task %s, job %s: it is over, but that could not be recorded", self._task, claim.job)
+                log.exception("task %s, job %s: it has finished, but that could not be recorded", self._task, claim.job)
 
     async def _record(
         self, claim: ProcessClaim, status: JobStatus, metadata: bool, settled: list[ProcessClaim]
     ) -> None:
-        """Record what became of a job; its claim is to be given up then, if it is ours still."""
+        """Record the outcome of a job. Add its claim to those to be released, if it is still ours."""
         if status.state is JobState.MISSING and not await self._is_still_claimed(claim):
             self._claims.drop(claim)
             return
         if status.kill_requested:
-            log.info("task %s, job %s: it is forgotten on demand", self._task, claim.job)
-            if status.pid is not None:  # whoever had begun to kill it may have ended
+            log.info("task %s, job %s: it is killed on demand, and not recorded", self._task, claim.job)
+            if status.pid is not None:  # the controller that had begun to kill it may have ended
                 await self._workspace.kill(claim.job, status.pid)
             else:
                 await self._workspace.end_orphans(claim.job, claim.pid)
@@ -143,11 +146,11 @@ class ProcessReaper:
             if not await self._record_end(claim, status, metadata):
                 return
         else:
-            await self._give_up_start(claim.job, status.state)
+            await self._revoke_start(claim.job, status.state)
         settled.append(claim)
 
     async def _is_still_claimed(self, claim: ProcessClaim) -> bool:
-        """Tell whether a job has lost its directory although nobody has reaped it."""
+        """Return whether a job has lost its directory although no controller has reaped it."""
         pids, done, job = self._results.pids, self._results.done, claim.job
         if job in await self._workspace.retired() or not await pids.contains(job):
             await pids.delete(job)
@@ -158,7 +161,7 @@ class ProcessReaper:
         return read_claim_record(await pids.info(job))[0] == claim.pid
 
     async def _record_end(self, claim: ProcessClaim, status: JobStatus, metadata: bool) -> bool:
-        """Record how a job has ended; False if somebody else turns out to have done so: then it is looked at again."""
+        """Record how a job has ended. Return False if another controller turns out to have done so."""
         job, done = claim.job, self._results.done
         if status.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
@@ -189,20 +192,20 @@ class ProcessReaper:
             reader = await self._workspace.open_output(job, name)
         except FileNotFoundError:
             if (await self._workspace.inspect({job: None}, ()))[job].state is JobState.MISSING:
-                return False  # another pipeline has just reaped it, and has recorded what there was
-            async with await repository.open(job, "wb"):  # it did not get as far as that
+                return False  # another controller has just reaped it, and has recorded its output
+            async with await repository.open(job, "wb"):  # the job ended before it was made
                 return True
         async with reader, await repository.open(job, "wb") as writer:
             await async_copyfile(reader, writer)
         return True
 
-    async def _give_up_start(self, job: str, state: JobState) -> None:
-        """See to it that a job whose launcher has failed does not run after all, so that it can be launched again."""
+    async def _revoke_start(self, job: str, state: JobState) -> None:
+        """Revoke the claim of a job whose launcher has failed, so that the job can be launched again."""
         if state is JobState.UNSTARTED and not await self._workspace.revoke(job):
-            raise RuntimeError(f"job {job} has begun just now; it will be looked at again")
+            raise RuntimeError(f"job {job} has begun just now; it will be inspected again")
         self.start_failures[job] = "its launcher ended before it had begun; is there space left in the job's directory?"
-        log.warning("task %s, job %s: its claim is taken back, as it has not begun", self._task, job)
+        log.warning("task %s, job %s: its claim is revoked, as its launcher has not begun", self._task, job)
 
 
-def _is_over(status: JobStatus) -> bool:
+def _has_finished(status: JobStatus) -> bool:
     return status.kill_requested or status.state not in (JobState.RUNNING, JobState.STARTING)

@@ -1,4 +1,4 @@
-"""The records that a process task makes: that a job is claimed, and how it ended."""
+"""Make and read the records of a process task: the claim of a job in ``pids``, its outcome in ``done``."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pydatatask_exec.processes.job_status import JobState, JobStatus
 
 __all__ = ["claim_record", "claim_recorded_in", "completes", "completion_record", "read_claim_record"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _SAME_TIME = timedelta(milliseconds=2)  # not every store keeps microseconds
 _REASONS = {
     JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
-    "together with whoever looked after it",
+    "together with its supervisor",
     JobState.MISSING: "the job's directory is gone from the target, and with it whatever the process has recorded",
 }
 
 
 def claim_record(pid: str, start_time: datetime) -> dict[str, object]:
-    """Make the record of a job that is claimed.
+    """Return the record of a claim.
 
     :param pid: The process identifier.
     :param start_time: When it was launched.
@@ -33,7 +33,7 @@ def claim_record(pid: str, start_time: datetime) -> dict[str, object]:
 
 
 def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
-    """Read the record of a job that is claimed, wherever it has been kept.
+    """Read the record of a claim from any kind of store.
 
     :param record: What the repository gives.
     :returns: The process identifier and the time of the launch, each None if it is not there.
@@ -45,7 +45,7 @@ def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
 
 
 def completes(record: object, start_time: datetime) -> bool:
-    """Tell whether the record of a completion is that of a certain run, or of a later one.
+    """Return whether an outcome record is that of a certain run, or of a later one.
 
     :param record: What the repository gives.
     :param start_time: When the run was launched, or was seen to have begun, as another pipeline launched it.
@@ -70,7 +70,7 @@ def _time(value: object) -> datetime | None:
 async def claim_recorded_in(
     pids: MetadataRepository, job: str, level: int = logging.WARNING
 ) -> tuple[str | None, datetime | None]:
-    """Look up the record of a job that is claimed. One that is broken tells nothing, and is logged.
+    """Read the record of a claim from ``pids``. One that is broken is logged and left out.
 
     :param pids: The record of claims.
     :param job: The job.
@@ -87,14 +87,14 @@ async def claim_recorded_in(
 
 
 def completion_record(start_time: datetime, status: JobStatus) -> dict[str, object]:
-    """Make the record of a job that is over.
+    """Return the outcome record of a job.
 
     :param start_time: When it was launched.
     :param status: What is known about its end.
     """
     end_time = status.end_time or datetime.now(UTC)
-    if end_time < start_time:  # by the clock of the target, or by one that ticks slowly
-        end_time = start_time + timedelta(0)  # an object of its own, or YAML would write a reference
+    if end_time < start_time:  # the target's clock may be behind ours, or coarser
+        end_time = start_time + timedelta(0)  # a new object, or YAML would write a reference to the first
     record: dict[str, object] = {
         "return_code": status.return_code,
         "start_time": start_time,

@@ -1,4 +1,4 @@
-"""Bringing the input of a job to its target, with bounded memory."""
+"""Bring the standard input of a job to its target, with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydatatask_exec.processes.workspace import Workspace
 __all__ = ["stage_stdin"]
 
 _SMALL = 1 << 16
-"""Inputs up to this size, in bytes, are handed over with the order."""
+"""Inputs up to this size, in bytes, are sent along with the order."""
 
 
 async def stage_stdin(workspace: Workspace, repository: BlobRepository, job: str) -> bytes | PurePath:
@@ -34,7 +34,7 @@ async def stage_stdin(workspace: Workspace, repository: BlobRepository, job: str
 
 
 async def _read_up_to(reader: AReadStream, size: int) -> bytes:
-    """Read so many bytes, or all there are; a single read may give fewer."""
+    """Read so many bytes, or all there are. A single read may return fewer."""
     blocks: list[bytes] = []
     while size > 0 and (block := await reader.read(size)):
         blocks.append(block)

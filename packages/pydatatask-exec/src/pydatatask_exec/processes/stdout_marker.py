@@ -1,4 +1,4 @@
-"""The constant ``STDOUT``, by which a task says that standard error goes where standard output does."""
+"""The constant ``STDOUT``, which sends a task's standard error where its standard output goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task that runs a script for each job, wherever a process manager can run processes."""
+"""The task that runs a script for each job, on any target that a process manager can reach."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pydatatask_exec.templates.template import Template
 
 __all__ = ["ProcessTask"]
 
-log = logging.getLogger("pydatatask.task")
+log: logging.Logger = logging.getLogger("pydatatask.task")
 
 
 class ProcessTask(Task):
@@ -92,21 +92,21 @@ class ProcessTask(Task):
                 f"task {name}: manager must be a callable that gives the process manager, such as a resource of the "
                 f"session or `lambda: localhost`, not an object of type {type(manager).__name__}"
             )
-        self.resource_manager = resource_manager
-        self.job_resources = job_resources
-        self.pids = pids
-        self.template = template
-        self.environ = dict(environ or {})
-        self.done = done
-        self.stdin = stdin
-        self.stdout = stdout
+        self.resource_manager: ResourceManager = resource_manager
+        self.job_resources: Resources = job_resources
+        self.pids: MetadataRepository = pids
+        self.template: str | Path = template
+        self.environ: dict[str, str] = dict(environ or {})
+        self.done: MetadataRepository | None = done
+        self.stdin: BlobRepository | None = stdin
+        self.stdout: BlobRepository | None = stdout
         self._manager = manager
         self._stderr = stderr
         self._quota = LaunchQuota(name, resource_manager, window)
         self._jobs: ProcessJobs | None = None
         self._template: Template | None = None
         self._opening: SingleFlight[ProcessJobs] = SingleFlight()
-        self._patience = TargetBackoff()
+        self._backoff = TargetBackoff()
         _check_environ(name, self.environ)
         self._link_all()
         resource_manager.register(self._usage)
@@ -161,7 +161,7 @@ class ProcessTask(Task):
             log.warning("task %s: its target cannot be reached now, and will be tried again: %s", self.name, error)
 
     async def _open(self) -> ProcessJobs:
-        """Give what knows the jobs on the target, which is set up at the first use after an opening of the pipeline."""
+        """Return the jobs on the target, which are set up at the first use after an opening of the pipeline."""
         return self._jobs or await self._opening.share("jobs", self._set_up)
 
     async def _set_up(self) -> ProcessJobs:
@@ -175,7 +175,7 @@ class ProcessTask(Task):
         return self._jobs
 
     async def _usage(self) -> Resources:
-        """Tell what the live jobs use."""
+        """Return what the live jobs use."""
         try:
             await (await self._open()).adopt()
         except ConnectionError as error:
@@ -194,7 +194,7 @@ class ProcessTask(Task):
             log.info("task %s, job %s: it is live already, and not started again", self.name, job)
         elif await self._is_stale(job):
             log.info("task %s, job %s: it has been done meanwhile, and is not started again", self.name, job)
-        elif self._patience.must_wait():
+        elif self._backoff.must_wait():
             log.debug("task %s, job %s: it waits until the target can be reached", self.name, job)
             return
         else:
@@ -203,7 +203,7 @@ class ProcessTask(Task):
             await self._jobs.run_to_end(job)
 
     async def _is_stale(self, job: str) -> bool:
-        """Tell whether a job that a run found ready is not, as it was reaped while the run looked at slow stores."""
+        """Return whether a job that a run found ready no longer is: it was reaped while the run listed slow stores."""
         return (
             self.listener is not None
             and offer_under_way() is not None
@@ -223,9 +223,9 @@ class ProcessTask(Task):
         except ClaimedElsewhereError as error:
             log.info("%s", error)
         except TargetUnreachableError:
-            self._patience.failed()
+            self._backoff.failed()
             raise
-        self._patience.succeeded()
+        self._backoff.succeeded()
         if problem is not None:
             raise problem
 
@@ -245,7 +245,7 @@ class ProcessTask(Task):
 
     @override
     async def update(self) -> bool:
-        """Reap the jobs that have ended, and take up those that others have left.
+        """Reap the jobs that have ended, and adopt those that others have left.
 
         :returns: Whether there are live jobs, or there were.
         """
@@ -259,13 +259,13 @@ class ProcessTask(Task):
 
     @override
     async def forget(self, link: str, job: str) -> None:
-        """Kill the process of a job that is about to be deleted from ``pids``, and give up its claim.
+        """Kill the process of a job that is about to be deleted from ``pids``, and release its claim.
 
         :param link: The name of the link.
         :param job: The job.
         """
         if link == "pids":
-            await (await self._open()).forget(job)
+            await (await self._open()).kill(job)
 
 
 def _checked_manager(task: str, manager: object) -> AbstractProcessManager:

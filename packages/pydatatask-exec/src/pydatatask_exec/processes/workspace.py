@@ -1,12 +1,11 @@
-"""Where the jobs of one task live on a target: claimed by an atomically made directory each, run, looked at, removed.
+"""The interface to the jobs of one task on a target: claim, run, inspect, kill, release.
 
-:class:`Workspace` is what a process task asks of a target. :mod:`pydatatask_exec.processes.plain_workspace` makes one
-    of the
-documented members of any process manager; managers that can do better have their own.
+Each job has a directory, whose atomic creation is its claim. :mod:`pydatatask_exec.processes.plain_workspace` makes do
+with the documented members of any process manager; managers that can do better have their own.
 
-Beside the directory of a task, ``<basedir>/<task>``, there are ``<basedir>/.<task>.reaped`` for directories of jobs
+Beside the directory of a task, ``<basedir>/<task>``, there are ``<basedir>/.<task>.reaped`` for the directories of jobs
 whose outcome has been recorded, until they are removed, and ``<basedir>/.<task>.staged`` for inputs on their way. On
-this machine there is ``<basedir>/.<task>.launching``, too, where the directories of jobs are filled.
+this machine there is ``<basedir>/.<task>.launching``, too, for the staging directories in which claims are filled.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ EXE, CWD, RETURN_CODE = protocol.EXE.decode(), protocol.CWD.decode(), protocol.R
 STDIN, STDOUT, STDERR = protocol.STDIN.decode(), "stdout", "stderr"
 
 KILL_REQUESTED = "forgotten"
-"""The file that says that the end of a job is not to be recorded."""
+"""The file that asks for a job to be killed without a record of its end."""
 
 IsWanted = Callable[[], Awaitable[bool]]
-"""Tells whether a job is still to be done."""
+"""Returns whether a job is still to be done."""
 
 _OWNER = re.compile(r"@([0-9]+:[0-9.]+:[0-9a-f-]+)")
 
-REVOKED = "taken back\n"
-"""What the file for the identity holds if the launcher is to find it there, and not to run the job."""
+REVOKED = "revoked\n"
+"""The content of the file for the identity of a revoked claim: the launcher finds it, and does not run the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Order:
 
 
 def launch_of(order: Order, directory: str) -> Launch:
-    """Say what is to be run where for an order.
+    """Return the launch of an order.
 
     :param order: The order.
     :param directory: The directory of the job.
@@ -102,7 +101,7 @@ def launch_of(order: Order, directory: str) -> Launch:
 
 
 def retired_job(name: str) -> str:
-    """Give the job whose retired directory has this name: ``JOB.RANDOM``.
+    """Return the job whose retired directory has this name: ``JOB.RANDOM``.
 
     :param name: The name of the directory.
     """
@@ -110,7 +109,7 @@ def retired_job(name: str) -> str:
 
 
 def staged_name(job: str, owner: str) -> str:
-    """Give the name of a file for an input on its way.
+    """Return the name of a file for an input on its way.
 
     :param job: The job.
     :param owner: The identity of the process that writes it, or on whose behalf it is written.
@@ -119,7 +118,7 @@ def staged_name(job: str, owner: str) -> str:
 
 
 def staged_by(name: str) -> str | None:
-    """Give the identity of the process that staged a file.
+    """Return the identity of the process that staged a file.
 
     :param name: The name of the file, or of the temporary one that is to become it.
     """
@@ -137,21 +136,21 @@ class Workspace(ABC):
     """Whether what is on the target keeps another pipeline from running a job a second time."""
 
     poll_seconds: float = 0.0
-    """How often, at most, :meth:`inspect` is asked about processes that cannot be watched."""
+    """The minimum interval of :meth:`inspect` for processes that cannot be watched."""
 
     recheck_seconds: float = math.inf
-    """How often it is asked about those that are watched, where it may go unnoticed that one has ended."""
+    """The interval of :meth:`inspect` for watched processes, where the end of one may go unnoticed."""
 
     def __init__(self, directory: PurePath) -> None:
-        self.directory = directory
+        self.directory: PurePath = directory
 
     @abstractmethod
     async def jobs(self) -> set[str]:
-        """Give the jobs that have a directory here, if that can be listed; else none."""
+        """Return the jobs that have a directory here, if that can be listed; else none."""
 
     @abstractmethod
     async def retired(self) -> set[str]:
-        """Give the jobs of which there are retired directories that are still to be removed."""
+        """Return the jobs whose retired directories are still to be removed."""
 
     @abstractmethod
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
@@ -182,10 +181,10 @@ class Workspace(ABC):
 
     @abstractmethod
     async def inspect(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
-        """Find out how it stands with jobs, all in one go.
+        """Return the states of jobs.
 
         :param jobs: The jobs, with the process identifier where that is known.
-        :param outputs: Names of output files to bring along, where the job is over and they are small.
+        :param outputs: Names of output files to return as well, where the job has finished and they are small.
         """
 
     @abstractmethod
@@ -199,24 +198,24 @@ class Workspace(ABC):
 
     @abstractmethod
     async def revoke(self, job: str) -> bool:
-        """See to it that a claimed job whose launcher has not recorded its identity yet will not run.
+        """Revoke a claim whose launcher has not recorded its identity yet, so that the job will not run.
 
         :param job: The job.
-        :returns: Whether that could be done; else the launcher was faster.
+        :returns: Whether the claim is revoked; else the launcher was faster.
         """
 
     @abstractmethod
     async def kill(self, job: str, pid: str) -> None:
         """End the process of a job, with all its children, and wait until it is gone.
 
-        It is marked beforehand as forgotten, so that no other pipeline records it as completed.
+        It is marked first, so that no other controller records an outcome.
 
         :param job: The job.
         :param pid: Its process identifier.
         """
 
     async def end_orphans(self, job: str, pid: str | None) -> None:
-        """End what is left running of a job nobody looks after any more. By default, nothing is known of that.
+        """End what is left running of a job whose supervisor or launcher is gone. By default, do nothing.
 
         :param job: The job.
         :param pid: Its process identifier, if it is known.
@@ -224,9 +223,9 @@ class Workspace(ABC):
 
     @abstractmethod
     async def retire(self, jobs: Collection[str]) -> None:
-        """Give up the claims of jobs, by moving their directories out of the way.
+        """Release the claims of jobs, by moving their directories out of the way.
 
-        :param jobs: The jobs; those that have no directory are none of ours any more, and left out.
+        :param jobs: The jobs; those that have no directory are left out.
         """
 
     @abstractmethod
@@ -237,14 +236,14 @@ class Workspace(ABC):
         """
 
     async def close(self) -> None:
-        """Give up what is there for launches, as there will be none. By default, nothing is."""
+        """Release what is kept for further launches. By default, nothing is."""
 
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
         """Have a function called, in the running event loop, once a process has ended.
 
         :param pid: The process identifier.
         :param on_exit: The function; it is called once at most.
-        :param on_lost: Is called instead if it will not be known when the process ends.
-        :returns: Whether that will be done. Else :meth:`inspect` has to be asked from time to time.
+        :param on_lost: Is called instead if the end of the process will go unnoticed.
+        :returns: Whether that will be done. Else call :meth:`inspect` from time to time.
         """
         return False

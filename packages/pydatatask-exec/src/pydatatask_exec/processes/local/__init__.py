@@ -1,7 +1,8 @@
-"""Processes on this machine.
+"""Run the processes of a task on this machine.
 
-:mod:`.manager` has the process manager, :mod:`.workspace` a task's jobs. A launch goes to one of the
-:mod:`.supervisors` over a :mod:`.supervisor_connection`; the :mod:`.supervisor` package is the program at its other
-end, which claims, starts and records jobs. :mod:`.termination` ends what a killed supervisor left running, and
-:mod:`.child_watch` notices exits at once.
+:mod:`.manager` has the process manager and :mod:`.workspace` the jobs of one task, whose directories
+:mod:`.job_directory` reads and removes. A launch goes to one of the :mod:`.supervisors`: a :mod:`.supervisor_process`
+with its table of jobs (:mod:`.supervised_job`), reached over a :mod:`.supervisor_connection`. The :mod:`.supervisor`
+package is the program at the other end, which claims, starts and records jobs. :mod:`.other_controllers` notices other
+pipelines, :mod:`.child_watch` the end of processes, and :mod:`.termination` ends them.
 """

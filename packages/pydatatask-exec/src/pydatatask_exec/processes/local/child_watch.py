@@ -1,4 +1,4 @@
-"""Noticing at once that a process has ended, without asking for it: the kernel tells by a descriptor of the process."""
+"""Notice at once that a process has ended, by a descriptor that the kernel makes readable then (a pidfd)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ChildWatch:
         weakref.finalize(self, _close_all, self._descriptors)
 
     def watch(self, pid: int, on_exit: Callable[[], None]) -> bool:
-        """Have a function called once a process has ended; if it is a child of this one, it is waited for.
+        """Have a function called once a process has ended. If it is a child of this one, it is waited for.
 
-        :param pid: A process id. The caller sees to it that it is the right process, once this has returned.
+        :param pid: A process id. The caller checks afterwards that it is the right process.
         :param on_exit: The function; it is called in the loop.
         :returns: Whether the process can be watched: there may be too many open files, or it is gone already.
         """
@@ -46,15 +46,15 @@ class ChildWatch:
 
 
 def wait_for_child(pid: int) -> bool:
-    """Let the kernel forget a child that has ended, if it is one of ours.
+    """Wait for a child that has ended, so that no zombie is left of it.
 
     :param pid: Its process id.
-    :returns: Whether it is no child of ours, or no more.
+    :returns: Whether it is no child of this process, or no longer.
     """
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
-        return True  # somebody else's, or somebody else has waited for it
+        return True  # another process's child, or another thread has waited for it
 
 
 def _close_all(descriptors: set[int]) -> None:
@@ -66,7 +66,7 @@ _watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ChildWatch] = wea
 
 
 def child_watch() -> ChildWatch:
-    """Give the watch of the running event loop."""
+    """Return the watch of the running event loop."""
     loop = asyncio.get_running_loop()
     watch = _watches.get(loop)
     if watch is None:

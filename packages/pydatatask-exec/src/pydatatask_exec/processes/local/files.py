@@ -1,4 +1,4 @@
-"""Files of this machine as streams, whose blocking calls run on a thread."""
+"""Read and write files of this machine as streams, whose blocking calls run on a thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 1 << 20
 
 
 class LocalReader(ReadStreamBase):
-    """Reads a file.
+    """Read a file.
 
     :param descriptor: The open file; it is closed with the stream.
     """
@@ -52,7 +52,7 @@ class LocalReader(ReadStreamBase):
 
 
 class LocalWriter(WriteStreamBase):
-    """Writes a file beside its target, and moves it there once it is complete.
+    """Write a file beside its target, and move it there once it is complete.
 
     :param path: The target.
     :param staged: The file that is written.

@@ -1,4 +1,4 @@
-"""What a local workspace does with the directory of a job. All of it blocks, and is run on a thread."""
+"""Read, revoke, move and remove the directories of jobs on this machine. All of it blocks, so run it on a thread."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ __all__ = [
 ]
 
 _IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
-"""Why a file cannot be opened that is not there, or is something else."""
+"""The errors of opening a file that does not exist or is no regular file."""
 
 _SMALL = 1 << 16
-"""Outputs up to this size, in bytes, are brought along with what is found out about a job."""
+"""Outputs up to this size, in bytes, are returned with the state of a job."""
 
 
 def jobs(root: Path) -> set[str]:
-    """Give the jobs that have a directory; links to directories elsewhere are none of ours.
+    """Return the jobs that have a directory. Links to directories elsewhere are not ours.
 
     :param root: Where the directories of the jobs are.
     """
@@ -47,12 +47,12 @@ def jobs(root: Path) -> set[str]:
 
 
 def claim_of(order: Order, directory: str, staging: str, token: int | None = None) -> Claim:
-    """Say what is to be in the directory of a job.
+    """Return what is to be in the directory of a job.
 
     :param order: What to run.
     :param directory: The directory.
-    :param staging: Where it is to be filled.
-    :param token: Optional: when the directory of the staged_claims was changed last, if nobody else may come there.
+    :param staging: The staging directory in which it is filled.
+    :param token: Optional: the exclusivity token, if the claim is valid only without other controllers.
     """
     return Claim(
         path=os.fsencode(directory),
@@ -65,7 +65,7 @@ def claim_of(order: Order, directory: str, staging: str, token: int | None = Non
 
 
 def reserve(directory: str) -> bool:
-    """Claim a job by an empty directory.
+    """Reserve a job by an empty directory.
 
     :param directory: The directory.
     :returns: Whether there was none.
@@ -78,7 +78,7 @@ def reserve(directory: str) -> bool:
 
 
 def release(directory: str) -> None:
-    """Give up such a claim, unless the directory is not empty any more, since the job has been started.
+    """Release a reservation, unless the directory is no longer empty, as the job has been started.
 
     :param directory: The directory.
     """
@@ -90,7 +90,7 @@ def release(directory: str) -> None:
 
 
 def is_file(path: str) -> bool:
-    """Tell whether a path is one of a file, and not of a directory, a link or a pipe.
+    """Return whether a path is that of a regular file, and not of a directory, a link or a pipe.
 
     :param path: The path.
     """
@@ -101,8 +101,9 @@ def is_file(path: str) -> bool:
 
 
 def _open(path: str) -> int | None:
-    """Open a file, or give None: jobs can put what they like in its place, which must not hold up the other jobs."""
+    """Open a regular file, or return None: jobs can put what they like in its place."""
     try:
+        # Without O_NONBLOCK, a job that puts a named pipe here would hold up all others.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         if error.errno in _IS_NO_FILE:
@@ -115,7 +116,7 @@ def _open(path: str) -> int | None:
 
 
 def _read(path: str, limit: int = 4096) -> tuple[str, float] | None:
-    """Give the text of a small file and the time at which it was changed, or None if it is not there."""
+    """Return the text of a small file and the time of its last change, or None if it is not there."""
     descriptor = _open(path)
     if descriptor is None:
         return None
@@ -126,18 +127,18 @@ def _read(path: str, limit: int = 4096) -> tuple[str, float] | None:
 
 
 def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str]) -> JobStatus:
-    """Find out how it stands with a job.
+    """Return the state of a job.
 
     :param root: Where the directories of the jobs are.
     :param job: The job.
     :param pid: The identifier of its process, if that is known from elsewhere.
-    :param outputs: Names of output files to bring along, where the job is over and they are small.
+    :param outputs: Names of output files to return as well, where the job has finished and they are small.
     """
     path = str(root / job)
     identity = _read(f"{path}/{IDENTITY}")
     marks = parse_marks(identity[0]) if identity else None
     recorder = marks.recorder if marks is not None else None if identity else pid
-    return_code, alive = _look_for_end(path, recorder)
+    return_code, alive = _read_end(path, recorder)
     evidence = Evidence(
         exists=identity is not None or os.path.isdir(path),
         identity=identity[0] if identity else None,
@@ -146,7 +147,7 @@ def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str])
         return_code=return_code[0] if return_code else None,
     )
     state = infer_state(evidence)
-    over = state in (JobState.FINISHED, JobState.VANISHED)
+    finished = state in (JobState.FINISHED, JobState.VANISHED)
     return JobStatus(
         state,
         pid=marks.process if marks is not None else None,
@@ -154,12 +155,12 @@ def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str])
         start_time=_utc(identity[1]) if identity else None,
         end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
         kill_requested=os.path.exists(f"{path}/{KILL_REQUESTED}"),
-        outputs=_small_files(path, outputs) if over else {},
+        outputs=_small_files(path, outputs) if finished else {},
     )
 
 
-def _look_for_end(path: str, recorder: str | None) -> tuple[tuple[str, float] | None, bool]:
-    """Give the exit status and when it was recorded, or tell whether whoever is to record it is alive."""
+def _read_end(path: str, recorder: str | None) -> tuple[tuple[str, float] | None, bool]:
+    """Return the exit status and when it was recorded, and whether its recorder is alive if there is none."""
     return_code = _read(f"{path}/{RETURN_CODE}")
     if return_code is not None and parse_return_code(return_code[0]) is not None:
         return return_code, False
@@ -188,11 +189,11 @@ def _small_files(path: str, names: Collection[str]) -> dict[str, bytes]:
 
 
 def revoke(root: Path, job: str) -> bool:
-    """Create the file that whoever has claimed a job would have to have created, so that it is clear that it has not.
+    """Revoke a claim, by creating the file that its launcher has to create before it runs the job.
 
     :param root: Where the directories of the jobs are.
     :param job: The job.
-    :returns: Whether it was not there.
+    :returns: Whether the claim is revoked; else the launcher was faster.
     """
     try:
         with open(root / job / IDENTITY, "x") as file:
@@ -203,7 +204,7 @@ def revoke(root: Path, job: str) -> bool:
 
 
 def request_kill(root: Path, job: str) -> None:
-    """Mark a job as one whose end is not to be recorded.
+    """Mark a job as one to be killed without a record of its end.
 
     :param root: Where the directories of the jobs are.
     :param job: The job; nothing happens if it has no directory.
@@ -236,7 +237,7 @@ def retire(root: Path, retired: Path, jobs: Collection[str]) -> list[str]:
 
 
 def remove(directory: Path, names: Collection[str]) -> None:
-    """Remove directories of jobs; what cannot be removed stays, and is tried again when a pipeline is opened.
+    """Remove directories of jobs. What cannot be removed is tried again when a pipeline is opened.
 
     :param directory: Where they are.
     :param names: What they are called.
@@ -253,7 +254,7 @@ def remove(directory: Path, names: Collection[str]) -> None:
 
 
 def _remove_flat(path: str) -> None:
-    """Remove a directory that has nothing in it but files and empty directories; this is how most are."""
+    """Remove a directory with nothing but files and empty directories in it, which most of them are."""
     with os.scandir(path) as entries:
         for entry in entries:
             os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)

@@ -27,12 +27,12 @@ __all__ = ["LocalLinuxManager"]
 class LocalLinuxManager(LinuxProcessManager):
     """A process manager to run tasks on the local Linux machine.
 
-    By default, it will create a directory ``/tmp/pydatatask`` in which to store data. That place is shared, so whoever
-    is not its owner has to name another.
+    By default, it will create a directory ``/tmp/pydatatask`` in which to store data. That place is shared: users who
+    are not its owner have to name another.
 
     :param app: What to call the directory of this pipeline in there.
     :param local_path: Where to store data. A relative path is taken from the working directory of this moment.
-    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    :param kill_grace: How many seconds pass between SIGTERM and SIGKILL.
     :raises DefinitionError: ``app`` cannot be the name of a directory.
     """
 
@@ -85,7 +85,7 @@ class LocalLinuxManager(LinuxProcessManager):
 
 
 def _do_nothing() -> None:
-    """Whoever wants to know whether a process has ended asks for the live ones."""
+    """Do nothing: callers of ``spawn`` ask for live processes to know whether theirs has ended."""
 
 
 def _absolute(launch: Launch) -> Launch:
@@ -105,14 +105,14 @@ def _absolute(launch: Launch) -> Launch:
 
 
 def _make_private(path: Path) -> None:
-    """Make a directory and those above it; no one else can look into those that are made."""
+    """Make a directory and those above it. Those that are made are private."""
     if not path.is_dir():
         _make_private(path.parent)
         path.mkdir(0o700, exist_ok=True)
 
 
 def _check_owned(root: Path, basedir: Path) -> None:
-    """Make the base directory, and refuse one in which somebody else could put what we then run."""
+    """Make the base directory, and refuse one in which another user could put what we then run."""
     user = os.geteuid()
     try:
         _make_private(basedir)

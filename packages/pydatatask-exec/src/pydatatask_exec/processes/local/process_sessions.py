@@ -13,7 +13,7 @@ _SESSION_FIELD = 6 - 3
 
 
 def is_alive(pid: str) -> bool:
-    """Tell whether the process of an identifier has not ended. This reads files of ``/proc``.
+    """Return whether the process of an identifier exists and has not ended. This reads files of ``/proc``.
 
     :param pid: A process identifier; a bare number is any process that has that id.
     """
@@ -25,7 +25,7 @@ def is_alive(pid: str) -> bool:
 
 
 def session_members(leader: int) -> list[int]:
-    """Give the processes of a session that have not ended. This reads a file for each process of the machine.
+    """Return the processes of a session that have not ended. This reads a file for each process of the machine.
 
     :param leader: The process id of its first process, which is the id of the session.
     """
@@ -38,7 +38,7 @@ def session_members(leader: int) -> list[int]:
 
 
 def leads_session(pid: int) -> bool:
-    """Tell whether a process is the first of its session.
+    """Return whether a process is the first of its session.
 
     :param pid: The process id.
     """

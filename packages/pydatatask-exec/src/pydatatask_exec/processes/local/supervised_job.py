@@ -56,11 +56,11 @@ class SupervisedJob:
     """
 
     def __init__(self, started: asyncio.Future[str | None]) -> None:
-        self.phase = JobPhase.REQUESTED
+        self.phase: JobPhase = JobPhase.REQUESTED
         """How far it has come."""
         self.pid: str | None = None
         """Its process identifier, once there is one."""
-        self.is_watched = False
+        self.is_watched: bool = False
         """Whether somebody watches for its end, or nobody ever will."""
         self._started: asyncio.Future[str | None] | None = started
         self._on_exit: list[Callable[[], None]] = []

@@ -76,7 +76,7 @@ class SupervisorConnection:
     """
 
     def __init__(self, pipes: Pipes, received: Callable[[Answer], None], lost: Callable[[], None]) -> None:
-        self.pipes = pipes
+        self.pipes: Pipes = pipes
         self._received, self._lost = received, lost
         self._parser = AnswerParser()
         self._unsent = bytearray()

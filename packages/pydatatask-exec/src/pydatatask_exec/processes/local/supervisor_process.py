@@ -28,7 +28,7 @@ from pydatatask_exec.processes.local.supervisor_connection import (
 
 __all__ = ["TRANSITIONS", "Environment", "SupervisorEvent", "SupervisorProcess", "SupervisorState", "detach_all"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
 _PACKAGE = str(Path(__file__).parent)
@@ -106,10 +106,10 @@ class SupervisorProcess:
         changed: Callable[[SupervisedJob], None],
         gone: Callable[[SupervisorProcess], None],
     ) -> None:
-        self.environment = environment
+        self.environment: Environment = environment
         self.pid: int | None = None
         """The process id, once there is a process."""
-        self.state = SupervisorState.UNSTARTED
+        self.state: SupervisorState = SupervisorState.UNSTARTED
         """How far it has come."""
         self._open_pipes = open_pipes
         self._changed, self._gone = changed, gone

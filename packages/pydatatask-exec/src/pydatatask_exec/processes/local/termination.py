@@ -27,10 +27,10 @@ _WHERE_IT_WORKS = ("cwd", "fd/0", "fd/1", "fd/2")
 
 
 async def end_session(pid: str, grace: float) -> None:
-    """Ask a process and all others of its session to end, and kill them if they do not.
+    """End a process and all others of its session: SIGTERM first, and SIGKILL if they do not end.
 
     :param pid: The identifier of the session's first process.
-    :param grace: For how many seconds to wait in each step.
+    :param grace: How many seconds to wait after each signal.
     """
     if not await offload(is_alive, pid):
         return
@@ -44,7 +44,7 @@ async def end_session(pid: str, grace: float) -> None:
 
 
 async def _is_gone(pid: str, leader: int, seconds: float) -> bool:
-    """Wait until nobody of a session is left."""
+    """Wait until no process of a session is left."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not await offload(is_alive, pid) and not await offload(session_members, leader):
@@ -54,15 +54,15 @@ async def _is_gone(pid: str, leader: int, seconds: float) -> bool:
 
 
 async def end_orphans(pid: str | None, directory: str, grace: float) -> None:
-    """End the processes of a session that nobody looks after any more, as far as they work in a directory.
+    """End the processes of a session whose supervisor is gone, as far as they work in a directory.
 
-    A process id is not given to another as long as it is the id of a session. After that it may be, to a program that
-    makes a session of its own and leaves somebody in it; so whoever is ended must also use the job's directory.
+    The kernel gives the id of a session to no other process as long as the session has members. After that it may, and
+    the new process may start a session of its own. So a process is ended only if it also uses the job's directory.
 
-    :param pid: The identifier of the session's first process; one of before the machine was restarted has left nobody.
-        None if that was not recorded any more: then it is whoever leads a session and runs what is in the directory.
+    :param pid: The identifier of the session's first process; one of an earlier boot has left no process.
+        None if it was not recorded: then all sessions are meant whose leaders run what is in the directory.
     :param directory: The directory of the job.
-    :param grace: For how many seconds to wait before those that have been asked to end are killed.
+    :param grace: How many seconds to wait after each signal.
     :raises TimeoutError: They do not end even then.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -85,7 +85,7 @@ def _orphans(pid: str | None, directory: str) -> list[int]:
 
 
 def _leaders(pid: str | None, directory: str) -> list[int]:
-    """Give the process ids of the sessions that may be meant."""
+    """Return the process ids of the leaders of the sessions that may be meant."""
     if pid is not None:
         leader = ProcessIdentity.parse(pid)
         return [leader.pid] if leader is not None and leader.boot == boot_id() else []
@@ -94,7 +94,7 @@ def _leaders(pid: str | None, directory: str) -> list[int]:
 
 
 def _runs(pid: int, executable: str) -> bool:
-    """Tell whether a process has a path in its command line."""
+    """Return whether a process has a path in its command line."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             return os.fsencode(executable) in file.read().split(b"\0")
@@ -108,5 +108,5 @@ def _works_below(pid: int, beginning: str) -> bool:
             if os.readlink(f"/proc/{pid}/{link}").startswith(beginning):
                 return True
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it has ended, has closed that, or is somebody else's
+            continue  # it has ended, has closed that, or is another user's
     return False

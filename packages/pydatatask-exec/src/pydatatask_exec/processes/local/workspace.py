@@ -42,7 +42,7 @@ class LocalWorkspace(Workspace):
 
     :param basedir: The base directory of the manager.
     :param task: The task's name.
-    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    :param kill_grace: How many seconds pass between SIGTERM and SIGKILL.
     """
 
     def __init__(self, basedir: Path, task: str, kill_grace: float) -> None:
@@ -59,7 +59,7 @@ class LocalWorkspace(Workspace):
         self._retired: dict[str, list[str]] = {}
 
     async def prepare(self) -> None:
-        """Make the directories, and remove what a pipeline staged that is no more."""
+        """Make the directories, and remove what a pipeline staged that is gone."""
         await asyncio.to_thread(_sweep, self._staged)
         await asyncio.to_thread(_sweep, self._launching)
         await offload(self._make_directories)
@@ -72,7 +72,7 @@ class LocalWorkspace(Workspace):
     @override
     async def close(self) -> None:
         supervisors().release(self)
-        with suppress(OSError):  # whoever comes next removes what is left
+        with suppress(OSError):  # the next pipeline removes what is left
             await offload(self._remove_staging)
 
     @override
@@ -99,7 +99,7 @@ class LocalWorkspace(Workspace):
                 self._others.note_presence()
 
     def _check_exclusivity(self) -> int | None:
-        """Find out whether another pipeline may be launching jobs, too; nobody is if this gives a time."""
+        """Return the exclusivity token, or None if another controller may be launching jobs, too."""
         self._make_staging()
         self._others.check()
         if self._others.exclusivity_token is None:
@@ -107,10 +107,10 @@ class LocalWorkspace(Workspace):
         return self._others.exclusivity_token
 
     async def _start_beside_others(self, order: Order, is_wanted: IsWanted | None) -> str | None:
-        """Start a job that another pipeline may have done since it was seen to be ready.
+        """Start a job that another controller may have done since it was found ready.
 
-        So it is claimed first, by an empty directory, which the supervisor replaces. Whoever has done the job has
-        recorded that before he has given up his claim, so whether it is still to be done can be seen now.
+        So it is reserved first, by an empty directory, which the supervisor replaces. A controller that has done the
+        job has recorded that before it has released its claim, so ``is_wanted`` is certain now.
         """
         if is_wanted is None:
             return await self._run(order)
@@ -140,7 +140,7 @@ class LocalWorkspace(Workspace):
         return pid
 
     def _make_staging(self) -> Path:
-        """Make the directory in which those of jobs are filled; the next pipeline removes it if this one is no more."""
+        """Make our staging directory. The next pipeline removes it once this one is gone."""
         if self._staging is None:
             self._remove_abandoned()
             name = staged_name(f"launch-{os.urandom(4).hex()}", str(ProcessIdentity.now(os.getpid())))
@@ -149,9 +149,9 @@ class LocalWorkspace(Workspace):
         return self._staging
 
     def _abandon(self, staging: Path) -> None:
-        """Launch nothing more by way of a directory, which is removed before anything is launched by way of another.
+        """Use a staging directory no more. It is removed before anything is launched by way of another.
 
-        A supervisor may be about to do what is not wanted any more; by then the job may have been done.
+        A supervisor may be about to carry out a launch that was cancelled, by when the job may have been done.
         """
         if self._staging == staging:
             self._staging = None
@@ -163,7 +163,7 @@ class LocalWorkspace(Workspace):
             self._others.leave(name)
             _remove_staged(self._launching, name)
             self._others.left()
-            del self._abandoned[0]  # others may have been added meanwhile
+            del self._abandoned[0]  # more may have been added meanwhile
 
     def _remove_staging(self) -> None:
         if self._staging is not None:
@@ -231,7 +231,7 @@ def _after_recording(on_exit: Callable[[], None]) -> None:
 
 
 def _sweep(directory: Path) -> None:
-    """Remove what processes have staged that are no more, told by the names of the files and directories.
+    """Remove what processes have staged that are gone. The names of the files and directories tell which.
 
     :param directory: Where it is.
     """
@@ -247,7 +247,7 @@ def _sweep(directory: Path) -> None:
 
 
 def _remove_staged(directory: Path, name: str) -> None:
-    """Remove a directory, which goes at once: supervisors may be about to claim jobs by what is in there.
+    """Remove a staging directory. It is renamed first, so that no supervisor claims a job by way of it any more.
 
     :param directory: Where it is.
     :param name: What it is called.

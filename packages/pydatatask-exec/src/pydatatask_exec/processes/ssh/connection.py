@@ -1,4 +1,4 @@
-"""A connection that is made anew when it drops, as a resource of a session."""
+"""A connection that reconnects when it drops, as a resource of a session."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ReconnectingSSH"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 
 class ReconnectingSSH:
-    """Keeps a connection to a machine, and makes a new one when it drops. Calling it gives the present one::
+    """Keep a connection to a machine, and reconnect when it drops. Call it for the present connection::
 
         @session.resource
         async def ssh():
@@ -28,10 +28,10 @@ class ReconnectingSSH:
 
         manager = pydatatask.SSHLinuxManager("myapp", lambda: ssh()())
 
-    Give ``keepalive_interval``, or it is not noticed that a connection is dead as long as nothing is sent.
+    Give ``keepalive_interval``; else a dead connection goes unnoticed as long as nothing is sent.
 
     :param connect: Makes a connection.
-    :param longest_pause: Up to how many seconds pass between attempts.
+    :param longest_pause: The longest back-off between attempts, in seconds.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class ReconnectingSSH:
         self._keeper: asyncio.Task[None] | None = None
 
     def __call__(self) -> asyncssh.SSHClientConnection:
-        """Give the present connection.
+        """Return the present connection.
 
         :raises TargetUnreachableError: There is none at the moment.
         """
         connection = self._connection
         if connection is None or connection.is_closed():
-            raise unreachable("the SSH target", "the connection is being made anew")
+            raise unreachable("the SSH target", "it is being connected again")
         return connection
 
     async def __aenter__(self) -> Self:
@@ -77,9 +77,9 @@ class ReconnectingSSH:
     async def _keep(self, connection: asyncssh.SSHClientConnection) -> None:
         while True:
             await connection.wait_closed()
-            log.warning("the SSH connection is lost, and is made anew")
+            log.warning("the SSH connection is lost; reconnecting")
             connection = self._connection = await self._reconnect()
-            log.warning("there is an SSH connection again")
+            log.warning("the SSH connection is back")
 
     async def _reconnect(self) -> asyncssh.SSHClientConnection:
         import asyncssh

@@ -1,4 +1,4 @@
-"""The errors of asyncssh, translated at the edge by a table."""
+"""Translate the errors of asyncssh."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["require_asyncssh", "translated", "unreachable"]
 
 @contextmanager
 def translated(target: str) -> Generator[None, None, None]:
-    """Turn the errors of asyncssh that have a meaning here into those of pydatatask.
+    """Turn errors of asyncssh into those of pydatatask.
 
     :param target: What to call the target in messages.
     :raises TargetUnreachableError: The connection is lost, or cannot take another channel.
@@ -40,13 +40,13 @@ def translated(target: str) -> Generator[None, None, None]:
 
 
 def unreachable(target: str, reason: object) -> TargetUnreachableError:
-    """Make the error that says that a target cannot be reached.
+    """Return the error for a target that cannot be reached.
 
     :param target: What to call the target.
     :param reason: Why.
     """
     return TargetUnreachableError(
-        f"{target} cannot be reached: {reason}; its jobs go on, and are looked after once there is a connection"
+        f"{target} cannot be reached: {reason}; its jobs go on, and are reaped once it can be reached again"
     )
 
 

@@ -1,4 +1,4 @@
-"""Files of a target as streams, over SFTP."""
+"""Read and write files of a target as streams, over SFTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 
 
 class RemoteReader(ReadStreamBase):
-    """Reads a file.
+    """Read a file.
 
     :param file: The open file; it is closed with the stream.
     :param target: What to call the target in messages.
@@ -66,7 +66,7 @@ class RemoteReader(ReadStreamBase):
 
 
 class RemoteWriter(WriteStreamBase):
-    """Writes a file beside its target, and moves it there once it is complete.
+    """Write a file beside its target, and move it there once it is complete.
 
     :param sftp: The channel.
     :param path: The target.

@@ -1,4 +1,4 @@
-"""Launching jobs on a target in batches: what accumulates while a batch is under way goes over with the next."""
+"""Launch jobs on a target in batches: what accumulates while a batch is under way is sent with the next."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class _Launch:
     """A launch under way, and afterwards the job, until it has ended."""
 
     def __init__(self, ticketed: Ticketed) -> None:
-        self.ticketed = ticketed
+        self.ticketed: Ticketed = ticketed
         self.pid: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self.ended = False
+        self.ended: bool = False
         self.on_exit: Callable[[], None] | None = None
 
     def take(self, line: str) -> None:
-        """Take what the shell or the launcher tells."""
+        """Take a line from the shell or the launcher."""
         word, _, rest = line.partition(" ")
         if word == "ended":
             self.ended = True
@@ -40,12 +40,12 @@ class _Launch:
         elif word == "taken":
             self.pid.set_result(None)
         else:
-            reason = rest or "somebody has taken its claim back"
+            reason = rest or "its claim was revoked"
             self.pid.set_exception(LaunchError(f"job {self.ticketed.order.job} could not be launched: {reason}"))
 
 
 class LaunchBatches:
-    """Launches the jobs of one task by one shell, and knows which of them have ended since.
+    """Launch the jobs of one task by one shell, and track which of them have ended.
 
     :param shell: The shell.
     :param root: The directory of the task.
@@ -81,7 +81,9 @@ class LaunchBatches:
                 pid = await launch.pid
             started = pid is not None
         except TimeoutError as error:
-            raise LaunchError(f"job {ticketed.order.job}: the target does not say what became of its launch") from error
+            raise LaunchError(
+                f"job {ticketed.order.job}: the target does not report whether it was launched"
+            ) from error
         finally:
             self._under_way.discard(launch)
             if not started:
@@ -95,7 +97,7 @@ class LaunchBatches:
 
         :param pid: The process identifier.
         :param on_exit: The function.
-        :param on_lost: Is called instead if the shell is lost, and nothing will be told.
+        :param on_lost: Is called instead if the shell is lost.
         :returns: Whether that will be done.
         """
         if pid not in self._running or not self._shell.is_open:
@@ -114,7 +116,7 @@ class LaunchBatches:
         return True
 
     def _flush(self) -> None:
-        """Send what waits; the next batch goes when the shell has come to the end of this one."""
+        """Send what waits. The next batch is sent when the shell has finished this one."""
         batch, self._waiting = self._waiting[:_AT_A_TIME], self._waiting[_AT_A_TIME:]
         batch = [launch for launch in batch if not launch.pid.done()]
         if not batch:
@@ -139,7 +141,7 @@ class LaunchBatches:
         self._fail(unreachable(self._shell.target, "the shell there has ended"))
 
     def _fail(self, error: TargetUnreachableError) -> None:
-        """Give up all launches that are under way."""
+        """Abandon all launches that are under way."""
         self._waiting, self._busy = [], False
         for launch in self._under_way:
             if not launch.pid.done():

@@ -1,4 +1,4 @@
-"""The process manager for a machine that is reached over SSH."""
+"""The process manager for a machine reached over SSH."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class SSHLinuxManager(LinuxProcessManager):
         task = pydatatask.ProcessTask("mytask", procman, ...)
 
     With :class:`~pydatatask_exec.processes.ssh.connection.ReconnectingSSH` as the resource, a connection that drops is
-    made anew. On it there are two channels at a time, however many jobs there are.
+    made again. On it there are two channels at a time, however many jobs there are.
 
     :param app: What to call the directory of this pipeline on the target.
     :param ssh: A callable returning the connection; if it returns another one than before, that one is used.
     :param remote_path: Where to store data on the target: an absolute path.
-    :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
+    :param kill_grace: How many seconds pass between SIGTERM and SIGKILL.
     :raises DefinitionError: ``app`` cannot be the name of a directory, or ``remote_path`` is relative.
     """
 
@@ -73,7 +73,7 @@ class SSHLinuxManager(LinuxProcessManager):
         return self._target.connection()
 
     async def _channels(self) -> Channels:
-        """Give the channels; with each new connection, the base directory is looked after first."""
+        """Return the channels. With each new connection, the base directory is checked first."""
         channels = await self._target.channels()
         if channels is not self._checked:
             await self._check_basedir(channels)
@@ -81,7 +81,7 @@ class SSHLinuxManager(LinuxProcessManager):
         return channels
 
     async def _check_basedir(self, channels: Channels) -> None:
-        """Make the base directory, and refuse one in which somebody else could put what we then run."""
+        """Make the base directory, and refuse one in which another user could put what we then run."""
         answer = await channels.shell.ask(shell_requests.owners_code(self._root, self._basedir))
         user = channels.shell.facts.user
         owners = [int(line) if line.isdecimal() else None for line in answer]

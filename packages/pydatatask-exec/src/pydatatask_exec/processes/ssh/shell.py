@@ -1,4 +1,4 @@
-"""The one long-lived shell on a target: it takes requests and tells what becomes of jobs, all over one channel."""
+"""The one long-lived shell on a target: it takes requests and reports the ends of jobs, all over one channel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TargetShell"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _LONGEST_REQUEST_SECONDS = 300.0
 
@@ -51,14 +51,14 @@ class Connection(Protocol):
 
 
 class _Request:
-    """A request under way: the lines of its answer so far, and who waits for all of them."""
+    """A request under way: the lines of its answer so far, and the future that gets all of them."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
 
     def take(self, line: str) -> bool:
-        """Take a line of the answer; tell whether it was the last."""
+        """Take a line of the answer. Return whether it was the last."""
         if line != "done":
             self.lines.append(line)
             return False
@@ -70,13 +70,13 @@ class _Request:
 class TargetShell:
     """A shell on a target.
 
-    It is told about by lines that begin with a ticket: of a request, or of a job whose launcher tells what happens.
+    Its lines begin with a ticket: that of a request, or of a job whose launcher reports what happens.
 
     :param target: What to call the target in messages.
     """
 
     def __init__(self, target: str) -> None:
-        self.target = target
+        self.target: str = target
         self.facts: TargetFacts
         self._channel: Channel | None = None
         self._rest = ""
@@ -110,11 +110,11 @@ class TargetShell:
         return self._channel is not None and not self._channel.is_closing()
 
     def ticket(self) -> str:
-        """Make up a ticket that no request or job has had."""
+        """Return a ticket that no request or job has had."""
         return f"t{next(self._tickets)}"
 
     def subscribe(self, ticket: str, listener: Callable[[str], None]) -> None:
-        """Have a function called with what is told under a ticket.
+        """Have a function called with each line under a ticket.
 
         :param ticket: The ticket.
         :param listener: The function; it gets each line without the ticket.
@@ -122,21 +122,21 @@ class TargetShell:
         self._listeners[ticket] = listener
 
     def unsubscribe(self, ticket: str) -> None:
-        """Listen to a ticket no more.
+        """Stop receiving the lines of a ticket.
 
         :param ticket: The ticket.
         """
         self._listeners.pop(ticket, None)
 
     def on_lost(self, callback: Callable[[], None]) -> None:
-        """Have a function called if the shell is lost, after which nothing more is told.
+        """Have a function called if the shell is lost, after which no more lines come.
 
         :param callback: The function; it is called once at most.
         """
         self._lost.add(callback)
 
     def remove_on_lost(self, callback: Callable[[], None]) -> None:
-        """Take back what was asked for by :meth:`on_lost`.
+        """Undo :meth:`on_lost`.
 
         :param callback: The function.
         """
@@ -145,7 +145,7 @@ class TargetShell:
     async def ask(self, code: str, seconds: float = _LONGEST_REQUEST_SECONDS) -> list[str]:
         """Make a request, and wait until it has been carried out.
 
-        :param code: Shell code; what is written to descriptor 9 after ``$ticket`` is the answer.
+        :param code: Shell code. Lines that it writes to descriptor 9 after ``$ticket`` are the answer.
         :param seconds: How long it may take.
         :returns: The lines of the answer, without the ticket.
         :raises TargetUnreachableError: There is no answer; the request may have been carried out, or not.
@@ -162,7 +162,7 @@ class TargetShell:
             self._requests.pop(ticket, None)
 
     async def ask_background(self, code: str, seconds: float = _LONGEST_REQUEST_SECONDS) -> str:
-        """Make a request that starts something in the background, and wait for the first thing that it says.
+        """Make a request that starts something in the background, and wait for its first line.
 
         :param code: Shell code.
         :param seconds: How long it may take.
@@ -172,7 +172,7 @@ class TargetShell:
         ticket = self.ticket()
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-        def told(line: str) -> None:
+        def received(line: str) -> None:
             if line != "done" and not answer.done():
                 answer.set_result(line)
 
@@ -180,7 +180,7 @@ class TargetShell:
             if not answer.done():
                 answer.set_exception(unreachable(self.target, "the shell there has ended"))
 
-        self.subscribe(ticket, told)
+        self.subscribe(ticket, received)
         self.on_lost(lost)
         try:
             self.send(compound(ticket, code))
@@ -203,8 +203,6 @@ class TargetShell:
         with translated(self.target):
             self._channel.write(code)
 
-    # What the channel tells
-
     def received(self, text: str) -> None:
         """Take text that the shell or a launcher has written.
 
@@ -222,10 +220,10 @@ class TargetShell:
         elif (listener := self._listeners.get(ticket)) is not None:
             listener(rest)
         elif ticket != "hello":
-            log.debug("%s: nobody waits for %r", self.target, line)
+            log.debug("%s: an unexpected line: %r", self.target, line)
 
     def lost(self, reason: Exception | None) -> None:
-        """Take note that the channel is gone.
+        """Record that the channel is gone.
 
         :param reason: Why, if that is known.
         """
@@ -241,7 +239,7 @@ class TargetShell:
 
 
 def _session(shell: TargetShell) -> asyncssh.SSHClientSession[str]:
-    """Make the end of the channel that passes on to a shell object what it is told."""
+    """Return our end of the channel, which passes what it receives to a shell object."""
     import asyncssh
     from typing_extensions import override
 

@@ -1,7 +1,7 @@
-"""What the long-lived shell on a target is told first: functions made of builtins, for requests that come often.
+"""The functions that the long-lived shell on a target defines first, made of builtins, for frequent requests.
 
-A POSIX shell and busybox's utilities suffice. Lines of output begin with the ticket of the request or job that they
-are about; they are written to descriptor 9, which launchers inherit.
+A POSIX shell and busybox's utilities suffice. Lines of output begin with the ticket of their request or job, and are
+written to descriptor 9, which launchers inherit.
 """
 
 from __future__ import annotations
@@ -130,22 +130,22 @@ done
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """What is to be known about a target."""
+    """What requests have to know about a target."""
 
     boot: str
-    """The id of the present start of the machine."""
+    """The boot id of the machine."""
 
     identity: str
     """The identity of the shell."""
 
     uptime: bool
-    """Whether ``/proc/uptime`` tells the time by which the machine tells when processes began."""
+    """Whether ``/proc/uptime`` has the clock that process start times are given in; in some containers it has not."""
 
     user: int
-    """Who runs the shell."""
+    """The user id of the shell."""
 
     missing: tuple[str, ...]
-    """Utilities that are needed and not there."""
+    """The utilities that are needed and missing."""
 
 
 ASK_FACTS = 'echo "$ticket $boot $$:$up:$boot $genuine $(id -u)$missing" >&9'

@@ -1,6 +1,6 @@
-"""Requests to the shell on a target, as shell code. Pure functions: they decide, and nothing is done here.
+"""Write the requests to the shell on a target, as shell code, by pure functions.
 
-A request is one compound command, so a shell that gets only the beginning of it, as the connection has dropped, does
+A request is one compound command. So a shell that gets only the beginning of it, as the connection has dropped, does
 nothing at all.
 """
 
@@ -35,7 +35,7 @@ _PLAIN = frozenset(range(32, 127)) - {ord("\\")} | {ord("\n"), ord("\t")}
 
 @dataclass(frozen=True, slots=True)
 class Ticketed:
-    """An order with the ticket under which the shell and the launcher tell what becomes of it."""
+    """An order, with the ticket under which the shell and the launcher report on it."""
 
     ticket: str
     """The ticket."""
@@ -45,7 +45,7 @@ class Ticketed:
 
 
 def compound(ticket: str, code: str) -> str:
-    """Make a request of some code, after which the shell says ``TICKET done``.
+    """Return a request of some code, after which the shell answers ``TICKET done``.
 
     :param ticket: The ticket of the request.
     :param code: Complete commands.
@@ -54,7 +54,7 @@ def compound(ticket: str, code: str) -> str:
 
 
 def _escaped(content: bytes) -> str:
-    """Write bytes for ``printf %b``."""
+    """Return bytes as ``printf %b`` takes them."""
     return "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in content)
 
 
@@ -62,7 +62,7 @@ def start_code(root: PurePath, facts: TargetFacts, orders: Sequence[Ticketed]) -
     """Claim jobs, fill their directories and start their launchers.
 
     For each job the answer is ``TICKET taken`` if it has a directory already, ``TICKET failed REASON``, or what the
-    launcher says. All directories are made by one command: only where it succeeds for all of them, all are ours.
+    launcher reports. All directories are made by one command: only if it succeeds for all of them, all are ours.
 
     :param root: The directory of the task.
     :param facts: What is known about the target.
@@ -87,12 +87,12 @@ def start_code(root: PurePath, facts: TargetFacts, orders: Sequence[Ticketed]) -
 
 
 def _path(order: Order) -> str:
-    """Write the directory of a job, seen from that of the task; an id may begin with a hyphen."""
+    """Return the directory of a job relative to that of the task. An id may begin with a hyphen."""
     return quote(f"./{order.job}")
 
 
 def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
-    """Write the files of a job whose directory has been made."""
+    """Return commands that write the files of a job whose directory has been made."""
     order, job = ticketed.order, _path(ticketed.order)
     steps = [f"printf %s {quote(order.script)} >{job}/{EXE}"]
     if isinstance(order.stdin, bytes):
@@ -109,7 +109,7 @@ def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
 
 
 def _launch_code(number: int, ticketed: Ticketed, root: PurePath, facts: TargetFacts) -> list[str]:
-    """Start the launcher of a job that has been filled, in the directory that was made for it."""
+    """Return a command that starts the launcher of a job, in the directory that was made for it."""
     launch = launch_of(ticketed.order, f"{root}/{ticketed.order.job}")
     script = launch.script(Introduction(facts.boot, facts.uptime, ticketed.ticket))
     start = f"(cd {_path(ticketed.order)} && exec setsid sh -c {quote(script)})"
@@ -117,7 +117,7 @@ def _launch_code(number: int, ticketed: Ticketed, root: PurePath, facts: TargetF
 
 
 def spawn_code(launch: Launch, facts: TargetFacts) -> str:
-    """Start a process that is no claimed job; the answer is ``TICKET pid IDENTITY``.
+    """Return code that starts a process that is no claimed job. The answer is ``TICKET pid IDENTITY``.
 
     :param launch: What to run.
     :param facts: What is known about the target.
@@ -127,7 +127,7 @@ def spawn_code(launch: Launch, facts: TargetFacts) -> str:
 
 
 def inspect_code(root: PurePath, jobs: Mapping[str, str | None]) -> str:
-    """Read the state of jobs; there is a line of the answer for each, in order.
+    """Return code that inspects jobs. The answer has a line for each, in order.
 
     :param root: The directory of the task.
     :param jobs: The jobs, with the identity of the process where that is known.
@@ -136,7 +136,7 @@ def inspect_code(root: PurePath, jobs: Mapping[str, str | None]) -> str:
 
 
 def alive_code(pids: Sequence[str]) -> str:
-    """Find out which processes are alive; the answer has a line with the number of each, from 0.
+    """Return code that checks which processes are alive. The answer has a line with the number of each, from 0.
 
     :param pids: The identities of processes.
     """
@@ -144,7 +144,7 @@ def alive_code(pids: Sequence[str]) -> str:
 
 
 def owners_code(*directories: PurePath) -> str:
-    """Make directories, and find out to whom they belong; the answer has a line for each, ``-`` if it is not there.
+    """Return code that makes directories. The answer has a line with the owner of each, ``-`` if it is missing.
 
     :param directories: The directories, each below the one before.
     """
@@ -157,7 +157,7 @@ def owners_code(*directories: PurePath) -> str:
 
 
 def revoke_code(directory: PurePath) -> str:
-    """Create the file that the launcher has to create; the answer is ``TICKET taken`` where that could be done.
+    """Return code that revokes a claim by creating the launcher's file. On success, the answer is ``TICKET taken``.
 
     :param directory: The directory of the job.
     """
@@ -166,7 +166,7 @@ def revoke_code(directory: PurePath) -> str:
 
 
 def kill_code(directory: PurePath, identity: str, grace: float) -> str:
-    """Mark a job as forgotten and end its process, in the background; the answer is ``TICKET gone`` or ``alive``.
+    """Return code that marks a job and ends its process, in the background. The answer is ``TICKET gone`` or ``alive``.
 
     :param directory: The directory of the job.
     :param identity: The process.
@@ -177,7 +177,7 @@ def kill_code(directory: PurePath, identity: str, grace: float) -> str:
 
 
 def end_code(identity: str, grace: float) -> str:
-    """End a process with all of its session, in the background; the answer is ``TICKET gone`` or ``TICKET alive``.
+    """Return code that ends a process and its session, in the background. The answer is ``TICKET gone`` or ``alive``.
 
     :param identity: The process.
     :param grace: For how many seconds to wait in each step.
@@ -186,7 +186,7 @@ def end_code(identity: str, grace: float) -> str:
 
 
 def orphans_code(directory: PurePath, identity: str, grace: float) -> str:
-    """End what a launcher that is gone has left running, in the background; the answer is ``TICKET gone`` or ``alive``.
+    """Return code that ends what a launcher has left, in the background. The answer is ``TICKET gone`` or ``alive``.
 
     :param directory: The directory of the job.
     :param identity: The launcher.
@@ -196,7 +196,7 @@ def orphans_code(directory: PurePath, identity: str, grace: float) -> str:
 
 
 def remove_code(paths: Iterable[PurePath]) -> str:
-    """Remove files and directories with all that is in them.
+    """Return code that removes files and directories with their content.
 
     :param paths: What to remove; there must be some.
     """

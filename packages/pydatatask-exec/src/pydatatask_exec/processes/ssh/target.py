@@ -1,4 +1,4 @@
-"""A machine that is reached over SSH: one shell and one SFTP channel per connection, opened when they are needed."""
+"""A machine reached over SSH: one shell and one SFTP channel per connection, opened when they are needed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Channels", "SSHTarget"]
 
-log = logging.getLogger("pydatatask.proc")
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _ATTEMPTS = 5
-_PAUSE_SECONDS = 0.2
+_FIRST_BACKOFF_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Channels:
-    """What is open on one connection."""
+    """The open channels of one connection."""
 
     connection: asyncssh.SSHClientConnection
     """The connection."""
@@ -46,23 +46,23 @@ class Channels:
 class SSHTarget:
     """A machine that is reached over SSH.
 
-    :param connection: Gives the present connection; when that is another one than before, or its channels were lost,
-        channels are opened anew.
+    :param connection: Returns the present connection. If it is another one than before, or its channels were lost, new
+        channels are opened.
     :param name: What to call the target in messages.
     """
 
     def __init__(self, connection: Callable[[], asyncssh.SSHClientConnection], name: str) -> None:
-        self.name = name
+        self.name: str = name
         self._connection = connection
         self._channels: Channels | None = None
         self._opening: SingleFlight[Channels] = SingleFlight()
 
     def connection(self) -> asyncssh.SSHClientConnection:
-        """Give the present connection."""
+        """Return the present connection."""
         return self._connection()
 
     async def channels(self) -> Channels:
-        """Give the channels of the present connection.
+        """Return the channels of the present connection.
 
         :raises TargetUnreachableError: There is no connection, or it takes no more channels.
         :raises UnwritableStoreError: The target lacks something.
@@ -74,7 +74,7 @@ class SSHTarget:
         return await self._opening.share(id(connection), lambda: self._open(connection))
 
     async def _open(self, connection: asyncssh.SSHClientConnection) -> Channels:
-        """Open the channels; a server may refuse one for a moment that has just closed others."""
+        """Open the channels. A server may refuse one for a moment after it has closed others."""
         require_asyncssh()
         for attempt in range(_ATTEMPTS):
             try:
@@ -82,7 +82,7 @@ class SSHTarget:
             except TargetUnreachableError:
                 if connection.is_closed() or attempt == _ATTEMPTS - 1:
                     raise
-                await asyncio.sleep(_PAUSE_SECONDS * 2**attempt)
+                await asyncio.sleep(_FIRST_BACKOFF_SECONDS * 2**attempt)
         raise AssertionError
 
     async def _open_once(self, connection: asyncssh.SSHClientConnection) -> Channels:

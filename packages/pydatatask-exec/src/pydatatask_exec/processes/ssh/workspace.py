@@ -1,4 +1,4 @@
-"""The jobs of one task on a machine that is reached over SSH."""
+"""The jobs of one task on a machine reached over SSH."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ __all__ = ["SSHWorkspace"]
 
 _SMALL = 1 << 16
 _AT_A_TIME = 16
-_LOOKS_AT_A_TIME = 200
-"""How many jobs a request looks at; its text should not be much longer than what the channel takes at once."""
+_INSPECTED_AT_A_TIME = 200
+"""How many jobs one request inspects. Its text should be about as long as what the channel takes at once."""
 
 
 class SSHWorkspace(Workspace):
@@ -47,8 +47,8 @@ class SSHWorkspace(Workspace):
     :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
     """
 
-    poll_seconds = 1.0
-    recheck_seconds = 5.0
+    poll_seconds: float = 1.0
+    recheck_seconds: float = 5.0
 
     def __init__(self, target: SSHTarget, basedir: PurePath, task: str, kill_grace: float) -> None:
         super().__init__(basedir / task)
@@ -63,14 +63,14 @@ class SSHWorkspace(Workspace):
         self._slots = asyncio.Semaphore(_AT_A_TIME)
 
     async def _channels(self) -> Channels:
-        """Give the channels; with each new connection, the directories are looked after first."""
+        """Return the channels. With each new connection, the directories are prepared first."""
         channels = await self._target.channels()
         if channels is not self._prepared:
             await self.prepare(channels)
         return channels
 
     async def prepare(self, channels: Channels) -> None:
-        """Make the directories, and remove inputs that were staged over a connection which is no more.
+        """Make the directories, and remove inputs that were staged over a connection that is gone.
 
         :param channels: What is open on the connection.
         """
@@ -128,8 +128,8 @@ class SSHWorkspace(Workspace):
         channels = await self._channels()
         statuses: dict[str, JobStatus] = {}
         names = list(jobs)
-        for begin in range(0, len(names), _LOOKS_AT_A_TIME):
-            some = {job: jobs[job] for job in names[begin : begin + _LOOKS_AT_A_TIME]}
+        for begin in range(0, len(names), _INSPECTED_AT_A_TIME):
+            some = {job: jobs[job] for job in names[begin : begin + _INSPECTED_AT_A_TIME]}
             lines = await channels.shell.ask(shell_requests.inspect_code(self.directory, some))
             async with asyncio.TaskGroup() as group:
                 for job, line in zip(some, lines, strict=True):
@@ -139,8 +139,8 @@ class SSHWorkspace(Workspace):
     async def _find(
         self, channels: Channels, job: str, line: str, outputs: Collection[str], statuses: dict[str, JobStatus]
     ) -> None:
-        """Complete what the shell has told about a job by what only the files tell."""
-        there, forgotten, alive, code, *rest = line.split(" ", 4)
+        """Add to what the shell has reported on a job what only its files show."""
+        there, killed, alive, code, *rest = line.split(" ", 4)
         identity = None if rest == ["-"] else "".join(rest)
         complete = identity is not None and identity.count(":") == 2
         return_code = None if code == "-" else f"{code}\n"
@@ -160,7 +160,7 @@ class SSHWorkspace(Workspace):
                 parse_return_code(return_code),
                 None if outputs or not complete else await self._changed_at(channels, job, IDENTITY),
                 await self._changed_at(channels, job, RETURN_CODE) if state is JobState.FINISHED else None,
-                forgotten == "1",
+                killed == "1",
                 {
                     name: content
                     for name in (outputs if over else ())
@@ -169,7 +169,7 @@ class SSHWorkspace(Workspace):
             )
 
     def _empty_for(self, job: str, identity: str | None) -> float:
-        """Tell for how long the file for the identity has been seen to be empty."""
+        """Return for how many seconds the file for the identity has been seen empty."""
         if identity != "":
             self._empty_since.pop(job, None)
             return 0.0
@@ -246,7 +246,7 @@ class SSHWorkspace(Workspace):
 
 
 async def end_process(channels: Channels, code: str, pid: str) -> None:
-    """Carry out a request that ends a process in the background, and wait until it is gone.
+    """Make a request that ends a process in the background, and wait until the process is gone.
 
     :param channels: What is open on the connection.
     :param code: The request.

@@ -31,18 +31,18 @@ def state_of(tmp_path: Path) -> str:
     return job_directory.read_status(tmp_path / "tasks", "job", None, ()).state.value
 
 
-def test_what_is_given_up_is_gone(tmp_path: Path, claimed: Claimed) -> None:
-    claimed.give_up()
+def test_what_is_released_is_gone(tmp_path: Path, claimed: Claimed) -> None:
+    claimed.release()
     os.close(claimed.record)
     assert state_of(tmp_path) == "missing"
     assert list((tmp_path / "staging").iterdir()) == []
 
 
-def test_what_is_given_up_and_cannot_be_moved_away_is_no_job_that_is_about_to_begin(
+def test_what_is_released_and_cannot_be_moved_away_is_no_job_that_is_about_to_begin(
     tmp_path: Path, claimed: Claimed
 ) -> None:
     shutil.rmtree(tmp_path / "staging")
-    claimed.give_up()
+    claimed.release()
     os.close(claimed.record)
     os.utime(tmp_path / "tasks" / "job" / "pid", (1, 1))
     assert state_of(tmp_path) == "abandoned"

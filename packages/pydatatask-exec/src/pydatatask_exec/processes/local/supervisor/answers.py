@@ -1,4 +1,4 @@
-"""The answers of a supervisor, which go by a pipe: nobody who does not read them may hold it up."""
+"""Send the answers of a supervisor by a pipe that does not block: a pipeline that reads nothing holds up no job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """Answers, until they are sent.
+    """Keep answers until they are sent.
 
     :param descriptor: The pipe's end.
     """
@@ -22,19 +22,19 @@ class Answers:
         return len(self._waiting)
 
     def add(self, ticket: bytes, *words: bytes) -> None:
-        """Give an answer, with the next :meth:`send`.
+        """Add an answer, which the next :meth:`send` sends.
 
-        :param ticket: What it is about.
+        :param ticket: The ticket of the request.
         :param words: The answer.
         """
         self._waiting += b" ".join([ticket, *words]) + b"\n"
 
     def send(self) -> None:
-        """Send what there is, as far as the pipe has room."""
+        """Send what is kept, as far as the pipe has room."""
         try:
             while self._waiting:
                 self._waiting = self._waiting[os.write(self._descriptor, self._waiting) :]
         except BlockingIOError:
             return
-        except BrokenPipeError:  # nobody wants to know any more
+        except BrokenPipeError:  # the pipeline is gone, and its jobs go on
             self._waiting = b""

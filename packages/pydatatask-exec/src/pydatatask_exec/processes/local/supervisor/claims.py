@@ -1,4 +1,4 @@
-"""Claims of jobs: directories that are filled where nobody looks for jobs, and then moved to where they are."""
+"""Claim jobs: fill a directory in a staging directory, and move it to where controllers look for the job."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _IS_CLAIMED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
 class NotExclusiveError(Exception):
-    """Somebody else has come to where directories are filled, or gone."""
+    """Another controller has come to the staging directories, or gone."""
 
 
 class Claimed:
     """A job that is claimed, and whose process is still to be started.
 
     :param claim: The claim.
-    :param staging: Where the directory was filled.
+    :param staging: The directory as it was called while it was filled.
     :param record: The open file for the exit status.
     :param identity: The open file for the identity.
     """
 
     def __init__(self, claim: Claim, staging: bytes, record: int, identity: int) -> None:
-        self.record = record
+        self.record: int = record
         self._claim = claim
         self._staging = staging
         self._identity = identity
@@ -34,21 +34,21 @@ class Claimed:
     def complete(self, identity: bytes) -> None:
         """Add the identity of the process that has been started.
 
-        The disk may refuse it. That the process runs is known all the same: by the answer, and as the supervisor lives.
+        The disk may refuse it. Controllers know by the answer, and by the supervisor, that the process runs.
 
         :param identity: The identity.
         """
         try:
             os.write(self._identity, identity + b"\n")
         except OSError:
-            return  # whatever the reason is, the process runs
+            return  # the process runs all the same
         finally:
             os.close(self._identity)
 
-    def give_up(self) -> None:
-        """Take the claim back, as the process could not be started.
+    def release(self) -> None:
+        """Release the claim, as the process could not be started.
 
-        If the directory cannot be moved back, it says that it is given up, and whoever looks at it removes it.
+        If the directory cannot be moved back, its identity is empty, and the next controller removes it.
         """
         os.ftruncate(self._identity, 0)
         os.close(self._identity)
@@ -62,11 +62,11 @@ class Claimed:
 def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     """Claim a job.
 
-    :param claim: What its directory is to be.
-    :param name: How to call that as long as it is being filled.
+    :param claim: The directory to make.
+    :param name: What to call it while it is being filled.
     :param recorder: The identity of the supervisor.
-    :returns: None if somebody else has claimed the job, or the claim may not be made any more.
-    :raises NotExclusiveError: It is not to be made while others are there.
+    :returns: None if another controller has claimed the job, or the staging directory is gone.
+    :raises NotExclusiveError: The claim is valid only without other controllers, and one has come or gone.
     """
     staging = claim.staging + b"/" + name
     try:
@@ -88,7 +88,7 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
 
 
 def _fill(claim: Claim, directory: bytes, recorder: bytes, opened: list[int]) -> tuple[int, int]:
-    """Make all that is to be in the directory; give the open files for the exit status and the identity."""
+    """Fill the directory. Return the open files for the exit status and the identity."""
     os.mkdir(directory + b"/" + CWD, 0o700)
     os.close(_write(directory + b"/" + EXE, claim.script, 0o755))
     if claim.stdin is not None:
@@ -107,7 +107,7 @@ def _write(path: bytes, content: bytes, mode: int) -> int:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         if mode & 0o111:
-            os.fchmod(descriptor, mode)  # whatever the umask says
+            os.fchmod(descriptor, mode)  # the umask has removed bits
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
@@ -118,11 +118,11 @@ def _write(path: bytes, content: bytes, mode: int) -> int:
 
 
 def _remove(directory: bytes) -> None:
-    """Remove a directory that has nothing but files and empty ones in it, or leave it to who removes the staging."""
+    """Remove a directory with nothing but files and empty ones in it, or leave it to the next sweep."""
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
                 os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
         os.rmdir(directory)
     except OSError:
-        return  # what has gone wrong before matters more, and may be the reason for this: too many open files, say
+        return  # the error before matters more, and may be the cause of this one: too many open files, say

@@ -1,4 +1,4 @@
-"""Running jobs, and recording how they end."""
+"""The loop of a supervisor: take requests, start processes, and record how they end."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _CHUNK = 1 << 12
 class _Job:
     """A process that runs, or has run.
 
-    :param ticket: What answers about it begin with.
-    :param record: Where its exit status goes.
+    :param ticket: The ticket of its request.
+    :param record: The file for its exit status.
     """
 
     __slots__ = ("record", "since", "status", "ticket")
 
     def __init__(self, ticket: bytes, record: Record) -> None:
-        self.ticket = ticket
-        self.record = record
+        self.ticket: bytes = ticket
+        self.record: Record = record
         self.status = -1
-        self.since = 0.0
+        self.since: float = 0.0
 
     def is_recorded(self) -> bool:
-        """Record the exit status, and tell whether that could be done."""
+        """Record the exit status, and return whether that has succeeded."""
         try:
             self.record.write(b"%d\n" % self.status)
         except OSError:
@@ -49,9 +49,9 @@ class _Job:
 
 
 class Supervisor:
-    """Runs jobs, and records how they end.
+    """Run jobs, and record how they end.
 
-    :param boot: The id of the machine's present start.
+    :param boot: The boot id of this machine.
     :param parent: The process that asks for jobs.
     """
 
@@ -67,7 +67,7 @@ class Supervisor:
         self._alone = False
 
     def _identity_of(self, pid: int) -> bytes:
-        """Give the identity of a process that is there now: see :mod:`pydatatask_exec.processes.identity`."""
+        """Return the identity of a process that exists now: see :mod:`pydatatask_exec.processes.identity`."""
         hundredths = int(seconds_since_boot() * 100)
         return f"{pid}:{hundredths // 100}.{hundredths % 100:02}:{self._boot}".encode()
 
@@ -114,7 +114,7 @@ class Supervisor:
         self._alone = self._alone or self._requests.over
 
     def _launch(self, request: Request) -> bytes | None:
-        """Start a process; None if somebody else has claimed the job."""
+        """Start a process. Return its identity, or None if another controller has claimed the job."""
         if request.claim is None:
             record = os.open(request.return_code, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o666)
             try:
@@ -131,7 +131,7 @@ class Supervisor:
             identity = self._start(request, claimed.record)
         except (OSError, ValueError):
             os.close(claimed.record)
-            claimed.give_up()
+            claimed.release()
             raise
         claimed.complete(identity)
         return identity
@@ -144,7 +144,7 @@ class Supervisor:
         return identity
 
     def _reap(self) -> None:
-        """Take note of the processes that have ended."""
+        """Record the processes that have ended."""
         while self._live:
             ended = ended_child()
             if ended is None:
@@ -154,11 +154,12 @@ class Supervisor:
             job.status = status
             _end_group(pid)
             self._unrecorded.append(job)
-            self._record()  # as long as the process is still to be seen
+            # The process stays a zombie until its status is recorded, so no controller takes it for vanished.
+            self._record()
             os.waitpid(pid, 0)
 
     def _record(self) -> None:
-        """Record exit statuses; what cannot be recorded is tried again."""
+        """Record exit statuses. What cannot be recorded is tried again."""
         waiting, self._unrecorded = self._unrecorded, []
         for job in waiting:
             if not job.is_recorded():
@@ -170,7 +171,7 @@ class Supervisor:
             self._answers.add(job.ticket, b"ended")
 
     def crash(self, why: str) -> None:
-        """Tell the pipeline that this program has to end for want of care on the part of those who have written it.
+        """Report to the pipeline that a fault in this program ends it.
 
         :param why: What has happened.
         """
@@ -179,7 +180,7 @@ class Supervisor:
 
 
 def _watch(parent: int) -> int:
-    """Give a descriptor that becomes readable when the parent has ended; it is so at once if that is the case."""
+    """Return a descriptor that is readable once the parent has ended."""
     try:
         descriptor = pidfd_open(parent)
     except ProcessLookupError:
@@ -191,7 +192,7 @@ def _watch(parent: int) -> int:
 
 
 def _woken() -> int:
-    """Have signals only wake the loop, since jobs that end are recorded whoever wants this process to end."""
+    """Have signals only wake the loop: this process ends with its last job, even if asked to end before."""
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
@@ -201,11 +202,11 @@ def _woken() -> int:
 
 
 def _do_nothing(_number: int, _frame: object) -> None:
-    """What wakes the loop is the descriptor."""
+    """Do nothing: the descriptor wakes the loop."""
 
 
 def _close_what_was_left_open() -> None:
-    """Let go of what the pipeline was started with: somebody may wait for that to be closed, or unlocked."""
+    """Close what the pipeline was started with: another process may wait for that to be closed or unlocked."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2:
             try:
@@ -215,15 +216,15 @@ def _close_what_was_left_open() -> None:
 
 
 def _end_group(leader: int) -> None:
-    """Ask those to end that are left in the process group of a process."""
+    """Ask the processes to end that are left in the process group of a process."""
     try:
         os.killpg(leader, signal.SIGTERM)
     except (ProcessLookupError, PermissionError):
-        return  # there is nobody, or nobody who would listen to us
+        return  # the group is empty, or belongs to another user
 
 
 def main() -> None:
-    """Run, for the process whose id is the last argument, after the id of the machine's present start."""
+    """Run for the process whose id is the last argument; the one before is the boot id."""
     _close_what_was_left_open()
     nowhere = os.open("/dev/null", os.O_WRONLY)  # as standard error, if there is none
     supervisor = Supervisor(sys.argv[-2], int(sys.argv[-1]))

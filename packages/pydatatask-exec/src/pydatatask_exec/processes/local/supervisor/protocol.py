@@ -1,17 +1,17 @@
-"""What a pipeline and a supervisor say to each other, by a pipe in each direction.
+"""The protocol between a pipeline and a supervisor, by a pipe in each direction.
 
-A request is the length of what follows, and that; one of no length means that there will be no more. For each there is
-a line that begins with its ticket:
+A request is a length and as many bytes; an empty one means that there will be no more. The answers to a request are
+lines that begin with its ticket:
 
 ====================  ====================================================
 ``started IDENTITY``  The process runs.
-``lost``              The job has been claimed by somebody else.
-``crowded``           It is not claimed, as another pipeline may have done it.
+``lost``              Another controller has claimed the job.
+``crowded``           It is not claimed, as another controller may have done it.
 ``failed ERRNO``      The process could not be started.
 ``ended``             It has ended, and its exit status is recorded.
 ====================  ====================================================
 
-A line that begins with :data:`CRASHED` tells why there will be no more.
+A line that begins with :data:`CRASHED` says why the supervisor has to end.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ __all__ = [
 ]
 
 CAPACITY = 200
-"""For how many jobs at a time one supervisor cares, at most: it keeps a file open for each."""
+"""How many jobs one supervisor runs at a time, at most: it keeps a file open for each."""
 
 IDENTITY, EXE, CWD, RETURN_CODE, STDIN = b"pid", b"exe", b"cwd", b"return_code", b"stdin"
 """Files and directories in the directory of a job."""
 
 RECORDER = b"supervisor "
-"""What the first line of the file for the identity begins with, before the identity of the supervisor."""
+"""The word before the identity of the supervisor, on the first line of the file for the identity."""
 
 CRASHED = b"!"
-"""What stands instead of a ticket before the reason for which a supervisor has to end."""
+"""The word, in place of a ticket, before the reason for which a supervisor has to end."""
 
 _SIZE = 4
 _CHUNK = 1 << 16
@@ -54,7 +54,7 @@ class Claim:
 
     :param path: The directory.
     :param staging: The staging directory in which it is filled, on the same file system.
-    :param script: What is to be executed.
+    :param script: The executable.
     :param stdin: The input, or None if there is none or it is in a file already.
     :param staged: The file that is to become the input, or nothing.
     :param token: The exclusivity token, or nothing. It is the time at which the parent of the staging directories last
@@ -66,24 +66,24 @@ class Claim:
     def __init__(
         self, path: bytes, staging: bytes, script: bytes, stdin: bytes | None, staged: bytes, token: bytes = b""
     ) -> None:
-        self.path = path
-        self.staging = staging
-        self.script = script
-        self.stdin = stdin
-        self.staged = staged
-        self.token = token
+        self.path: bytes = path
+        self.staging: bytes = staging
+        self.script: bytes = script
+        self.stdin: bytes | None = stdin
+        self.staged: bytes = staged
+        self.token: bytes = token
 
 
 class Request:
     """A process to be run, and where its outcome goes. All paths are absolute.
 
-    :param ticket: What answers are to begin with.
+    :param ticket: The word that its answers begin with.
     :param cwd: The directory to run the process in.
     :param return_code: The file for the exit status.
-    :param streams: The files for standard input, output and error, each nothing for ``/dev/null``. Where the last two
-        are the same, both are interleaved.
+    :param streams: The files for standard input, output and error, each empty for ``/dev/null``. If the last two are
+        the same, both are interleaved.
     :param args: The command line.
-    :param environ: What to add to the environment, as ``NAME=VALUE``.
+    :param environ: Variables to add to the environment, as ``NAME=VALUE``.
     :param claim: The directory to be made for the job before, or None.
     """
 
@@ -99,16 +99,16 @@ class Request:
         environ: list[bytes],
         claim: Claim | None,
     ) -> None:
-        self.ticket = ticket
-        self.cwd = cwd
-        self.return_code = return_code
-        self.streams = streams
-        self.args = args
-        self.environ = environ
-        self.claim = claim
+        self.ticket: bytes = ticket
+        self.cwd: bytes = cwd
+        self.return_code: bytes = return_code
+        self.streams: tuple[bytes, bytes, bytes] = streams
+        self.args: list[bytes] = args
+        self.environ: list[bytes] = environ
+        self.claim: Claim | None = claim
 
     def encode(self) -> bytes:
-        """Give what is to be sent."""
+        """Return the bytes to send."""
         claim = self.claim
         made = [b"%d" % len(self.args), b"", b"", b"", b"", b"", b""]
         if claim is not None:
@@ -120,9 +120,9 @@ class Request:
 
     @classmethod
     def decode(cls, body: bytes) -> Request:
-        """Read what has been sent.
+        """Read a request.
 
-        :param body: It, without its length.
+        :param body: Its bytes, without the length.
         """
         ticket, cwd, return_code, stdin, stdout, stderr, count, *rest = _fields(body)
         path, staging, script, given, staged, token, *words = rest
@@ -146,23 +146,23 @@ def _fields(body: bytes) -> list[bytes]:
 
 
 def no_more_requests() -> bytes:
-    """Give what is to be sent when there will be no more requests."""
+    """Return the bytes to send when there will be no more requests."""
     return _sized(b"")
 
 
 class Requests:
-    """The requests that come by a pipe.
+    """Read requests from a pipe.
 
-    :param descriptor: Its end.
+    :param descriptor: Our end of the pipe.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._received = bytearray()
-        self.over = False
+        self.over: bool = False
 
     def read(self) -> list[Request]:
-        """Wait until some have come, and give those that are complete."""
+        """Wait for bytes, and return the requests that are complete with them."""
         block = os.read(self._descriptor, _CHUNK)
         self._received += block
         self.over = not block

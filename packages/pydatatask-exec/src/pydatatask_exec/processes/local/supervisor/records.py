@@ -1,4 +1,4 @@
-"""Records of exit statuses: files that are open since before the job began, as there may be no room for them later."""
+"""Record exit statuses in files that are open since before the job began, as the disk may be full by its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Record"]
 class Record:
     """The file for the exit status of a job.
 
-    :param descriptor: It, open, with room for the status.
+    :param descriptor: The open file, with room for the status.
     :param path: Its path.
     :param identity: The identity of the job's process, where the directory has been made for the job, or None.
     """
@@ -28,19 +28,19 @@ class Record:
     def write(self, line: bytes) -> None:
         """Record an exit status.
 
-        :param line: The status, and the newline that tells that it is complete.
+        :param line: The status, and the newline that completes it.
         :raises OSError: It cannot be recorded now.
         """
         os.pwrite(self._descriptor, line, 0)
         try:
-            os.utime(self._descriptor)  # the kernel's own time of a change is that of its last tick
+            os.utime(self._descriptor)  # by itself, the kernel gives the time of its last tick, up to 10 ms ago
         except OSError:
-            pass  # a less exact time is true as well
+            pass  # a less exact time will do
         if not self._is_in_place():
-            self._write_anew(line)
+            self._write_again(line)
 
     def _is_in_place(self) -> bool:
-        """Tell whether the file is still where it was, as far as that can be told: jobs can remove what they like."""
+        """Return whether the file is still in place, as jobs can remove what they like; True if that is unknown."""
         try:
             return os.path.samestat(os.stat(self._path, follow_symlinks=False), os.fstat(self._descriptor))
         except (FileNotFoundError, NotADirectoryError):
@@ -48,8 +48,8 @@ class Record:
         except OSError:
             return True
 
-    def _write_anew(self, line: bytes) -> None:
-        """Make the file again, unless the directory is gone, or by now another's, as the job has been forgotten."""
+    def _write_again(self, line: bytes) -> None:
+        """Make the file again, unless the directory is gone or, after a kill, is that of another launch."""
         parent, name = os.path.split(self._path)
         try:
             directory = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -62,7 +62,7 @@ class Record:
             os.close(directory)
 
     def _is_ours(self, directory: int) -> bool:
-        """Tell whether a directory is that of the job: no other is without an identity."""
+        """Return whether a directory is that of this launch: every other has the identity of its own process."""
         if self._identity is None:
             return True
         try:
@@ -80,7 +80,7 @@ class Record:
 
 
 def _put_in_place(directory: int, name: bytes, line: bytes) -> None:
-    """Write a file; what is in its place and is no file is moved out of the way."""
+    """Write a file. What is in its place and is no regular file is moved out of the way."""
     try:
         if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
             os.rename(name, name + b".other", src_dir_fd=directory, dst_dir_fd=directory)

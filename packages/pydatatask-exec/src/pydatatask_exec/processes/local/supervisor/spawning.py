@@ -1,4 +1,4 @@
-"""Starting processes, in sessions of their own."""
+"""Start processes, each in a session of its own."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _Action = tuple[int, int, int] | tuple[int, int, bytes, int, int]
 def spawn(request: Request, environment: dict[bytes, bytes]) -> int:
     """Start a process.
 
-    An executable that cannot be executed is given to a shell, which says what is wrong with it in the job's output, and
-    ends with the usual status.
+    A command that cannot be executed is given to a shell, which reports the reason in the job's output and ends with
+    the usual status.
 
     :param request: What to run.
-    :param environment: What to add to.
+    :param environment: The environment, to which that of the request is added.
     :returns: The process id.
     :raises ValueError: No process can be given that.
     """
@@ -37,7 +37,7 @@ def spawn(request: Request, environment: dict[bytes, bytes]) -> int:
     os.chdir(request.cwd)
     try:
         if request.claim is None and any(map(_is_pipe, request.streams)):
-            return _spawn_patiently(request, environment)
+            return _spawn_opening_itself(request, environment)
         for executable in _candidates(request.args[0], environment):
             try:
                 return _spawn(executable, request.args, environment, actions)
@@ -51,15 +51,15 @@ def spawn(request: Request, environment: dict[bytes, bytes]) -> int:
 
 
 def _is_pipe(path: bytes) -> bool:
-    """Tell whether a file is a named pipe, so that to open it may take until somebody opens its other end."""
+    """Return whether a file is a named pipe, so that opening it may take until another process opens its other end."""
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
         return False
 
 
-def _spawn_patiently(request: Request, environment: dict[bytes, bytes]) -> int:
-    """Start a process that opens its files itself, as whoever starts one has to wait until they are open."""
+def _spawn_opening_itself(request: Request, environment: dict[bytes, bytes]) -> int:
+    """Start a shell that opens the files and becomes the process: posix_spawn would wait until they are open."""
     streams = [stream or b"/dev/null" for stream in request.streams]
     args = [b"sh", b"-c", _OPENING, b"sh", *streams, *request.args]
     return _spawn(b"/bin/sh", args, environment, _actions(b"", b"", b""))
@@ -80,7 +80,7 @@ def _actions(stdin: bytes, stdout: bytes, stderr: bytes) -> list[_Action]:
 
 
 def _candidates(command: bytes, environment: dict[bytes, bytes]) -> list[bytes]:
-    """Give the paths that may be the executable."""
+    """Return the paths that may be the executable."""
     if b"/" in command:
         return [command]
     return [directory + b"/" + command for directory in environment.get(b"PATH", b"").split(b":") if directory]
@@ -93,6 +93,6 @@ def _spawn(executable: bytes, args: list[bytes], environment: dict[bytes, bytes]
 
 
 def own_environment() -> dict[bytes, bytes]:
-    """Give the environment that this process was started with, before Python has changed it."""
+    """Return the environment that this process was started with, before Python has changed it."""
     with open("/proc/self/environ", "rb") as file:
         return _variables(file.read().split(b"\0")[:-1])
