@@ -36,7 +36,7 @@ class S3Server:
     region: str = os.environ.get("PYDATATASK_TEST_S3_REGION", "us-east-1")
 
     def at(self, endpoint: str) -> S3Server:
-        """Give the same server by way of a proxy."""
+        """Return the same server by way of a proxy."""
         return replace(self, endpoint=endpoint)
 
     def client(self, **config: Any) -> AbstractAsyncContextManager[S3Client]:
@@ -110,7 +110,7 @@ async def s3_bucket(s3_client: S3Client) -> AsyncIterator[str]:
 
 
 def new_bucket_name() -> str:
-    """Give a name that no other test uses."""
+    """Return a name that no other test uses."""
     return f"pydatatask-test-{uuid.uuid4().hex}"
 
 

@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError
 
 from pydatatask_core.errors import StoreError, StoreRefusedError, StoreUnreachableError
+from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_storage import S3BucketRepository
-from pydatatask_storage.s3.errors import s3_errors
+from pydatatask_storage.s3.errors import MissingBucketError, s3_errors
 
 
 def answer(code: str, status: int) -> ClientError:
@@ -34,7 +35,8 @@ def answer(code: str, status: int) -> ClientError:
         (answer("AccessDenied", 403), StoreRefusedError),
         (answer("SomethingNew", 401), StoreRefusedError),
         (answer("ExpiredToken", 400), StoreRefusedError),
-        (answer("NoSuchBucket", 404), StoreError),
+        (answer("NoSuchBucket", 404), MissingBucketError),
+        (answer("InvalidObjectState", 403), StoreError),
         (answer("InternalError", 500), StoreError),
         (NoCredentialsError(), StoreRefusedError),
         (EndpointConnectionError(endpoint_url="http://me:secret@host/"), StoreUnreachableError),
@@ -107,19 +109,57 @@ class TestDeletingMany:
 @pytest.mark.requirement("s3.validate-creates")
 class TestValidate:
     async def test_somebody_else_may_create_the_bucket_first(self) -> None:
-        client = FakeClient(head_bucket=answer("404", 404), create_bucket=answer("BucketAlreadyOwnedByYou", 409))
+        client = FakeClient(
+            list_objects_v2=answer("NoSuchBucket", 404), create_bucket=answer("BucketAlreadyOwnedByYou", 409)
+        )
         await client.repository().validate()
 
     async def test_a_bucket_of_somebody_else_is_an_error(self) -> None:
-        client = FakeClient(head_bucket=answer("404", 404), create_bucket=answer("BucketAlreadyExists", 409))
+        client = FakeClient(
+            list_objects_v2=answer("NoSuchBucket", 404), create_bucket=answer("BucketAlreadyExists", 409)
+        )
         with pytest.raises(StoreError, match="BucketAlreadyExists"):
             await client.repository().validate()
 
     async def test_a_refusal_does_not_create_it(self) -> None:
-        client = FakeClient(head_bucket=answer("403", 403))
+        client = FakeClient(list_objects_v2=answer("AccessDenied", 403))
         with pytest.raises(StoreRefusedError):
             await client.repository().validate()
-        assert [operation for operation, _ in client.asked] == ["head_bucket"]
+        assert [operation for operation, _ in client.asked] == ["list_objects_v2"]
+
+    @pytest.mark.requirement("s3.validate-input")
+    async def test_a_bucket_that_is_only_read_is_not_created(self) -> None:
+        client = FakeClient(list_objects_v2=answer("NoSuchBucket", 404))
+        token = validation_access.set(Access.READ)
+        try:
+            with pytest.raises(MissingBucketError, match="check its name"):
+                await client.repository().validate()
+        finally:
+            validation_access.reset(token)
+        assert [operation for operation, _ in client.asked] == ["list_objects_v2"]
+
+    @pytest.mark.requirement("s3.observed-missing-bucket")
+    async def test_a_missing_bucket_is_empty_for_a_pipeline_that_is_only_looked_at(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        missing = answer("NoSuchBucket", 404)
+        client = FakeClient(list_objects_v2=missing, get_object=missing, head_object=missing, delete_object=missing)
+        repository = client.repository()
+        token = validation_access.set(Access.OBSERVE)
+        try:
+            await repository.validate()
+        finally:
+            validation_access.reset(token)
+        assert await repository.keys() == set()
+        assert not await repository.contains("a")
+        with pytest.raises(FileNotFoundError):
+            await repository.open("a", "rb")
+        await repository.delete("a")
+        (record,) = caplog.records
+        assert record.getMessage() == (
+            "the bucket s3://bucket does not exist and counts as empty; a run creates only the buckets that it writes, "
+            "so if this one should exist, check its name"
+        )
 
 
 @pytest.mark.requirement("s3.refused-listing")

@@ -11,6 +11,7 @@ from typing_extensions import override
 from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
 from pydatatask_storage.remote.concurrent_membership import ConcurrentMembership
 from pydatatask_storage.remote.missing_extras import needs_extra
+from pydatatask_storage.remote.polling import NETWORK_INTERVAL
 
 if TYPE_CHECKING:
     from docker_registry_client_async import DockerRegistryClientAsync
@@ -33,6 +34,8 @@ class DockerRepository(ConcurrentMembership):
     :param domain: The registry domain to connect to, e.g. ``index.docker.io``.
     :param repository: The repository to store images in within the domain, e.g. ``myname/myrepo``.
     """
+
+    asked_every = NETWORK_INTERVAL
 
     def __init__(self, registry: Callable[[], DockerRegistryClientAsync], domain: str, repository: str) -> None:
         self._registry = registry

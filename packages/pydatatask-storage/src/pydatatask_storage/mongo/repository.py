@@ -14,6 +14,7 @@ from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTI
 from pydatatask_storage.mongo.errors import mongo_errors, require_mongo
 from pydatatask_storage.mongo.protocols import MongoCollection, MongoCursor, MongoDatabase, is_collection
 from pydatatask_storage.mongo.records import as_document
+from pydatatask_storage.remote.polling import NETWORK_INTERVAL
 
 __all__ = ["MongoMetadataRepository"]
 
@@ -33,6 +34,8 @@ class MongoMetadataRepository(MetadataRepository):
         ``AsyncMongoClient``, such as a resource of a session; with ``subcollection``, it may return a database as well.
     :param subcollection: Optional: the name of a subcollection within the collection in which to store data.
     """
+
+    asked_every = NETWORK_INTERVAL
 
     def __init__(
         self, collection: Callable[[], MongoCollection | MongoDatabase], subcollection: str | None = None

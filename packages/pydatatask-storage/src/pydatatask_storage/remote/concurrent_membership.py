@@ -1,19 +1,16 @@
-"""Base class of repositories that ask a server about many jobs, a few of them at the same time."""
+"""Membership queries for many jobs, a few of them at the same time."""
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC
 from collections.abc import Set as AbstractSet
 
 from typing_extensions import override
 
 from pydatatask_core.repositories.repository import Repository
+from pydatatask_storage.remote.concurrent_calls import call_concurrently
 
 __all__ = ["ConcurrentMembership"]
-
-_CONCURRENCY = 10
-"""How many requests are in flight at a time: the number of connections that clients keep by default."""
 
 
 class ConcurrentMembership(Repository, ABC):
@@ -27,17 +24,10 @@ class ConcurrentMembership(Repository, ABC):
         :raises Exception: The error of the first request that failed; no further ones are sent then.
         """
         found: set[str] = set()
-        left = iter(jobs)
 
-        async def query() -> None:
-            for job in left:
-                if await self.contains(job):
-                    found.add(job)
+        async def query(job: str) -> None:
+            if await self.contains(job):
+                found.add(job)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(_CONCURRENCY):
-                    group.create_task(query())
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await call_concurrently(query, jobs)
         return found

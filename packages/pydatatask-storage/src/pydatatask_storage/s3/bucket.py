@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pydatatask_core.errors import StoreError
-from pydatatask_storage.s3.errors import answer_code, client_error, s3_errors
+from pydatatask_storage.s3.answers import require_listing
+from pydatatask_storage.s3.errors import answer_code, client_error, http_status, s3_errors
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
@@ -31,20 +32,29 @@ class _Upload(NamedTuple):
     begun: datetime
 
 
-async def ensure_bucket(client: S3Client, bucket: str) -> None:
-    """Create the bucket in the client's region, unless it exists.
+async def ensure_bucket(client: S3Client, bucket: str, prefix: str, create: bool) -> None:
+    """Check that the bucket exists and can be listed, or create it in the client's region.
+
+    This asks for a listing of the prefix and not for the bucket itself, since credentials may be good for the prefix
+    only; it is also the answer that shows best whether this is an S3 server.
 
     :param client: The client.
     :param bucket: The bucket's name.
+    :param prefix: What the names of the objects begin with.
+    :param create: Whether to create the bucket if it does not exist.
+    :raises MissingBucketError: The bucket does not exist, and is not to be created.
     :raises StoreError: The server refused, failed or cannot be reached.
     """
-    with s3_errors(f"s3://{bucket}"):
+    place = f"s3://{bucket}/{prefix}"
+    with s3_errors(place):
         try:
-            await client.head_bucket(Bucket=bucket)
+            answer = await client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
         except client_error() as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:
+            if http_status(error) != 404 or not create:
                 raise
             await _create(client, bucket)
+        else:
+            require_listing(answer, place, client.meta.endpoint_url)
 
 
 async def _create(client: S3Client, bucket: str) -> None:

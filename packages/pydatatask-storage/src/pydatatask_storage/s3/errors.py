@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from types_aiobotocore_s3.type_defs import ErrorTypeDef
 
-__all__ = ["answer_code", "client_error", "failed_deletions", "s3_errors"]
+__all__ = ["MissingBucketError", "answer_code", "client_error", "failed_deletions", "http_status", "s3_errors"]
 
 _REFUSALS = frozenset(
     {"AccessDenied", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
 """Codes that mean a refusal whatever their HTTP status; 401 and 403 mean one whatever their code."""
+
+
+class MissingBucketError(StoreError):
+    """A bucket does not exist."""
 
 
 def client_error() -> type[ClientError]:
@@ -44,6 +48,14 @@ def answer_code(error: ClientError) -> str:
     :param error: What the client raised.
     """
     return error.response.get("Error", {}).get("Code", "")
+
+
+def http_status(error: ClientError) -> int:
+    """Return the HTTP status that the server answered with, or 0 if it is not known.
+
+    :param error: What the client raised.
+    """
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 class S3Errors(AbstractContextManager["S3Errors", None]):
@@ -102,16 +114,29 @@ def _translate(error: Exception, place: str) -> StoreError | None:
     return None
 
 
+def _is_web_page(error: ClientError) -> bool:
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return str(headers.get("content-type")).startswith("text/html")
+
+
 def _answered(error: ClientError, place: str) -> StoreError:
     """Return the error for an answer of the server."""
     code = answer_code(error)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    status = http_status(error)
     message = error.response.get("Error", {}).get("Message", "")
     said = f"{error.operation_name} was answered {status} {code}: {message}"
-    if code == "NoSuchBucket":
-        return StoreError(
-            f"{place}: the bucket does not exist (opening the pipeline, or validate(), creates it); {said}"
+    if _is_web_page(error):
+        # The client reports a page that it cannot parse as status 500, whatever its status was.
+        said += (
+            "; this was a web page: check that the endpoint is that of an S3 server, not of its web console or a proxy"
         )
+    if code == "NoSuchBucket":
+        return MissingBucketError(
+            f"{place}: the bucket does not exist; check its name, or create it (opening a pipeline creates only the "
+            f"buckets that it writes); {said}"
+        )
+    if code == "InvalidObjectState":
+        return StoreError(f"{place} is archived and cannot be read before it is restored; {said}")
     if status in (401, 403) or code in _REFUSALS:
         return StoreRefusedError(f"{place}: access was refused; look at the credentials and their rights; {said}")
     return StoreError(f"{place}: {said}")

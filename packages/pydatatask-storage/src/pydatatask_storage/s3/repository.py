@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from typing_extensions import override
 
@@ -22,9 +23,13 @@ from pydatatask_core.repositories.method_overrides import (
 )
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_storage.remote.concurrent_membership import ConcurrentMembership
+from pydatatask_storage.remote.polling import NETWORK_INTERVAL
+from pydatatask_storage.s3.answers import require_listing
 from pydatatask_storage.s3.bucket import abort_stale_uploads, ensure_bucket
 from pydatatask_storage.s3.bucket_info import S3BucketInfo
-from pydatatask_storage.s3.errors import answer_code, client_error, failed_deletions, s3_errors
+from pydatatask_storage.s3.deletion import ObjectDeletion
+from pydatatask_storage.s3.errors import MissingBucketError, s3_errors
+from pydatatask_storage.s3.objects import object_exists, object_size, open_object
 from pydatatask_storage.s3.parts import PartPlan
 from pydatatask_storage.s3.reader import S3Reader
 from pydatatask_storage.s3.upload import S3Target
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.type_defs import (
         ListObjectsV2OutputTypeDef,
         ListObjectsV2RequestTypeDef,
-        ObjectIdentifierTypeDef,
     )
 
 __all__ = ["S3BucketRepository"]
@@ -43,8 +47,9 @@ __all__ = ["S3BucketRepository"]
 _MOST_SINGLE_QUERIES = 1000
 """Up to how many jobs are looked up one by one; for more of them the bucket is listed."""
 
-_DELETIONS_PER_REQUEST = 1000
-"""How many objects S3 deletes in one request."""
+_log = logging.getLogger("pydatatask.repository")
+
+T = TypeVar("T")
 
 
 class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
@@ -68,6 +73,8 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     PARTS: ClassVar[PartPlan] = PartPlan()
     """How large blobs are cut into parts; a subclass may trade memory for speed."""
 
+    asked_every = NETWORK_INTERVAL
+
     STALE_UPLOAD_AGE: ClassVar[timedelta] = timedelta(days=1)
     """How long an unfinished upload must have been idle before :meth:`validate` aborts it."""
 
@@ -86,6 +93,9 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         self.suffix = suffix
         self.mimetype = mimetype
         self.incluster_endpoint = incluster_endpoint
+        self._deletion = ObjectDeletion()
+        self._may_lack_bucket = False
+        self._warned_of_bucket = False
 
     @property
     def client(self) -> S3Client:
@@ -108,15 +118,18 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
 
     @override
     async def validate(self) -> None:
-        """Create the bucket in the client's region if it does not exist, and abort stale uploads.
+        """Check that the bucket can be used; if it is to be written, create it where it is missing, in the client's
+        region, and abort stale uploads.
 
+        :raises MissingBucketError: The bucket is only read, and does not exist.
         :raises StoreError: The server refused, failed or cannot be reached.
         """
         access = validation_access.get()
+        self._may_lack_bucket = access is Access.OBSERVE
         if access is Access.OBSERVE:
             return
         client = self.client
-        await ensure_bucket(client, self.bucket)
+        await ensure_bucket(client, self.bucket, self.prefix, create=access is Access.WRITE)
         if access is Access.WRITE:
             await abort_stale_uploads(client, self.bucket, self.prefix, self._is_ours, self.STALE_UPLOAD_AGE)
 
@@ -134,6 +147,27 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         """Return whether no job's name can have a slash after the prefix, so that deeper names need not be listed."""
         return "/" not in self.suffix and "/" not in self.CHARSET
 
+    async def _query(self, job: str, query: Callable[[S3Client, str, str], Awaitable[T]]) -> T | None:
+        """Ask about an object; return None if the bucket is still to be created."""
+        try:
+            with s3_errors(self._uri(job)):
+                return await query(self.client, self.bucket, self.object_name(job))
+        except MissingBucketError as error:
+            self._require_no_bucket(error)
+            return None
+
+    def _require_no_bucket(self, error: MissingBucketError) -> None:
+        """Log that a bucket is missing and counts as empty; where it has to exist, raise the error."""
+        if not self._may_lack_bucket:
+            raise error
+        if not self._warned_of_bucket:
+            self._warned_of_bucket = True
+            _log.warning(
+                "the bucket s3://%s does not exist and counts as empty; a run creates only the buckets that it writes, "
+                "so if this one should exist, check its name",
+                self.bucket,
+            )
+
     async def _pages(self) -> AsyncGenerator[list[str], None]:
         """List the bucket, page by page.
 
@@ -144,8 +178,13 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
             request["Delimiter"] = "/"
         client = self.client
         while True:
-            with s3_errors(self.describe()):
-                page = await client.list_objects_v2(**request)
+            try:
+                with s3_errors(self.describe()):
+                    page = await client.list_objects_v2(**request)
+            except MissingBucketError as error:
+                self._require_no_bucket(error)
+                return
+            require_listing(page, self.describe(), client.meta.endpoint_url)
             yield self._jobs(key for item in page.get("Contents", ()) if (key := item.get("Key")))
             if not page.get("IsTruncated"):
                 return
@@ -170,27 +209,12 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
 
     @override
     async def contains(self, item: str) -> bool:
-        """Determine whether the given job is present in this repository.
-
-        This requests the first byte of the object: the answer distinguishes a missing object from a missing bucket,
-        which the answer to a HEAD request does not.
+        """Determine whether the given job is present in this repository. An archived object is.
 
         :param item: The job; for a string that is not a valid id the result is False.
         :raises StoreError: The server refused, failed or cannot be reached.
         """
-        if not self.admits(item):
-            return False
-        client = self.client
-        with s3_errors(self._uri(item)):
-            try:
-                answer = await client.get_object(Bucket=self.bucket, Key=self.object_name(item), Range="bytes=0-0")
-            except client_error() as error:
-                if (code := answer_code(error)) in ("NoSuchKey", "InvalidRange"):
-                    return code == "InvalidRange"  # an object without a first byte
-                raise
-            async with answer["Body"] as body:
-                await body.read()
-        return True
+        return self.admits(item) and bool(await self._query(item, object_exists))
 
     @override
     @shortcut(unless=MEMBERSHIP)
@@ -201,15 +225,10 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
 
     @override
     async def open_reader(self, job: str) -> AReadStream:
-        client = self.client
-        with s3_errors(self._uri(job)):
-            try:
-                answer = await client.get_object(Bucket=self.bucket, Key=self.object_name(job))
-            except client_error() as error:
-                if answer_code(error) == "NoSuchKey":
-                    raise JobNotFoundError(job, self.describe()) from error
-                raise
-        return S3Reader(answer["Body"], self._uri(job))
+        body = await self._query(job, open_object)
+        if body is None:
+            raise JobNotFoundError(job, self.describe())
+        return S3Reader(body, self._uri(job))
 
     @override
     async def open_writer(self, job: str) -> AWriteStream:
@@ -225,15 +244,10 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         :raises StoreError: The server refused, failed or cannot be reached.
         """
         self.require_valid(job)
-        client = self.client
-        with s3_errors(self._uri(job)):
-            try:
-                answer = await client.head_object(Bucket=self.bucket, Key=self.object_name(job))
-            except client_error() as error:
-                if answer_code(error) in ("404", "NoSuchKey"):  # an answer to HEAD has no body, so no code
-                    raise JobNotFoundError(job, self.describe()) from error
-                raise
-        return answer["ContentLength"]
+        size = await self._query(job, object_size)
+        if size is None:
+            raise JobNotFoundError(job, self.describe())
+        return size
 
     @override
     async def info(self, job: str) -> Any:
@@ -250,27 +264,19 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     async def delete(self, job: str) -> None:
         if not self.admits(job):
             return
-        client = self.client
-        with s3_errors(self._uri(job)):
-            await client.delete_object(Bucket=self.bucket, Key=self.object_name(job))
+        try:
+            with s3_errors(self._uri(job)):
+                await self._deletion.delete(self.client, self.bucket, [self.object_name(job)], self._uri(job))
+        except MissingBucketError as error:
+            self._require_no_bucket(error)
 
     @override
     @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
-        valid = [job for job in jobs if self.admits(job)]
-        for start in range(0, len(valid), _DELETIONS_PER_REQUEST):
-            await self._delete_at_once(valid[start : start + _DELETIONS_PER_REQUEST])
-
-    async def _delete_at_once(self, jobs: list[str]) -> None:
-        client = self.client
-        objects: list[ObjectIdentifierTypeDef] = [{"Key": self.object_name(job)} for job in jobs]
-        with s3_errors(self.describe()):
-            try:
-                answer = await client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
-            except client_error() as error:
-                if answer_code(error) not in ("NotImplemented", "MethodNotAllowed"):
-                    raise
-                await super().delete_many(jobs)
-                return
-        if failures := answer.get("Errors"):
-            raise failed_deletions(self.describe(), failures)
+        keys = [self.object_name(job) for job in jobs if self.admits(job)]
+        place = self.describe()
+        try:
+            with s3_errors(place):
+                await self._deletion.delete(self.client, self.bucket, keys, place)
+        except MissingBucketError as error:
+            self._require_no_bucket(error)

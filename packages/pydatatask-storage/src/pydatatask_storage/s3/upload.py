@@ -6,16 +6,23 @@ import asyncio
 import hashlib
 import io
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.errors import StoreError
+from pydatatask_storage.s3.answers import require_stored, require_upload
+from pydatatask_storage.s3.checksums import without_checksums_if_refused
 from pydatatask_storage.s3.errors import answer_code, client_error, s3_errors
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.type_defs import CreateMultipartUploadOutputTypeDef
+    from types_aiobotocore_s3.type_defs import (
+        CreateMultipartUploadOutputTypeDef,
+        PutObjectOutputTypeDef,
+        UploadPartOutputTypeDef,
+    )
 
 __all__ = ["MultipartUpload", "S3Target"]
 
@@ -46,6 +53,28 @@ class S3Target:
         """What to call the object in messages."""
         return f"s3://{self.bucket}/{self.key}"
 
+    async def put(self, data: io.BytesIO) -> None:
+        """Store the object in one request.
+
+        :param data: The object's value.
+        :raises ClientError: The server refused or failed.
+        :raises StoreError: The server did not confirm that it has stored the object.
+        """
+
+        async def request() -> PutObjectOutputTypeDef:
+            data.seek(0)
+            return await self.client.put_object(Bucket=self.bucket, Key=self.key, ContentType=self.mimetype, Body=data)
+
+        self.require_stored(await without_checksums_if_refused(self.client, request))
+
+    def require_stored(self, answer: Mapping[str, object]) -> str:
+        """Return the ETag of an answer that confirms what was stored.
+
+        :param answer: The answer.
+        :raises StoreError: It is no confirmation.
+        """
+        return require_stored(answer, self.place, self.client.meta.endpoint_url)
+
 
 class MultipartUpload:
     """An upload in progress. Its owner must complete or abort it.
@@ -61,9 +90,15 @@ class MultipartUpload:
 
     async def _begin(self) -> CreateMultipartUploadOutputTypeDef:
         target = self._target
-        return await target.client.create_multipart_upload(
-            Bucket=target.bucket, Key=target.key, ContentType=target.mimetype
-        )
+
+        async def request() -> CreateMultipartUploadOutputTypeDef:
+            return await target.client.create_multipart_upload(
+                Bucket=target.bucket, Key=target.key, ContentType=target.mimetype
+            )
+
+        answer = await without_checksums_if_refused(target.client, request)
+        require_upload(answer, target.place, target.client.meta.endpoint_url)
+        return answer
 
     async def _id(self) -> str:
         return (await self._beginning)["UploadId"]
@@ -83,11 +118,15 @@ class MultipartUpload:
 
     async def _send(self, number: int, data: io.BytesIO) -> None:
         target = self._target
-        data.seek(0)
-        answer = await target.client.upload_part(
-            Bucket=target.bucket, Key=target.key, UploadId=await self._id(), PartNumber=number, Body=data
-        )
-        self._etags[number] = answer["ETag"]
+        id = await self._id()
+
+        async def request() -> UploadPartOutputTypeDef:
+            data.seek(0)
+            return await target.client.upload_part(
+                Bucket=target.bucket, Key=target.key, UploadId=id, PartNumber=number, Body=data
+            )
+
+        self._etags[number] = target.require_stored(await without_checksums_if_refused(target.client, request))
 
     async def _wait_until_fewer_than(self, slots: int) -> None:
         while len(self._sending) >= slots:
@@ -105,7 +144,7 @@ class MultipartUpload:
         with s3_errors(target.place):
             await self._wait_until_fewer_than(1)
             try:
-                await target.client.complete_multipart_upload(
+                answer = await target.client.complete_multipart_upload(
                     Bucket=target.bucket,
                     Key=target.key,
                     UploadId=await self._id(),
@@ -118,6 +157,8 @@ class MultipartUpload:
                 # time, it does not know it any more.
                 if answer_code(error) != "NoSuchUpload" or not await self._is_complete():
                     raise
+            else:
+                target.require_stored(answer)
         if self._may_have_lost_uploads():
             await self._abort_lost_uploads_or_log()
 

@@ -64,12 +64,8 @@ class S3Writer(WriteStreamBase):
         await self._upload.complete()
 
     async def _put(self) -> None:
-        target = self._target
-        self._part.seek(0)
-        with s3_errors(target.place):
-            await target.client.put_object(
-                Bucket=target.bucket, Key=target.key, ContentType=target.mimetype, Body=self._part
-            )
+        with s3_errors(self._target.place):
+            await self._target.put(self._part)
 
     @override
     async def _discard(self) -> None:

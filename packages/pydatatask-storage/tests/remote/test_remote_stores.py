@@ -41,6 +41,13 @@ def session_with_a_resource() -> tuple[Session, Callable[[], object]]:
 
 
 @EVERY_STORE
+@pytest.mark.requirement("remote.polling")
+async def test_a_run_lists_it_at_most_once_a_second(make: Make, member: str) -> None:
+    _, resource = session_with_a_resource()
+    assert make(resource).asked_every == 1.0
+
+
+@EVERY_STORE
 @pytest.mark.requirement("s3.client", "mongo.collection", "docker.registry")
 async def test_the_client_of_a_closed_session_is_an_error_that_names_it(make: Make, member: str) -> None:
     _, resource = session_with_a_resource()

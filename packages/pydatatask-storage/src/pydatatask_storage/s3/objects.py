@@ -1,0 +1,104 @@
+"""Queries about single objects, which tell a missing object from a missing bucket and from a failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydatatask_core.errors import StoreError
+from pydatatask_storage.s3.answers import require_listing, require_object
+from pydatatask_storage.s3.errors import answer_code, client_error, http_status
+
+if TYPE_CHECKING:
+    from aiobotocore.response import StreamingBody
+    from botocore.exceptions import ClientError
+    from types_aiobotocore_s3.client import S3Client
+
+__all__ = ["object_exists", "object_size", "open_object"]
+
+_MISSING = ("NoSuchKey", "NoSuchObject", "NotFound", "KeyNotFound")
+"""The codes of servers for a missing object; Amazon's is the first."""
+
+_NO_FIRST_BYTE = 416
+"""The status for an object that is empty, so that the requested range lies outside."""
+
+_ARCHIVED = "InvalidObjectState"
+"""The code for an object in an archive, which exists but cannot be read."""
+
+
+async def object_exists(client: S3Client, bucket: str, key: str) -> bool:
+    """Return whether there is an object, readable or archived.
+
+    This requests the first byte of the object: the answer distinguishes a missing object from a missing bucket, which
+    the answer to a HEAD request does not.
+
+    :param client: The client.
+    :param bucket: The bucket's name.
+    :param key: The object's name.
+    :raises ClientError: The server refused or failed, or there is no such bucket.
+    """
+    try:
+        answer = await client.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")
+    except client_error() as error:
+        if http_status(error) == _NO_FIRST_BYTE or answer_code(error) in ("InvalidRange", _ARCHIVED):
+            return True
+        if await _is_missing(client, bucket, key, error):
+            return False
+        raise
+    async with answer["Body"] as body:
+        await body.read()
+    require_object(answer, f"s3://{bucket}/{key}", client.meta.endpoint_url)
+    return True
+
+
+async def open_object(client: S3Client, bucket: str, key: str) -> StreamingBody | None:
+    """Return the body of an object, or None if there is no such object.
+
+    :param client: The client.
+    :param bucket: The bucket's name.
+    :param key: The object's name.
+    :raises ClientError: The server refused or failed, or there is no such bucket.
+    """
+    try:
+        answer = await client.get_object(Bucket=bucket, Key=key)
+    except client_error() as error:
+        if await _is_missing(client, bucket, key, error):
+            return None
+        raise
+    try:
+        require_object(answer, f"s3://{bucket}/{key}", client.meta.endpoint_url)
+    except StoreError:
+        await answer["Body"].__aexit__(None, None, None)
+        raise
+    return answer["Body"]
+
+
+async def object_size(client: S3Client, bucket: str, key: str) -> int | None:
+    """Return the size of an object in bytes, or None if there is no such object.
+
+    :param client: The client.
+    :param bucket: The bucket's name.
+    :param key: The object's name.
+    :raises ClientError: The server refused or failed, or there is no such bucket.
+    """
+    try:
+        return (await client.head_object(Bucket=bucket, Key=key))["ContentLength"]
+    except client_error() as error:
+        if await _is_missing(client, bucket, key, error):
+            return None
+        raise
+
+
+async def _is_missing(client: S3Client, bucket: str, key: str, error: ClientError) -> bool:
+    """Return whether an error means that there is no such object.
+
+    A 404 without a code may mean as well that the bucket is missing, or that there is no S3 server at all: a listing of
+    just that object tells.
+    """
+    code = answer_code(error)
+    if code in _MISSING:
+        return True
+    if code != "404":
+        return False
+    answer = await client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    require_listing(answer, f"s3://{bucket}/{key}", client.meta.endpoint_url)
+    return key not in [item.get("Key") for item in answer.get("Contents", ())]
