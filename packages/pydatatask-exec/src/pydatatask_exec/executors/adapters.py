@@ -16,14 +16,14 @@ class ExecutorAdapter:
     """
 
     def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-        self.is_local = False
+        self.executor: Executor = executor
+        self.is_local: bool = False
         """Whether its workers end with this process, so that closing waits for their jobs."""
-        self.main_is_shared = False
+        self.main_is_shared: bool = False
         """Whether its workers have the main program of this process."""
-        self.is_renewable = False
+        self.is_renewable: bool = False
         """Whether a broken pool is replaced by :meth:`renew`; other executors go on by themselves."""
-        self.pickles = False
+        self.pickles: bool = False
         """Whether its workers are known to be other processes, so that what cannot be pickled is refused early."""
 
     def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Outcome]:
@@ -34,6 +34,13 @@ class ExecutorAdapter:
         :param attempt: Distinguishes this run from others of the same job.
         """
         return self.executor.submit(call, job, attempt)
+
+    def use(self, executor: Executor) -> None:
+        """Submit to another executor from now on.
+
+        :param executor: The executor.
+        """
+        self.executor = executor
 
     def renew(self) -> None:
         """Replace a broken pool once all of its workers have ended; this blocks."""

@@ -7,7 +7,7 @@ either, since its death would break the pool, and so end the functions that run 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from pydatatask_exec.executors.calls import Outcome
@@ -16,7 +16,7 @@ __all__ = ["run_without_sigint", "workers_without_sigint"]
 
 
 @contextmanager
-def workers_without_sigint() -> Iterator[None]:
+def workers_without_sigint() -> Generator[None, None, None]:
     """Block SIGINT in this thread, so that the processes and threads it starts meanwhile never see the signal."""
     # Blocked signals are inherited by fork and by new threads, but Python never unblocks them. A SIGINT that arrives
     # meanwhile goes to another thread of this process, or stays pending until the block ends.

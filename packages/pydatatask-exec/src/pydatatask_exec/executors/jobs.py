@@ -20,7 +20,7 @@ from pydatatask_exec.functions.records import describe_exception, function_recor
 
 __all__ = ["ExecutorJobs"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 
 class ExecutorJobs:
@@ -53,7 +53,7 @@ class ExecutorJobs:
         self._ended: dict[str, ExecutorJob] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self.changes = 0
+        self.changes: int = 0
 
     @property
     def live(self) -> AbstractSet[str]:
@@ -93,7 +93,7 @@ class ExecutorJobs:
         try:
             self._loop.call_soon_threadsafe(self._end, entry, future)
         except RuntimeError:  # the event loop is closed
-            log.warning("task %s, job %s: it ended after the pipeline; nothing is recorded", self._task, entry.job)
+            _log.warning("task %s, job %s: it ended after the pipeline; nothing is recorded", self._task, entry.job)
 
     def _end(self, entry: ExecutorJob, future: Future[Outcome]) -> None:
         if self._live.get(entry.job) is not entry:
@@ -102,7 +102,7 @@ class ExecutorJobs:
         lost = isinstance(error, BrokenExecutor) and self._executor.is_renewable
         # A job that was alone in its pool has broken it itself.
         if lost and not entry.alone and not entry.cancelled:
-            log.warning("task %s, job %s: a worker died; the job runs again on its own", self._task, entry.job)
+            _log.warning("task %s, job %s: a worker died; the job runs again on its own", self._task, entry.job)
             if not self._recovery.suspect(entry):
                 self._drop(entry)  # the next run finds out which job kills workers
             return

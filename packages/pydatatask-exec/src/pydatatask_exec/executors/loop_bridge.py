@@ -101,7 +101,8 @@ class BridgedRepository(Repository, Generic[RepositoryT]):
     def __getattribute__(self, name: str) -> Any:
         # isinstance asks an object for its class where the type does not match.
         if name == "__class__":
-            return type(object.__getattribute__(self, "_bridged_repository"))
+            repository: object = object.__getattribute__(self, "_bridged_repository")
+            return type(repository)
         return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Any:

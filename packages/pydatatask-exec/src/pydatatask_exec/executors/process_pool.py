@@ -38,7 +38,7 @@ class ProcessPoolAdapter(ExecutorAdapter):
         self.main_is_shared = True
         self.is_renewable = True
         self.pickles = True
-        self.kill_grace = _KILL_GRACE_SECONDS
+        self.kill_grace: float = _KILL_GRACE_SECONDS
         self._given = executor
 
     @override
@@ -50,11 +50,12 @@ class ProcessPoolAdapter(ExecutorAdapter):
     def renew(self) -> None:
         with _SHUTTING_DOWN:
             self._shut_down_broken(self.executor)
-        self.executor = self._another()
+        self.use(self._another())
 
     @override
     def close(self) -> None:
-        replacement, self.executor = self.executor, self._given
+        replacement = self.executor
+        self.use(self._given)
         if replacement is self._given:
             return
         if getattr(replacement, "_broken", False):

@@ -26,7 +26,7 @@ from pydatatask_exec.functions.types import TaskFunction
 
 __all__ = ["ExecutorTask", "RemoteFunctionError"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 _AT_A_TIME = 64
 _SYNCHRONOUS_POLL_SECONDS = 0.01
@@ -80,7 +80,7 @@ class ExecutorTask(FunctionTask):
         self._at_a_time = at_a_time
         self._jobs: ExecutorJobs | None = None
         self._earlier_changes = 0
-        self.live = ExecutorLiveRepo(self)
+        self.live: ExecutorLiveRepo = ExecutorLiveRepo(self)
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
 
@@ -149,7 +149,7 @@ class ExecutorTask(FunctionTask):
             await self._record(entry)
         except Exception:
             entry.back_off()
-            log.exception("task %s, job %s: it has ended, but that could not be recorded", self.name, entry.job)
+            _log.exception("task %s, job %s: it has ended, but that could not be recorded", self.name, entry.job)
             return
         if entry.job in jobs.live:
             jobs.untrack(entry)
@@ -159,12 +159,12 @@ class ExecutorTask(FunctionTask):
     async def _record(self, entry: ExecutorJob) -> None:
         outcome = entry.outcome
         if outcome is None:
-            log.info("task %s, job %s: it was cancelled; nothing is recorded", self.name, entry.job)
+            _log.info("task %s, job %s: it was cancelled; nothing is recorded", self.name, entry.job)
             return
         if self.metadata:
             await self.done.dump(entry.job, outcome.record)
         if outcome.error is not None:
-            log.warning("task %s, job %s: the function raised %s", self.name, entry.job, outcome.error)
+            _log.warning("task %s, job %s: the function raised %s", self.name, entry.job, outcome.error)
             self.failed(entry.job, RemoteFunctionError(outcome.error))
 
     async def cancel(self, job: str) -> None:
@@ -191,16 +191,16 @@ class ExecutorTask(FunctionTask):
     async def _close(self, jobs: ExecutorJobs) -> None:
         revoked = jobs.revoke_all()
         if revoked:
-            log.warning("task %s: %d jobs have not begun; they are ready for the next run", self.name, revoked)
+            _log.warning("task %s: %d jobs have not begun; they are ready for the next run", self.name, revoked)
         if self._adapter.is_local:
             await self._wait(jobs)
             await asyncio.to_thread(self._adapter.close)
         await self.update()
         if jobs.live:
-            log.warning("task %s: %d jobs are abandoned; nothing is recorded of them", self.name, len(jobs.live))
+            _log.warning("task %s: %d jobs are abandoned; nothing is recorded of them", self.name, len(jobs.live))
         self._earlier_changes, self._jobs = self.live_changes + 1, None
 
     async def _wait(self, jobs: ExecutorJobs) -> None:
         if jobs.live:
-            log.warning("task %s: waiting for %d jobs, which run in an executor here", self.name, len(jobs.live))
+            _log.warning("task %s: waiting for %d jobs, which run in an executor here", self.name, len(jobs.live))
         await jobs.wait()

@@ -16,7 +16,7 @@ from pydatatask_exec.functions.types import TaskFunction
 
 __all__ = ["InProcessSyncTask"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 
 class InProcessSyncTask(FunctionTask):
@@ -89,7 +89,7 @@ class InProcessSyncTask(FunctionTask):
 
     def _report(self, job: str, error: BaseException) -> None:
         if self.metadata:
-            log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
+            _log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
         else:
-            log.error("task %s, job %s: the function raised; nothing is recorded", self.name, job, exc_info=error)
+            _log.error("task %s, job %s: the function raised; nothing is recorded", self.name, job, exc_info=error)
         self.failed(job, error)

@@ -16,7 +16,7 @@ from pydatatask_exec.functions.types import is_coroutine_function
 
 __all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 # The scheduler bounds how many jobs run at a time; this pool, which starts threads as they are needed, must merely not
 # be what keeps them waiting. It is not the loop's own pool: there, functions could use up the threads that stores need.
@@ -76,7 +76,7 @@ class _CoroutineRunner:
         """Make sure that what a cancelled coroutine raised does not hide the cancellation."""
         if isinstance(error, asyncio.CancelledError):
             return error
-        log.error("task %s, job %s: the function was cancelled, and then raised", self._task, job, exc_info=error)
+        _log.error("task %s, job %s: the function was cancelled, and then raised", self._task, job, exc_info=error)
         return asyncio.CancelledError()
 
 
@@ -90,8 +90,8 @@ class _ThreadRunner:
         self._function = function
 
     async def run(self, job: str) -> BaseException | None:
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(_threads(), copy_context().run, self._call, job)
+        context = copy_context()
+        future = asyncio.get_running_loop().run_in_executor(_threads(), lambda: context.run(self._call, job))
         await self._wait(future, job)
         value, error = future.result()
         if inspect.isawaitable(value):  # the function was a plain wrapper around a coroutine function
@@ -115,7 +115,7 @@ class _ThreadRunner:
                 await asyncio.wait([future])
             except asyncio.CancelledError:
                 if not told:
-                    log.warning("task %s, job %s: waiting for its function, which runs in a thread", self._task, job)
+                    _log.warning("task %s, job %s: waiting for its function, which runs in a thread", self._task, job)
                 told = True
 
 

@@ -12,7 +12,7 @@ from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
 __all__ = ["PodEvents"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 _USUAL_WAIT = timedelta(seconds=30)
 _MINIMUM_INTERVAL_SECONDS = 60.0
@@ -58,7 +58,7 @@ class PodEvents:
             events = await api.events(pod.uid)
         except ClusterError as error:
             # Reading events needs a right of its own, and a role without it is enough for everything else.
-            log.debug("task %s, job %s: no events: %s", pod.identity.task, pod.job, error)
+            _log.debug("task %s, job %s: no events: %s", pod.identity.task, pod.job, error)
             events = []
         warnings = [event for event in events if event.get("type") == "Warning"]
         warnings.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))

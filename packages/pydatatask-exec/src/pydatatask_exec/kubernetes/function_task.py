@@ -23,7 +23,7 @@ from pydatatask_exec.kubernetes.task import KubeTask
 
 __all__ = ["KubeFunctionTask"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 
 class KubeFunctionTask(KubeTask, FunctionTask):
@@ -147,7 +147,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
             await self.func_done.dump(job, function_record(start, datetime.now(UTC), error))
         self.completed(job)
         if error is not None:
-            log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
+            _log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
             self.failed(job, error)
         if runner.outlives_cancellation:
             raise_if_cancelled()

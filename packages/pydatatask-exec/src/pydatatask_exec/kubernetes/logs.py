@@ -12,7 +12,7 @@ from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
 __all__ = ["PodGoneError", "annotated_pod_log", "is_temporary", "pod_log"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 _BLOCK = 65536
 _TEMPORARY = frozenset({401, 408, 429, 502, 503, 504})
@@ -61,7 +61,7 @@ async def annotated_pod_log(api: PodApi, pod: PodState, may_retry: bool = True) 
             raise PodGoneError(f"pod {pod.name} is gone, and its log with it") from block
         else:
             level = logging.ERROR if isinstance(block, ClusterAccessError) else logging.WARNING
-            log.log(level, "task %s, job %s: its log is not kept whole: %s", pod.identity.task, pod.job, block)
+            _log.log(level, "task %s, job %s: its log is not kept whole: %s", pod.identity.task, pod.job, block)
             yield _note(f"the log of container {container.name} could not be fetched: {block}")
     for container in pod.containers:
         if not _may_have_log(pod, container):

@@ -13,6 +13,7 @@ from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, TaskPod
 from pydatatask_exec.kubernetes.cluster.client import ClusterClient, RequestLimits
 from pydatatask_exec.kubernetes.cluster.config import ClusterConfig
 from pydatatask_exec.kubernetes.cluster.errors import ALREADY_EXISTS
+from pydatatask_exec.kubernetes.cluster.library import credentials
 from pydatatask_exec.kubernetes.cluster.models import V1Pods
 from pydatatask_exec.kubernetes.cluster.watch import PodWatch, WatchTimes
 from pydatatask_exec.kubernetes.logs import pod_log
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PodManager"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 
 class PodManager:
@@ -126,8 +127,8 @@ class PodManager:
         """Renew the credentials and return True, if they were found by ourselves."""
         if not self._config.self_found or self._api is None:
             return False
-        log.info("the cluster does not accept the credentials any more; reading them again")
-        self._api.configuration.api_key = (await self._config.renew()).api_key
+        _log.info("the cluster does not accept the credentials any more; reading them again")
+        credentials(self._api.configuration).api_key = credentials(await self._config.renew()).api_key
         return True
 
     @property

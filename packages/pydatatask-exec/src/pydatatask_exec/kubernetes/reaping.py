@@ -38,7 +38,7 @@ from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
 __all__ = ["PodOutcome", "PodReaper", "outcome_record"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 _AT_A_TIME = 16
 _FIRST_DELAY = 0.5
@@ -101,7 +101,7 @@ class PodReaper:
     def __init__(
         self, logs: BlobRepository | None, done: MetadataRepository | None, completed: Callable[[str], None]
     ) -> None:
-        self.lifecycles = PodLifecycles()
+        self.lifecycles: PodLifecycles = PodLifecycles()
         self._logs = logs
         self._done = done
         self._completed = completed
@@ -146,10 +146,10 @@ class PodReaper:
             await self._reap(outcome, podman, metadata)
         except PodGoneError as error:
             self._back_off(pod)
-            log.debug("task %s, job %s: %s; the watch will report it", pod.identity.task, pod.job, error)
+            _log.debug("task %s, job %s: %s; the watch will report it", pod.identity.task, pod.job, error)
         except Exception as error:
             failures = self._back_off(pod)
-            log.error(
+            _log.error(
                 "task %s, job %s: its pod has finished, but that could not be recorded; trying again: %s: %s",
                 pod.identity.task,
                 pod.job,
@@ -199,10 +199,10 @@ class PodReaper:
     def _log_outcome(outcome: PodOutcome) -> None:
         pod = outcome.pod
         if pod.phase is Phase.SUCCEEDED and outcome.reason != "Timeout":
-            log.debug("task %s, job %s: its pod has succeeded", pod.identity.task, pod.job)
+            _log.debug("task %s, job %s: its pod has succeeded", pod.identity.task, pod.job)
             return
         code = "" if pod.exit_code is None else f" with exit code {pod.exit_code}"
-        log.warning(
+        _log.warning(
             "task %s, job %s: its pod ended as %s%s%s",
             pod.identity.task,
             pod.job,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PodReconciler", "ReconciledTask"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 _AT_A_TIME = 16
 _SLICE_SECONDS = 1.0
@@ -200,7 +200,7 @@ class PodReconciler:
             return  # another pipeline has reaped the pod
         if logs is not None and self._task.metadata:
             await logs.delete(pod.job)  # a log without a record would keep the job from being launched
-        log.warning(
+        _log.warning(
             "task %s, job %s: its pod %s was deleted by somebody else%s; the job will be launched again",
             self._task.name,
             pod.job,
@@ -218,7 +218,7 @@ class PodReconciler:
             if self._warned_of.get(key) != condition.reason:
                 self._warned_of[key] = condition.reason
                 state = "is being deleted" if pod.terminating else f"is {pod.phase.value}"
-                log.warning("task %s, job %s: its pod %s: %s", self._task.name, pod.job, state, condition)
+                _log.warning("task %s, job %s: its pod %s: %s", self._task.name, pod.job, state, condition)
         if not len(pods):
             self._warned_of.clear()
 
@@ -228,7 +228,7 @@ class PodReconciler:
 
         async def stop(pod: PodState) -> None:
             async with slots:
-                log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
+                _log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
                 await self._handle_timeout(pod)
                 self._timed_out[pod.uid] = pod
 
@@ -243,7 +243,7 @@ class PodReconciler:
         try:
             await self._task.handle_timeout(model)
         except Exception:
-            log.exception("task %s, job %s: handle_timeout failed; the pod is stopped", self._task.name, pod.job)
+            _log.exception("task %s, job %s: handle_timeout failed; the pod is stopped", self._task.name, pod.job)
 
     async def conditions(self, pods: TaskPods) -> Mapping[str, str]:
         """Return what an operator should know of each job's pod, for the jobs where there is something.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KubeTask"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
@@ -97,8 +97,8 @@ class KubeTask(Task):
         self.done = done
         self.window = window
         self.timeout = timeout
-        self.env = dict(env or {})
-        self.live = LiveKubeRepository(self)
+        self.env: dict[str, Any] = dict(env or {})
+        self.live: LiveKubeRepository = LiveKubeRepository(self)
         self._podman = podman
         self._compiled: Template | None = None
         self._quota = LaunchQuota(name, resources, window)
@@ -123,13 +123,7 @@ class KubeTask(Task):
         :raises ClosedSessionError: The manager is provided by a session that is not open.
         :raises DefinitionError: What the task was given for it gives no manager.
         """
-        podman = self._podman()
-        if not isinstance(podman, PodManager):
-            raise DefinitionError(
-                f"task {self.name}: podman() gave an object of type {type(podman).__name__}, not a PodManager; make it "
-                "a resource of the pipeline's session, with @session.resource above an async function that yields one"
-            )
-        return podman
+        return _require_manager(self._podman(), self.name)
 
     @property
     def warned(self) -> bool:
@@ -293,3 +287,12 @@ class KubeTask(Task):
     @override
     async def notes(self) -> Mapping[str, str]:
         return await self._reconciler.conditions(await self.followed())
+
+
+def _require_manager(podman: object, task: str) -> PodManager:
+    if not isinstance(podman, PodManager):
+        raise DefinitionError(
+            f"task {task}: podman() gave an object of type {type(podman).__name__}, not a PodManager; make it "
+            "a resource of the pipeline's session, with @session.resource above an async function that yields one"
+        )
+    return podman

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from pydatatask_exec.templates.filters import FILTERS
 
 if TYPE_CHECKING:
     import jinja2
+    import jinja2.nodes
 
 __all__ = ["compile_template"]
 
@@ -66,9 +67,7 @@ def _strict_undefined() -> type[jinja2.StrictUndefined]:
 
         @override
         async def __aiter__(self) -> AsyncIterator[Any]:
-            items: Iterator[Any] = iter(self)
-            for item in items:
-                yield item
+            yield self._fail_with_undefined_error()
 
     return Undefined
 

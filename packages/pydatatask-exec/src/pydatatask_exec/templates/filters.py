@@ -10,11 +10,11 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
 from functools import cache
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
@@ -32,13 +32,17 @@ def shquote(value: object) -> str:
     :raises TypeError: It is made of bytes.
     """
     if isinstance(value, list | tuple):
-        return " ".join(shquote(item) for item in value)
+        return _quoted_words(value)
     if isinstance(value, bytes | bytearray):
         raise TypeError("shquote takes text, not bytes; decode them first")
     text = str(value)
     if "\0" in text:
         raise ValueError(f"shquote: no word of a shell script can have a NUL character: {text!r}")
     return shlex.quote(text)
+
+
+def _quoted_words(words: Sequence[object]) -> str:
+    return " ".join(shquote(word) for word in words)
 
 
 # What JSON may leave as it is within strings, but YAML takes for a line break or refuses to read.
@@ -88,27 +92,33 @@ FILTERS: Mapping[str, Callable[..., str]] = {"shquote": shquote, "tojson": tojso
 
 
 def _plain(value: object) -> object:
-    """Convert what is of no basic type to something that is."""
-    match value:
-        case Mapping():
-            return dict(value)
-        case list() | tuple():
-            return list(value)
-        case Integral():
-            return int(value)
-        case Real():
-            return float(value)
-        case set() | frozenset():
-            return sorted(value, key=str)
-        case date() | time():
-            return value.isoformat()
-        case os.PathLike():
-            return os.fspath(value)
-        case bytes() | bytearray() | memoryview():
-            raise TypeError("bytes have no form here; decode them first")
+    """Return a value of a basic type in place of one that is not."""
+    for kind, convert in _CONVERSIONS:
+        if isinstance(value, kind):
+            return convert(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError("bytes have no form here; decode them first")
     if type(value).__str__ is object.__str__:
         raise TypeError(f"an object of type {type(value).__qualname__} has no form here; give a part of it")
     return str(value)
+
+
+_CONVERSIONS: Sequence[tuple[type | tuple[type, ...], Callable[[Any], object]]] = (
+    (Mapping, dict),
+    ((list, tuple), list),
+    (Integral, int),
+    (Real, float),
+    ((set, frozenset), lambda value: sorted(value, key=str)),
+    ((date, time), lambda value: value.isoformat()),
+    (os.PathLike, os.fspath),
+)
+"""How values of other types become values of basic ones, the first that fits."""
+
+
+class _Dumper(Protocol):
+    def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode: ...
+
+    def represent_data(self, data: object) -> yaml.Node: ...
 
 
 @cache
@@ -123,10 +133,10 @@ def _flow_dumper() -> type[yaml.SafeDumper]:
         def ignore_aliases(self, data: object) -> bool:
             return True
 
-    def represent_text(dumper: FlowDumper, text: str) -> yaml.ScalarNode:
+    def represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
 
-    def represent_other(dumper: FlowDumper, value: object) -> yaml.Node:
+    def represent_other(dumper: _Dumper, value: object) -> yaml.Node:
         return dumper.represent_data(_plain(value))
 
     FlowDumper.add_representer(str, represent_text)

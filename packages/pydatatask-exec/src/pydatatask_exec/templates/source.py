@@ -12,7 +12,7 @@ from pydatatask_core.errors import TemplateError
 
 __all__ = ["TemplateSource", "read_template"]
 
-log = logging.getLogger("pydatatask.task")
+_log = logging.getLogger("pydatatask.task")
 
 _LOOKS_LIKE_A_FILE = re.compile(r"[\w~./-]+\.(sh|bash|py|ya?ml|json|txt|j2|jinja2?|tmpl|tpl)")
 
@@ -43,7 +43,7 @@ def read_template(template: str | Path, task: str) -> TemplateSource:
     """
     if isinstance(template, str) and not os.path.isfile(template):  # false, not an error, for what can be no path
         if _LOOKS_LIKE_A_FILE.fullmatch(template):
-            log.warning(
+            _log.warning(
                 "task %s: there is no file %r in %s, so that is the text of the template",
                 task,
                 template,

@@ -56,7 +56,7 @@ class TaskPods:
         self._conditions: dict[str, PodState] = {}
         self._serial = next(_serials)
         self._changes = 0
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def revision(self) -> tuple[int, int]:
@@ -148,7 +148,7 @@ class PodCache:
     """
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version: int = 0
         self._pods: dict[str, KnownPod] = {}
         self._followers: dict[str, list[TaskPods]] = {}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError
 from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unreachable
+from pydatatask_exec.kubernetes.cluster.library import raw_client
 from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterClient", "Request", "RequestLimits", "Stream"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 _LONGEST_DELAY = 15.0
@@ -87,7 +88,7 @@ class Stream:
     """
 
     def __init__(self, response: ClientResponse, purpose: str) -> None:
-        self.status = response.status
+        self.status: int = response.status
         self._response = response
         self._purpose = purpose
 
@@ -185,7 +186,7 @@ class ClusterClient:
                 wait = retry_after(response.headers, body)
             if attempt == attempts:
                 raise error
-            log.debug("%s; trying again", error)
+            _log.debug("%s; trying again", error)
             await asyncio.sleep(min(wait if wait is not None else delay * random.uniform(0.8, 1.2), _LONGEST_DELAY))
             delay *= 2
         raise ClusterAccessError(f"the cluster does not accept the credentials to {request.purpose}", 401)
@@ -193,9 +194,9 @@ class ClusterClient:
     async def _send(self, request: Request) -> ClientResponse:
         import aiohttp
 
-        api = await self._api()
+        client = raw_client(await self._api())
         timeout = aiohttp.ClientTimeout(total=request.total_seconds, sock_connect=10, sock_read=request.silent_seconds)
-        response: ClientResponse = await api.call_api(
+        return await client.call_api(
             request.path,
             request.method,
             query_params=list(request.query.items()),
@@ -205,7 +206,6 @@ class ClusterClient:
             _preload_content=False,
             _request_timeout=timeout,
         )
-        return response
 
     @staticmethod
     async def _body(response: ClientResponse) -> bytes:

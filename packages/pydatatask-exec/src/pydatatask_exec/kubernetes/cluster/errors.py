@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
+from pydatatask_exec.kubernetes.pods.fields import Manifest, is_manifest, section
 
 __all__ = ["ALREADY_EXISTS", "EXCEEDED_QUOTA", "EXPIRED", "cluster_error", "retry_after", "unreachable"]
 
@@ -65,16 +66,15 @@ def retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
     value = headers.get("Retry-After", "")
     if value.isdecimal():
         return float(value)
-    details = _parsed(body).get("details")
-    seconds = details.get("retryAfterSeconds") if isinstance(details, dict) else None
+    seconds = section(_parsed(body), "details").get("retryAfterSeconds")
     return float(seconds) if isinstance(seconds, int) else None
 
 
-def _parsed(body: bytes) -> Mapping[str, object]:
+def _parsed(body: bytes) -> Manifest:
     import json
 
     try:
-        answer = json.loads(body)
+        answer: object = json.loads(body)
     except ValueError:
         return {}
-    return answer if isinstance(answer, dict) else {}
+    return answer if is_manifest(answer) else {}

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from pydatatask_exec.kubernetes.cluster.library import pod_models
+
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, V1Pod
 
@@ -21,7 +23,7 @@ class V1Pods:
     """
 
     def __init__(self, api: ApiClient) -> None:
-        self._api = api
+        self._models = pod_models(api)
         self._yield_at = time.monotonic() + _SLICE_SECONDS
 
     async def make(self, data: bytes) -> V1Pod:
@@ -38,5 +40,4 @@ class V1Pods:
             def __init__(self, data: bytes) -> None:
                 self.data = data
 
-        pod: V1Pod = self._api.deserialize(Body(data), "V1Pod")
-        return pod
+        return self._models.deserialize(Body(data), "V1Pod")

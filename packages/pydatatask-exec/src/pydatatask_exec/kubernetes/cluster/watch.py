@@ -24,12 +24,12 @@ from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, known_pod
 from pydatatask_exec.kubernetes.cluster.client import Stream
 from pydatatask_exec.kubernetes.cluster.errors import EXPIRED, cluster_error
-from pydatatask_exec.kubernetes.pods.fields import section
+from pydatatask_exec.kubernetes.pods.fields import mappings, section
 from pydatatask_exec.kubernetes.pods.state import version_number
 
 __all__ = ["PodWatch", "WatchTimes"]
 
-log = logging.getLogger("pydatatask.pod")
+_log = logging.getLogger("pydatatask.pod")
 
 _BLOCK = 65536
 _SOON = 1.0
@@ -165,7 +165,7 @@ class PodWatch:
         except ClusterAccessError as error:
             if error.status != 403:
                 raise
-            log.warning("%s; from now on pods are listed every %g seconds instead", error, self._times.poll)
+            _log.warning("%s; from now on pods are listed every %g seconds instead", error, self._times.poll)
             self._may_watch = False
         if not events and time.monotonic() - begin < _SOON:
             await self._back_off()  # from a server that ends streams at once
@@ -195,7 +195,7 @@ class PodWatch:
 
     async def _failed(self, error: ClusterError) -> None:
         if error.status == 410 or error.reason == EXPIRED:
-            log.debug("%s; listing pods again", error)
+            _log.debug("%s; listing pods again", error)
             self._version = ""
             self._failures += 1
             if self._failures == 1:
@@ -212,7 +212,7 @@ class PodWatch:
             self._failure = error
             self._listed.set()
         level = logging.WARNING if self._failures == 0 else logging.DEBUG
-        log.log(level, "the state of pods is unknown for now, trying again: %s", error)
+        _log.log(level, "the state of pods is unknown for now, trying again: %s", error)
 
     async def _back_off(self) -> None:
         delay = min(self._times.first_delay * 2 ** min(self._failures, 20), self._times.longest_delay)
@@ -221,8 +221,7 @@ class PodWatch:
 
 
 def _known_pods(page: Mapping[str, Any]) -> list[KnownPod]:
-    items = page.get("items") or []
-    return [known for item in items if (known := known_pod(item)) is not None]
+    return [known for item in mappings(page.get("items")) if (known := known_pod(item)) is not None]
 
 
 async def _lines(stream: Stream) -> AsyncGenerator[bytes, None]:
