@@ -1,4 +1,4 @@
-"""Mounting a pipeline for a test, by a process of its own, as whoever uses it does."""
+"""Mount a pipeline for a test, in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline that the tests mount: a script, whose repositories lie in the directory that the environment names.
+"""A script with a pipeline to mount; the environment names the directory of its repositories.
 
 Blobs are kept in files, but shown as blobs, so that a test can look at the files past the mount; `events` has a line
 for every value that a job ever had, and for every deletion.

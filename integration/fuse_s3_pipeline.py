@@ -1,4 +1,4 @@
-"""A pipeline to be mounted, whose jobs are objects of S3: a script, which the environment tells where these are."""
+"""A script with a pipeline to mount, whose jobs are objects of S3; the environment names the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mount, as programs use it."""
+"""A mounted pipeline, used by ordinary programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How mounts begin and end."""
+"""Mounting and unmounting, also by signals and after a crash."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_signals_unmount_it_whoever_is_using_it(mounted: Mount, number: signal.S
     assert os.listdir(mounted.blobs) == ["job1"]
     assert mounted.events() == ["closed"]
     _, errors = mounted.process.communicate(timeout=SECONDS)
-    assert "work/blobs/job2 was not finished" in errors
+    assert "work/blobs/job2 is lost" in errors
     assert "Traceback" not in errors
 
 

@@ -1,4 +1,4 @@
-"""Whatever is typed, it is a line on standard error at worst, and nothing beside the repositories is touched."""
+"""Arbitrary arguments: the worst is a line on standard error, and only repositories are touched."""
 
 from __future__ import annotations
 

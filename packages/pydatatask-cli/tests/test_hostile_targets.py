@@ -1,4 +1,4 @@
-"""Whatever is given as `-p`, it is a pipeline or one line on standard error, and nobody else's module is run."""
+"""Arbitrary values of `-p`: a pipeline or a line on standard error, and no other module is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, sent to a script that is running a pipeline."""
+"""Ctrl-C and SIGTERM, sent to a script that runs a pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console script ``pydatatask -p FILE_OR_MODULE[:NAME] COMMAND ...``, which finds the pipeline itself."""
+"""The console script ``pydatatask -p FILE_OR_MODULE[:NAME] COMMAND ...``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``rm`` deletes: which jobs from which repositories, in which order.
+"""The plan of ``rm``: which jobs to delete from which repositories, and in which order.
 
 A pipeline may be running meanwhile. So that it launches nothing on half of what is being deleted:
 

@@ -1,4 +1,4 @@
-"""Finding a pipeline by ``FILE_OR_MODULE[:NAME]``."""
+"""Load the pipeline that ``-p FILE_OR_MODULE[:NAME]`` names."""
 
 from __future__ import annotations
 

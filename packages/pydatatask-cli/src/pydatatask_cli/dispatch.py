@@ -1,4 +1,4 @@
-"""From the parsed command line to the function that it stands for."""
+"""Call the function of a command, with the pipeline open if it is a coroutine function."""
 
 from __future__ import annotations
 

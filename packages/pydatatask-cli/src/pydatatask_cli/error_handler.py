@@ -1,4 +1,4 @@
-"""Turns errors into exit statuses, and into one line each that says what to do.
+"""Report errors in one line each that says what to do, and choose the exit status.
 
 - 2: what the user typed, or the definition of the pipeline, is wrong;
 - 1: the command ran, and failed or found nothing;

@@ -1,4 +1,4 @@
-"""Doing several things at the same time, with the plain error where just one went wrong."""
+"""Await several things at once, and raise a single failure as it is."""
 
 from __future__ import annotations
 

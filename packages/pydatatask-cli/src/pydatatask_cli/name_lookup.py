@@ -1,4 +1,4 @@
-"""What the user means by ``task`` and ``task.link``."""
+"""Find a task or link by the name that the user typed: ``task`` or ``task.link``."""
 
 from __future__ import annotations
 

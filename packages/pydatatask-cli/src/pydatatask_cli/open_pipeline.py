@@ -1,4 +1,4 @@
-"""Opening a pipeline, or just the repositories of a closed one, for the duration of a command."""
+"""Open a pipeline, or only validate some of its repositories, for the duration of a command."""
 
 from __future__ import annotations
 

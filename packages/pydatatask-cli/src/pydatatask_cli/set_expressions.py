@@ -1,4 +1,4 @@
-"""Set expressions over the names of data: ``(a.done | b.done) - c.live``.
+"""Set expressions over links, such as ``(a.done | b.done) - c.live``.
 
 Names are found first, as only the pipeline can tell whether a hyphen belongs to one; the rest is parsed by Python's
 parser and never evaluated by it.

@@ -1,4 +1,4 @@
-"""Running a coroutine so that Ctrl-C and SIGTERM end it in good order, and a second one at once."""
+"""Run a coroutine so that the first Ctrl-C or SIGTERM cancels it, and the second ends the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard input as an asynchronous stream of bytes, which a cancelled reader does not hang on."""
+"""Standard input as an asynchronous stream of bytes; a reader that waits for it can be cancelled."""
 
 from __future__ import annotations
 

@@ -303,7 +303,7 @@ async def test_whoever_takes_a_name_for_a_job_id_is_told(
     assert not caplog.records
     await user.write("work/blobs/report.txt", b"text")
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "'report.txt' is no valid job id" in caplog.text
+    assert "'report.txt' is not a valid job id" in caplog.text
 
 
 async def test_what_is_not_finished_when_the_mount_ends_is_told_of(
@@ -312,7 +312,7 @@ async def test_what_is_not_finished_when_the_mount_ends_is_told_of(
     async with user_of(shop) as user:
         handle = await user.create("work/blobs/half")
         await handle.write(0, b"half of")
-    assert "work/blobs/half was not finished" in caplog.text
+    assert "work/blobs/half is lost" in caplog.text
     assert shop.blobs.history == []
 
 

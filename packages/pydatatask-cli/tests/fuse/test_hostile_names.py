@@ -1,4 +1,4 @@
-"""Whatever a program calls its files in a mount, it gets an answer or a number, and nothing is made elsewhere."""
+"""File names that programs may try in a mount: each gets an answer or an errno, and nothing else is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a program on a pseudo-terminal, and looking at what a person would see."""
+"""Run a program on a pseudo-terminal, and read its screen."""
 
 from __future__ import annotations
 

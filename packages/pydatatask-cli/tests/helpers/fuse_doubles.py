@@ -1,4 +1,4 @@
-"""A pipeline with a link of each kind, and what stands between a test and the file system over it."""
+"""A pipeline with a link of each kind, and a user of its file system."""
 
 from __future__ import annotations
 

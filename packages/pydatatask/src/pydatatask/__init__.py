@@ -1,4 +1,4 @@
-"""Data pipelines over any store and any way to run: everything that is documented, under its documented name."""
+"""Data pipelines over any storage and any runner: all documented names."""
 
 from typing import TYPE_CHECKING
 

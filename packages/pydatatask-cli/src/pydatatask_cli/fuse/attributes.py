@@ -1,4 +1,4 @@
-"""What ``ls -l`` shows of a directory or file."""
+"""Attributes of directories and files, as ``stat`` and ``ls -l`` show them."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _STARTED_NS = time.time_ns()
 
 @dataclass(frozen=True)
 class Attributes:
-    """What is told of a node."""
+    """The attributes of a directory or file."""
 
     mode: int
-    """What it is, and who may do what with it."""
+    """Type and permissions."""
 
     size: int = 0
-    """How many bytes it has; 0 also where that is not known."""
+    """How many bytes it has; 0 if that is unknown."""
 
     links: int = 1
-    """How many names it has."""
+    """The number of hard links."""
 
     modified_ns: int = _STARTED_NS
-    """When it was changed, in nanoseconds since the epoch; repositories do not tell, so for most it is the start."""
+    """Modification time in nanoseconds since the epoch. Repositories have none, so for jobs it is that of the mount."""
 
     owner: tuple[int, int] | None = None
-    """Its user and group, if they are others than those of this process."""
+    """User and group, if they differ from those of this process."""
 
 
 async def attributes(node: Node) -> Attributes:
-    """Give the attributes of a node, its size included where a store can tell.
+    """Return the attributes of a node, with its size if the store can tell.
 
     :param node: The node.
-    :raises JobNotFoundError: It is a job that is not there, and that was noticed.
+    :raises JobNotFoundError: It is a job that the repository no longer has.
     """
     if not isinstance(node, JobFile):
         return brief_attributes(node)
@@ -52,7 +52,7 @@ async def attributes(node: Node) -> Attributes:
 
 
 def brief_attributes(node: Node) -> Attributes:
-    """Give the attributes of a node without asking a store, and so without the size of a job.
+    """Return the attributes of a node without asking a store, and so without the size of a job.
 
     :param node: The node.
     """

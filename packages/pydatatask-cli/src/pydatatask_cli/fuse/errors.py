@@ -1,4 +1,4 @@
-"""Errors as the numbers that programs know."""
+"""Conversion of errors to errno values."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _NUMBERS: tuple[tuple[type[Exception], int], ...] = (
     (PermissionError, errno.EACCES),
     (NotImplementedError, errno.EOPNOTSUPP),
 )
-"""What an error is to a program; the first that fits counts."""
+"""The errno value of each error; the first that fits counts."""
 
 
 class Refusal(Exception):
-    """What a program asked for cannot be; the number says all that there is to say.
+    """A request that cannot be carried out, for a reason that its errno value explains.
 
-    :param number: The ``errno``.
+    :param number: The errno value.
     """
 
     def __init__(self, number: int) -> None:
@@ -49,9 +49,9 @@ class Refusal(Exception):
 
 
 def errno_of(error: Exception) -> int:
-    """Give the number that an error amounts to; it is EIO for what is not known.
+    """Return the errno value of an error, EIO if there is no better one.
 
-    :param error: What a repository, or we, raised.
+    :param error: What was raised while a request was carried out.
     """
     if isinstance(error, Refusal):
         return error.number
@@ -61,8 +61,8 @@ def errno_of(error: Exception) -> int:
 
 
 def is_expected(error: Exception) -> bool:
-    """Tell whether an error needs no words beyond its number, as nothing is wrong with a store.
+    """Tell whether an error needs no explanation in the log, as nothing is wrong with a store.
 
-    :param error: What a repository, or we, raised.
+    :param error: What was raised while a request was carried out.
     """
     return isinstance(error, Refusal | JobNotFoundError | UnknownRelationError)

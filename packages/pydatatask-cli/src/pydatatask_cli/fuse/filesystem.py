@@ -1,4 +1,4 @@
-"""The file system: what programs do to directories and files, apart from how the kernel passes that on."""
+"""Operations of programs on directories and files, independent of pyfuse3."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ _log = logging.getLogger("pydatatask.cli")
 
 @dataclass(frozen=True)
 class Changes:
-    """Which attributes of a file are to be changed; times need not be told of, as they are not kept."""
+    """Attributes of a file to change. Times are not kept."""
 
     size: int | None = None
-    """How many bytes it shall have."""
+    """The new size in bytes."""
 
     permissions: int | None = None
-    """Who may do what with it."""
+    """The new permissions."""
 
     user: int | None = None
-    """Whose it shall be."""
+    """The new owner."""
 
     group: int | None = None
-    """Which group's it shall be."""
+    """The new group."""
 
 
 class FileSystem:
     """A pipeline as directories and files.
 
     :param pipeline: The pipeline, which is open.
-    :param mountpoint: Where the kernel shows it: an absolute path without symbolic links.
-    :param seconds_to_wait: How long a file has to be there before it becomes a job if it may be a temporary one.
+    :param mountpoint: The absolute path of the mount, without symbolic links.
+    :param seconds_to_wait: How long a file that may be temporary has to exist before it becomes a job.
     """
 
     def __init__(self, pipeline: Pipeline, mountpoint: str, seconds_to_wait: float = SECONDS) -> None:
@@ -59,11 +59,11 @@ class FileSystem:
         self.temporary_files: TemporaryFiles = TemporaryFiles(seconds_to_wait)
 
     async def look_up(self, directory: Node, name: str) -> Node:
-        """Find what a directory has under a name.
+        """Find an entry of a directory.
 
         :param directory: The directory.
         :param name: The name.
-        :raises Refusal: There is nothing.
+        :raises Refusal: There is none.
         """
         if isinstance(directory, LinkDirectory):
             return await directory.find(name)
@@ -73,7 +73,7 @@ class FileSystem:
         return found
 
     async def entries(self, directory: Node) -> Mapping[str, Node]:
-        """Give all that a directory has, by name.
+        """Return all entries of a directory, by name.
 
         :param directory: The directory.
         """
@@ -82,24 +82,24 @@ class FileSystem:
         return _fixed(directory)
 
     async def read_link(self, node: Node) -> str:
-        """Give what a symbolic link points at.
+        """Return the target of a symbolic link.
 
         :param node: The link.
-        :raises Refusal: It is none.
+        :raises Refusal: The node is no symbolic link.
         """
         if not isinstance(node, JobFile) or node.directory.store.kind is not Kind.LINK:
             raise Refusal(errno.EINVAL)
         return await node.directory.store.path(node.name)
 
     def create(self, directory: Node, name: str, flags: int, permissions: int, opener: int) -> tuple[DraftFile, Handle]:
-        """Make a file and open it.
+        """Create a file and open it.
 
-        :param directory: Where.
-        :param name: What to call it.
-        :param flags: How to open it, as for ``open``.
-        :param permissions: Who may do what with it.
-        :param opener: The process that wants it.
-        :raises Refusal: No files can be made there.
+        :param directory: Its directory.
+        :param name: Its name.
+        :param flags: Flags of ``open``.
+        :param permissions: Its permissions.
+        :param opener: The process that opens it.
+        :raises Refusal: No files can be created there.
         """
         file = _changeable(directory).create(name)
         file.draft.permissions = permissions & 0o7777
@@ -110,9 +110,9 @@ class FileSystem:
         """Open a file.
 
         :param node: The file.
-        :param flags: How, as for ``open``.
-        :param opener: The process that wants it.
-        :raises Refusal: It cannot be opened like this.
+        :param flags: Flags of ``open``.
+        :param opener: The process that opens it.
+        :raises Refusal: It cannot be opened with these flags.
         """
         if not isinstance(node, JobFile | DraftFile):
             raise Refusal(errno.EISDIR)
@@ -137,7 +137,7 @@ class FileSystem:
         return f"{self.mountpoint}/{directory}/{draft.name}"
 
     async def release(self, handle: Handle) -> None:
-        """Take note that a file is not open any more by one handle.
+        """Release a handle that no program uses any more.
 
         :param handle: The handle.
         """
@@ -147,13 +147,12 @@ class FileSystem:
             self._leave(handle.directory, handle.draft)
 
     def _leave(self, directory: LinkDirectory, draft: Draft) -> None:
-        """See what becomes of a file that nobody has open any more, and that is no job."""
+        """Decide about a file that is closed and no job: it waits, or the log says that it is none."""
         if directory.store.admits(draft.name):
             self.temporary_files.add(directory, draft)
         elif draft.has_changes and not looks_temporary(draft.name):
             _log.warning(
-                "%s/%s does not become a job, as %r is no valid job id there; rename it, or it is gone when the mount "
-                "ends",
+                "%s/%s is not stored, as %r is not a valid job id there; rename it, or it is lost when the mount ends",
                 directory,
                 draft.name,
                 draft.name,
@@ -163,8 +162,8 @@ class FileSystem:
         """Change attributes of a file.
 
         :param node: The file.
-        :param changes: What to change.
-        :raises Refusal: It cannot be changed.
+        :param changes: The attributes to change.
+        :raises Refusal: They cannot be changed.
         """
         if changes.size is not None:
             await self._truncate(node, changes.size)
@@ -183,11 +182,11 @@ class FileSystem:
             await self.release(handle)
 
     async def make_directory(self, directory: Node, name: str) -> JobFile:
-        """Make a directory, which is a job where jobs are directories.
+        """Create a directory, which is a job where jobs are directories.
 
-        :param directory: Where.
-        :param name: What to call it.
-        :raises Refusal: No directories can be made there, or this one is there.
+        :param directory: Its parent.
+        :param name: Its name.
+        :raises Refusal: No directories can be created there, or this one exists.
         """
         target = _changeable(directory)
         if await target.has(name):
@@ -195,23 +194,23 @@ class FileSystem:
         return await target.make_directory(name)
 
     async def remove(self, directory: Node, name: str) -> Node:
-        """Delete a file, and with it the job.
+        """Delete a file and its job.
 
-        :param directory: Where.
-        :param name: What it is called.
-        :returns: What was deleted.
+        :param directory: Its directory.
+        :param name: Its name.
+        :returns: The deleted node.
         :raises Refusal: It cannot be deleted.
         """
         return await _changeable(directory).remove(name)
 
     async def rename(self, source: tuple[Node, str], target: tuple[Node, str], may_replace: bool) -> list[Node]:
-        """Call a file by another name.
+        """Rename a file.
 
-        :param source: The directory that has it, and what it is called there.
-        :param target: The directory that is to have it, and what to call it there.
-        :param may_replace: Whether a file of that name may be replaced.
-        :returns: What is there no longer.
-        :raises Refusal: It cannot be renamed; EXDEV, for programs that copy then, if the directory is another one.
+        :param source: Its directory and name.
+        :param target: Its new directory and name.
+        :param may_replace: Whether a file of the new name may be replaced.
+        :returns: The nodes that have gone.
+        :raises Refusal: It cannot be renamed. If the directories differ it is EXDEV, upon which ``mv`` copies.
         """
         if source[0] is not target[0]:
             raise Refusal(errno.EXDEV)
@@ -220,12 +219,12 @@ class FileSystem:
         return [JobFile(directory, name) for _, name in (source, target)]
 
     async def close(self) -> None:
-        """Store what has been closed but not been stored yet, tell of what is lost, and let go of open files."""
+        """Store the files that wait, log those that are lost, and release open files."""
         await self.temporary_files.store_all()
         for directory in self._link_directories():
             for draft in [*directory.drafts.values(), *directory.overwriting.values()]:
                 if draft.has_changes and directory.store.admits(draft.name):
-                    _log.warning("%s/%s was not finished, and has not become a job", directory, draft.name)
+                    _log.warning("%s/%s is lost: it was still open when the mount ended", directory, draft.name)
                 await directory.drop(draft)
         while self._handles:
             await self._handles.pop().abandon()
@@ -236,7 +235,7 @@ class FileSystem:
 
 
 def _fixed(directory: Node) -> Mapping[str, Node]:
-    """Give what is in a directory that never changes."""
+    """Return the entries of a directory that never changes."""
     if isinstance(directory, Top):
         return directory.tasks
     if isinstance(directory, TaskDirectory):
@@ -267,7 +266,7 @@ def _change_draft(draft: Draft, changes: Changes) -> None:
 
 
 def _changes_nothing(node: Node, changes: Changes) -> bool:
-    """Tell whether a node, whose attributes cannot be changed, has those that it is to have."""
+    """Tell whether a node already has the wanted attributes."""
     present = (brief_attributes(node).mode & 0o7777, os.getuid(), os.getgid())
     permissions = None if changes.permissions is None else changes.permissions & 0o7777
     wanted = (permissions, changes.user, changes.group)

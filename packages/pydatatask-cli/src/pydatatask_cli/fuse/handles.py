@@ -1,4 +1,4 @@
-"""Open files: what can be done with each of them."""
+"""Open files: reading a job, and reading or writing a draft."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ class Handle(Protocol):
     """A file that a program has opened."""
 
     async def read(self, offset: int, size: int) -> bytes:
-        """Get bytes from somewhere; fewer than wanted come only from the end."""
+        """Read bytes at a position; fewer than wanted come only from the end."""
         ...
 
     async def write(self, offset: int, data: bytes) -> None:
-        """Put bytes somewhere."""
+        """Write bytes at a position."""
         ...
 
     async def flush(self) -> None:
-        """Do what is to be done when a program closes the file, which others may still have open."""
+        """Handle a close of the file by one program; others may still have it open."""
         ...
 
     async def sync(self) -> None:
-        """Say whether all that was written so far has been kept."""
+        """Raise the error of an earlier write, if one has failed."""
         ...
 
     async def release(self) -> None:
-        """Do what is to be done when the file is not open anywhere any more."""
+        """Handle the last close of the file."""
         ...
 
     async def abandon(self) -> None:
-        """Let go of the file, storing nothing, since the mount has ended."""
+        """Release the file without storing it, since the mount has ended."""
         ...
 
 
 class ReadHandle(Handle):
-    """A job that is being read: its value as it was when the file was opened.
+    """A job that is open for reading.
 
     :param reader: Reads it.
     """
@@ -83,7 +83,7 @@ class ReadHandle(Handle):
 
 
 class DraftHandle(Handle):
-    """A file that is being written, or that may be read while it is.
+    """A draft that is open for writing or reading.
 
     :param directory: Where it is.
     :param draft: The file.

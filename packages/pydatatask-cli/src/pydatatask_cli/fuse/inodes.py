@@ -1,4 +1,4 @@
-"""Inodes: the numbers by which the kernel knows directories and files."""
+"""Inode numbers, by which the kernel knows directories and files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pydatatask_cli.fuse.nodes import Node
 __all__ = ["TOP", "Inodes"]
 
 TOP = 1
-"""The number of the directory that has all the others."""
+"""The inode number of the top directory."""
 
 
 class Inodes:
-    """Which numbers the kernel knows, and what they stand for.
+    """Inode numbers that the kernel uses, and the nodes that they stand for.
 
-    :param top: What :data:`TOP` stands for.
+    :param top: The node of :data:`TOP`.
     """
 
     def __init__(self, top: Node) -> None:
@@ -31,7 +31,7 @@ class Inodes:
         return len(self._nodes)
 
     def number(self, node: Node) -> int:
-        """Give the number of a node, a new one if it has none.
+        """Return the number of a node, a new one if it has none.
 
         :param node: The node.
         """
@@ -41,27 +41,28 @@ class Inodes:
         return self._numbers[node]
 
     def node(self, number: int) -> Node:
-        """Give what a number stands for.
+        """Return the node of a number.
 
         :param number: The number.
-        :raises Refusal: It stands for nothing any more.
+        :raises Refusal: It has been dropped.
         """
         if number not in self._nodes:
             raise Refusal(errno.ESTALE)
         return self._nodes[number]
 
     def remember(self, number: int) -> None:
-        """Take note that the kernel has been told a number once more.
+        """Count one more lookup of a number by the kernel.
 
         :param number: The number.
         """
         self._known[number] = self._known.get(number, 0) + 1
 
     def forget(self, forgotten: Iterable[tuple[int, int]]) -> None:
-        """Take note of what the kernel has forgotten.
+        """Take back lookups, and drop the numbers that have none left.
 
-        :param forgotten: Numbers, and how many of the times that the kernel was told them it has forgotten.
+        :param forgotten: Numbers, and how many lookups of each the kernel takes back.
         """
+        # The kernel may send a number while the answer to another lookup of it is on its way, so both are counted.
         for number, times in forgotten:
             left = self._known.get(number, 0) - times
             if left > 0:
@@ -70,9 +71,9 @@ class Inodes:
                 self._drop(number)
 
     def withdraw(self, node: Node) -> None:
-        """See to it that what comes in the place of a node gets another number.
+        """Give the next node of the same name another number. Open files keep the old one.
 
-        :param node: What is there no longer.
+        :param node: The node that was deleted or replaced.
         """
         self._numbers.pop(node, None)
 

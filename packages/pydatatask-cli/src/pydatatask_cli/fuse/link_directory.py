@@ -1,8 +1,8 @@
 """The directory of a link: the jobs of its repository, and files that are being written.
 
-A job that is being overwritten keeps its value, and its name, until the new one is whole. A job that is renamed to what
-cannot be a job id, as editors do with a file before they write it anew, stays in the repository as well: it is only
-hidden, until the new value takes its place, or the file under the other name is deleted.
+A job that is being overwritten keeps its value and its name until the new value is complete. Editors rename a file to a
+backup name before they write the new one. If that name is no valid job id, the job stays in the repository: it is only
+hidden, until a new value is stored or the backup is deleted.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class JobFile:
     """A job of a repository."""
 
     directory: LinkDirectory
-    """Where it is."""
+    """Its directory."""
 
     name: str
-    """The job."""
+    """The job id."""
 
     @override
     def __str__(self) -> str:
@@ -39,13 +39,13 @@ class JobFile:
 
 @dataclass(frozen=True)
 class DraftFile:
-    """A file that is no job, or none yet."""
+    """A file that is no job, or not yet."""
 
     directory: LinkDirectory
-    """Where it is."""
+    """Its directory."""
 
     draft: Draft
-    """What has been written."""
+    """Its content."""
 
     @override
     def __str__(self) -> str:
@@ -63,9 +63,10 @@ class LinkDirectory:
         self.data = data
         self.store: RepositoryAdapter = RepositoryAdapter(data.repository)
         self.drafts: dict[str, Draft] = {}
-        """The files that are no jobs, or none yet, by name."""
+        """Files that are no jobs, or not yet, by name."""
         self.overwriting: dict[str, Draft] = {}
-        """What is to become of jobs that are open for writing."""
+        """The new values of jobs that are open for writing, by job."""
+        # Jobs that are renamed away, and the drafts under the other names.
         self._hidden: dict[str, Draft] = {}
         self._stop_job = stop_job
 
@@ -76,7 +77,7 @@ class LinkDirectory:
     async def find(self, name: str) -> JobFile | DraftFile:
         """Find a file.
 
-        :param name: What it is called.
+        :param name: Its name.
         :raises Refusal: There is none.
         """
         if name in self.drafts:
@@ -92,10 +93,10 @@ class LinkDirectory:
         return found | {name: DraftFile(self, draft) for name, draft in self.drafts.items()}
 
     def create(self, name: str) -> DraftFile:
-        """Make a file that is not there yet.
+        """Create a file.
 
-        :param name: What to call it.
-        :raises Refusal: The repository holds neither blobs nor records, or there is such a file.
+        :param name: Its name.
+        :raises Refusal: The repository holds neither blobs nor records, or there is such a file already.
         """
         if not self.store.is_writable:
             raise Refusal(errno.EPERM)
@@ -105,7 +106,7 @@ class LinkDirectory:
         return DraftFile(self, draft)
 
     def overwrite(self, job: str) -> Draft:
-        """Begin to write the value of a job, or join those who are at it.
+        """Return the draft of a job's new value, which is shared by all programs that write it.
 
         :param job: The job.
         :raises Refusal: The repository holds neither blobs nor records.
@@ -117,10 +118,10 @@ class LinkDirectory:
         return self.overwriting[job]
 
     async def make_directory(self, name: str) -> JobFile:
-        """Make a job whose value is a directory.
+        """Create a job whose value is a directory.
 
         :param name: The job.
-        :raises Refusal: The jobs of this repository are no directories, or the name is no job id.
+        :raises Refusal: The jobs of this repository are no directories, or the name is no valid job id.
         """
         if not self.store.has_directories:
             raise Refusal(errno.EPERM)
@@ -130,7 +131,7 @@ class LinkDirectory:
         return JobFile(self, name)
 
     async def save(self, draft: Draft) -> None:
-        """Make what was written the value of its job, if there is anything new, and its name is a job id.
+        """Store a draft as the value of its job, if it has changes and its name is a valid job id.
 
         :param draft: A draft of this directory.
         """
@@ -163,7 +164,7 @@ class LinkDirectory:
             await self.drop(draft)
 
     async def drop(self, draft: Draft) -> None:
-        """Take a draft out of the directory, whatever was written.
+        """Remove a draft from the directory without storing it.
 
         :param draft: A draft of this directory.
         """
@@ -173,11 +174,11 @@ class LinkDirectory:
         await draft.remove()
 
     async def remove(self, name: str) -> JobFile | DraftFile:
-        """Delete a file; a job's goes with what the job stands for, a process say.
+        """Delete a file and its job; the process or pod of the job is stopped.
 
-        :param name: What it is called.
-        :returns: What was deleted.
-        :raises Refusal: It is not there, or the repository allows no deletes.
+        :param name: Its name.
+        :returns: The deleted node.
+        :raises Refusal: It does not exist, or the repository allows no deletes.
         """
         file = await self.find(name)
         if isinstance(file, JobFile):
@@ -201,12 +202,12 @@ class LinkDirectory:
                 await self.drop(draft)
 
     async def rename(self, old: str, new: str, may_replace: bool) -> None:
-        """Call a file by another name; a temporary file becomes a job if the name is a job id.
+        """Rename a file; a temporary file becomes a job if the new name is a valid job id.
 
-        :param old: What it is called.
-        :param new: What to call it.
-        :param may_replace: Whether a file of that name may be replaced.
-        :raises Refusal: It cannot be.
+        :param old: Its name.
+        :param new: Its new name.
+        :param may_replace: Whether a file of the new name may be replaced.
+        :raises Refusal: It cannot be renamed.
         """
         file = await self.find(old)
         if not may_replace and await self.has(new):
@@ -220,7 +221,7 @@ class LinkDirectory:
                 await self._rename_draft(file.draft, new)
 
     async def has(self, name: str) -> bool:
-        """Tell whether there is a file of a name.
+        """Tell whether there is a file with a name.
 
         :param name: The name.
         """

@@ -1,4 +1,4 @@
-"""Mounting a pipeline, for as long as it is wanted."""
+"""Mount a pipeline and serve it until it is unmounted."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["mount"]
 
 _OPTIONS = frozenset({"default_permissions", "fsname=pydatatask", "subtype=pydatatask"})
 _AT_A_TIME = 32
-"""How many requests are answered at a time; each takes a MiB of memory."""
+"""Requests answered at a time; each takes a MiB of memory."""
 _SECONDS_TO_END = 3.0
-"""How long requests that are under way are waited for when the mount is to end."""
+"""How long to wait, at the end of the mount, for requests that are being answered."""
 _SECONDS_TO_STORE = 60.0
-"""How long it may take to store what was closed just before."""
+"""How long to wait, at the end of the mount, for files that were closed shortly before."""
 
 
 async def mount(pipeline: Pipeline, directory: str, mounted: Callable[[], None]) -> None:
     """Mount a pipeline until it is unmounted, or this is cancelled, which unmounts it.
 
     :param pipeline: The pipeline, which is open.
-    :param directory: Where: an empty directory.
-    :param mounted: Called once the file system is there.
+    :param directory: An empty directory.
+    :param mounted: Called once the file system is mounted.
     :raises MissingExtraError: pyfuse3 is not installed.
     :raises UsageError: Nothing can be mounted at this directory.
     :raises CommandFailedError: Nothing can be mounted by this process, or on this machine.
@@ -54,7 +54,8 @@ def _mount(fuse: Fuse, filesystem: FileSystem) -> None:
         fuse.init(Operations(fuse, filesystem), filesystem.mountpoint, _OPTIONS)
     except RuntimeError as error:
         raise CommandFailedError(
-            f"{filesystem.mountpoint} cannot be mounted at ({error}); is fuse3 installed, and may this user mount?"
+            f"cannot mount at {filesystem.mountpoint} ({error}): check that fuse3 is installed, and that this user may "
+            "mount"
         ) from error
 
 
@@ -79,7 +80,8 @@ async def _answer_requests(fuse: Fuse) -> None:
 
 
 async def _end(fuse: Fuse, loop: TrioOnAsyncio, requests: asyncio.Task[None]) -> None:
-    """Answer the requests that have come already, and give up those that take too long."""
+    """Answer the requests that have arrived, and cancel those that take too long."""
+    # A program that wrote and closed a file just before the end must find it stored.
     with suppress(TimeoutError):
         async with asyncio.timeout(_SECONDS_TO_END):
             if not requests.done():

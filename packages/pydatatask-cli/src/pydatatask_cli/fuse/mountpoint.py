@@ -1,4 +1,4 @@
-"""Where a pipeline is to be mounted, and what may be in the way."""
+"""Check that a pipeline can be mounted at a directory, and say what to do if not."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from pydatatask_core.errors import UsageError
 __all__ = ["DEVICE", "check_device", "check_mountpoint"]
 
 DEVICE = "/dev/fuse"
-"""How file systems talk to the kernel."""
+"""The device by which file systems communicate with the kernel."""
 
 _TYPE = "fuse.pydatatask"
 
 
 def check_device() -> None:
-    """See that there is FUSE on this machine.
+    """Check that this machine has FUSE.
 
-    :raises CommandFailedError: There is not, or this process may not use it.
+    :raises CommandFailedError: It has not, or this process may not use it.
     """
     if not os.path.exists(DEVICE):
         raise CommandFailedError(
-            f"there is no {DEVICE}, so that nothing can be mounted: load the kernel module (modprobe fuse), or give it "
-            "to the container (docker run --device /dev/fuse --cap-add SYS_ADMIN)"
+            f"there is no {DEVICE}: load the kernel module (modprobe fuse), or pass the device to the container "
+            "(docker run --device /dev/fuse --cap-add SYS_ADMIN)"
         )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
-        raise CommandFailedError(f"{DEVICE} cannot be opened: change its permissions, or ask whoever administers this")
+        raise CommandFailedError(f"{DEVICE} cannot be opened: this user lacks the permission to read and write it")
 
 
 def check_mountpoint(path: str) -> str:
-    """See that something can be mounted at a directory.
+    """Check that a pipeline can be mounted at a directory.
 
     :param path: What the user typed.
     :returns: The absolute path without symbolic links.
-    :raises UsageError: Something is in the way.
+    :raises UsageError: It cannot.
     """
     real = os.path.realpath(path)
     try:
@@ -54,7 +54,7 @@ def _obstacle(path: str, error: OSError) -> str:
         return f"{path} is a mount left behind by a process that was killed; unmount it first: {_unmount(path)}"
     if error.errno == errno.ENOENT:
         return f"there is no directory {path}; make it first"
-    return f"{path} cannot be mounted at: {error.strerror}"
+    return f"cannot mount at {path}: {error.strerror}"
 
 
 def _unmount(path: str) -> str:
@@ -72,7 +72,7 @@ def _is_mounted(real: str) -> bool:
 
 
 def _unescaped(path: str) -> str:
-    """Undo what the kernel does to spaces and the like in paths."""
+    """Undo the escapes that the kernel writes for spaces and the like."""
     for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         path = path.replace(escaped, character)
     return path

@@ -1,4 +1,4 @@
-"""What there is in the file system: a directory at the top, in it one for each task, in these one for each link."""
+"""Directories of the mount: the top, one for each task, and in these one for each link."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TaskDirectory:
 
 
 class Top:
-    """The directory that has all the others.
+    """The top directory of the mount.
 
     :param pipeline: The pipeline.
     """
@@ -50,7 +50,7 @@ class Top:
 
 
 Node = Top | TaskDirectory | LinkDirectory | JobFile | DraftFile
-"""Whatever has an inode."""
+"""Everything that has an inode."""
 
 
 def _link_directory(pipeline: Pipeline, data: Data) -> LinkDirectory:

@@ -1,4 +1,4 @@
-"""The requests of the kernel, answered by the file system. All that pyfuse3 has to do with it is here."""
+"""Handlers of the requests of the kernel, in the form that pyfuse3 calls."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ T = TypeVar("T")
 _log = logging.getLogger("pydatatask.cli")
 
 _BLOCK = 128 * 1024
-"""How much programs are advised to read and write at a time."""
+"""The size in which programs are advised to read and write."""
 _ALWAYS = 24 * 60 * 60.0
-"""How many seconds the kernel may remember what does not change."""
+"""Seconds for which the kernel may cache what does not change."""
 
 
 def _answer(
     handler: Callable[Concatenate[Operations, P], Awaitable[T]],
 ) -> Callable[Concatenate[Operations, P], Awaitable[T]]:
-    """Decorate a handler: its errors become numbers, and are logged where the number does not say it all."""
+    """Convert the errors of a handler to errno values, and log those that such a value does not explain."""
 
     @wraps(handler)
     async def answer(self: Operations, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,10 +51,10 @@ def _answer(
 
 
 class Operations(UnsupportedRequests):
-    """What pyfuse3 calls, one method for each kind of request; it knows numbers only.
+    """Handlers of requests, which name files by inode and open files by number.
 
     :param fuse: The library.
-    :param filesystem: Where the answers come from.
+    :param filesystem: What carries the requests out.
     """
 
     supports_dot_lookup: Final = False
@@ -70,13 +70,13 @@ class Operations(UnsupportedRequests):
         self._new_handles = count(1)
 
     def init(self) -> None:
-        """Take note that the file system is mounted; there is nothing to do."""
+        """Do nothing: the file system is mounted."""
 
     def failure(self, error: Exception, request: str) -> Exception:
-        """Make an error the one kind that pyfuse3 knows, and log it if the number does not say it all.
+        """Return the error that pyfuse3 sends as an errno value, and log the original one if that does not explain it.
 
-        :param error: What was raised while a request was answered.
-        :param request: What was to be done.
+        :param error: What a handler raised.
+        :param request: The name of the request.
         """
         number = errno_of(error)
         if not is_expected(error):
@@ -84,32 +84,32 @@ class Operations(UnsupportedRequests):
             _log.warning("%s: %s (%s)", request, error or type(error).__name__, os.strerror(number), exc_info=not known)
         return self.fuse.FUSEError(number)
 
-    # Looking around
+    # Finding files
 
     @_answer
     async def lookup(self, parent: int, name: bytes, context: Context) -> Entry:
-        """Find what a directory has under a name."""
+        """Find an entry of a directory."""
         node = await self._files.look_up(self._inodes.node(parent), os.fsdecode(name))
-        return self._told(node, await attributes(node))
+        return self._found(node, await attributes(node))
 
     async def forget(self, forgotten: Sequence[tuple[int, int]]) -> None:
-        """Take note of what the kernel has forgotten."""
+        """Release inodes that the kernel no longer uses."""
         self._inodes.forget(forgotten)
 
     @_answer
     async def getattr(self, inode: int, context: Context) -> Entry:
-        """Give the attributes of a node."""
+        """Return the attributes of a file."""
         node = self._inodes.node(inode)
         return self._entry(inode, node, await attributes(node))
 
     @_answer
     async def readlink(self, inode: int, context: Context) -> bytes:
-        """Give what a symbolic link points at."""
+        """Return the target of a symbolic link."""
         return os.fsencode(await self._files.read_link(self._inodes.node(inode)))
 
     @_answer
     async def opendir(self, inode: int, context: Context) -> int:
-        """List a directory, as it is now."""
+        """List a directory; readdir pages through this list."""
         node = self._inodes.node(inode)
         listing = [(".", node), *(await self._files.entries(node)).items()]
         handle = next(self._new_handles)
@@ -118,7 +118,7 @@ class Operations(UnsupportedRequests):
 
     @_answer
     async def readdir(self, handle: int, start: int, token: object) -> None:
-        """Tell of some of the entries of a directory."""
+        """Send entries of a directory, as many as the kernel has room for."""
         listing = self._listings[handle]
         for at in range(start, len(listing)):
             name, node = listing[at]
@@ -127,17 +127,18 @@ class Operations(UnsupportedRequests):
             if not self.fuse.readdir_reply(token, os.fsencode(name), entry, at + 1):
                 self._inodes.forget([(number, 0)])
                 return
+            # The kernel counts each entry that it was sent as a lookup, except "." and "..".
             if name != ".":
                 self._inodes.remember(number)
 
     @_answer
     async def releasedir(self, handle: int) -> None:
-        """Let go of the list of a directory."""
+        """Drop the list of a directory."""
         del self._listings[handle]
 
     @_answer
     async def statfs(self, context: Context) -> Room:
-        """Tell how much room there is for files that are being written; nobody knows about repositories."""
+        """Return the free space for files that are being written; that of repositories is unknown."""
         import tempfile
 
         room = await offload(lambda: os.statvfs(tempfile.gettempdir()))
@@ -158,38 +159,38 @@ class Operations(UnsupportedRequests):
     async def create(
         self, parent: int, name: bytes, mode: int, flags: int, context: Context
     ) -> tuple[OpenedFile, Entry]:
-        """Make a file and open it."""
+        """Create a file and open it."""
         directory = self._inodes.node(parent)
         node, handle = self._files.create(directory, os.fsdecode(name), flags, mode, context.pid)
-        return self._opened(handle), self._told(node, brief_attributes(node))
+        return self._opened(handle), self._found(node, brief_attributes(node))
 
     @_answer
     async def read(self, handle: int, offset: int, size: int) -> bytes:
-        """Get bytes from an open file."""
+        """Read bytes of an open file."""
         return await self._handles[handle].read(offset, size)
 
     @_answer
     async def write(self, handle: int, offset: int, data: bytes) -> int:
-        """Put bytes into an open file."""
+        """Write bytes to an open file."""
         await self._handles[handle].write(offset, data)
         return len(data)
 
     @_answer
     async def flush(self, handle: int) -> None:
-        """Take note that a program has closed a file."""
+        """Store a file that a program has closed, unless others may still write it."""
         await self._handles[handle].flush()
 
     @_answer
     async def fsync(self, handle: int, datasync: bool) -> None:
-        """Say whether all that was written has been kept."""
+        """Report an earlier write that failed."""
         await self._handles[handle].sync()
 
     @_answer
     async def release(self, handle: int) -> None:
-        """Take note that a file is not open any more."""
+        """Release a file that no program has open any more."""
         await self._files.release(self._handles.pop(handle))
 
-    # Changing what there is
+    # Changing files
 
     @_answer
     async def setattr(
@@ -208,25 +209,24 @@ class Operations(UnsupportedRequests):
 
     @_answer
     async def mkdir(self, parent: int, name: bytes, mode: int, context: Context) -> Entry:
-        """Make a directory, which is a job where jobs are directories.
-
-        The kernel insists on a directory for an answer. Only when it asks again, it gets the symbolic link.
-        """
+        """Create a directory, which is a job where jobs are directories."""
         node = await self._files.make_directory(self._inodes.node(parent), os.fsdecode(name))
-        entry = self._told(node, Attributes(stat.S_IFDIR | 0o755))
+        # The kernel accepts only a directory as the answer. The next lookup gets the symbolic link that it really is,
+        # under another inode, as the type of an inode must not change.
+        entry = self._found(node, Attributes(stat.S_IFDIR | 0o755))
         self._inodes.withdraw(node)
         return entry
 
     @_answer
     async def unlink(self, parent: int, name: bytes, context: Context) -> None:
-        """Delete a file, and with it the job."""
+        """Delete a file and its job."""
         self._inodes.withdraw(await self._files.remove(self._inodes.node(parent), os.fsdecode(name)))
 
     @_answer
     async def rename(
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, context: Context
     ) -> None:
-        """Call a file by another name."""
+        """Rename a file."""
         if flags & self.fuse.RENAME_EXCHANGE:
             raise Refusal(errno.EINVAL)
         source = self._inodes.node(parent), os.fsdecode(name)
@@ -234,16 +234,17 @@ class Operations(UnsupportedRequests):
         for gone in await self._files.rename(source, target, may_replace=not flags & self.fuse.RENAME_NOREPLACE):
             self._inodes.withdraw(gone)
 
-    # What answers are made of
+    # Parts of answers
 
     def _opened(self, handle: Handle) -> OpenedFile:
-        """Tell the kernel to come for every byte, as what it remembered could be of another value."""
         number = next(self._new_handles)
         self._handles[number] = handle
+        # Without direct_io the kernel reads no more than the size that it was told, which may be unknown (0), and its
+        # page cache could mix an old value with a new one.
         return self.fuse.FileInfo(fh=number, direct_io=True, keep_cache=False)
 
-    def _told(self, node: Node, found: Attributes) -> Entry:
-        """Give the attributes of a node in an answer after which the kernel knows its number."""
+    def _found(self, node: Node, found: Attributes) -> Entry:
+        """Return the attributes of a file in an answer that the kernel counts as a lookup of its inode."""
         number = self._inodes.number(node)
         self._inodes.remember(number)
         return self._entry(number, node, found)

@@ -1,4 +1,4 @@
-"""What is used of pyfuse3, with types: the one place that knows where it comes from."""
+"""Types of the part of pyfuse3 that is used, and the import of pyfuse3 itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ChangedFields", "Context", "Entry", "Fuse", "OpenedFile", "Room", "l
 
 
 class Entry(Protocol):
-    """The attributes of a directory or file, as the kernel gets them."""
+    """Attributes of a directory or file, in the form that the kernel gets."""
 
     st_ino: int
     st_mode: int
@@ -30,7 +30,7 @@ class Entry(Protocol):
 
 
 class OpenedFile(Protocol):
-    """How the kernel is to deal with an open file."""
+    """How the kernel treats an open file."""
 
     fh: int
     direct_io: bool
@@ -38,16 +38,16 @@ class OpenedFile(Protocol):
 
 
 class Context(Protocol):
-    """Who asks."""
+    """The sender of a request."""
 
     @property
     def pid(self) -> int:
-        """The process, or rather its thread."""
+        """The number of the thread that sent it."""
         ...
 
 
 class ChangedFields(Protocol):
-    """Which attributes are to be changed."""
+    """The attributes to change."""
 
     @property
     def update_size(self) -> bool:
@@ -71,7 +71,7 @@ class ChangedFields(Protocol):
 
 
 class Room(Protocol):
-    """How much room there is."""
+    """Free space."""
 
     f_bsize: int
     f_frsize: int
@@ -88,29 +88,29 @@ class Fuse(Protocol):
     """The module ``pyfuse3``."""
 
     trio: object
-    """What runs its tasks; it may be replaced before :meth:`main` is called."""
+    """The library that runs its tasks; it may be replaced before :meth:`main` is called."""
 
     RENAME_NOREPLACE: int
     RENAME_EXCHANGE: int
 
     def EntryAttributes(self) -> Entry:
-        """Make attributes."""
+        """Return attributes to fill in."""
         ...
 
     def FileInfo(self, fh: int, direct_io: bool, keep_cache: bool) -> OpenedFile:
-        """Tell how to deal with an open file."""
+        """Return the answer to a request that opens a file."""
         ...
 
     def StatvfsData(self) -> Room:
-        """Make what tells how much room there is."""
+        """Return free space to fill in."""
         ...
 
     def FUSEError(self, errno: int) -> Exception:
-        """Make the one error that a request may raise."""
+        """Return the only error that a handler may raise."""
         ...
 
     def readdir_reply(self, token: object, name: bytes, attr: Entry, next_id: int) -> bool:
-        """Tell the kernel of an entry of a directory, and give whether there was room for it."""
+        """Add an entry to the answer, and return whether there was room for it."""
         ...
 
     def init(self, ops: object, mountpoint: str, options: Collection[str]) -> None:
@@ -129,7 +129,7 @@ class Fuse(Protocol):
         ...
 
     def close(self, unmount: bool = True) -> None:
-        """Release what :meth:`init` has acquired."""
+        """Release the resources that :meth:`init` has acquired."""
         ...
 
 

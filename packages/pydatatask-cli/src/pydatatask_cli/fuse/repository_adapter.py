@@ -1,4 +1,4 @@
-"""A linked repository as a place of files: what kind they are, what is in them, and how new ones get there."""
+"""A repository in terms of files: the kind of file that a job is, its size, reading and writing."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = ["Kind", "RepositoryAdapter"]
 
 _BLOCK = 1 << 20
 _LARGEST_RECORD = 64 << 20
-"""Records are loaded into memory; a file that is larger than this is none."""
+"""Records are loaded into memory; a larger file is refused."""
 
 
 class Kind(Enum):
-    """What the jobs of a repository look like."""
+    """The kind of file that the jobs of a repository are."""
 
     LINK = "link"
-    """A symbolic link to the file or directory that a local repository has."""
+    """A symbolic link to the file or directory of a local repository."""
 
     BLOB = "blob"
     """A file with the value of a blob."""
@@ -46,7 +46,7 @@ class Kind(Enum):
     """A file with a record as YAML."""
 
     BARE = "bare"
-    """An empty file, since a job is there, and that is all that there is to it."""
+    """An empty file, since the repository has ids and no values."""
 
 
 @runtime_checkable
@@ -57,7 +57,7 @@ class _HasDirectories(Protocol):
 
 
 class RepositoryAdapter:
-    """A linked repository, views included, in terms of files.
+    """A repository or view in terms of files.
 
     :param repository: The repository.
     """
@@ -66,11 +66,11 @@ class RepositoryAdapter:
         self.repository = repository
         behind = _behind(repository)
         self.kind: Kind = _kind(behind)
-        """What its jobs look like."""
+        """The kind of file that its jobs are."""
         self.is_writable: bool = isinstance(behind, BlobRepository | MetadataRepository)
-        """Whether values can be put into it."""
+        """Whether values can be stored in it."""
         self.has_directories: bool = isinstance(behind, _HasDirectories)
-        """Whether a job is made by making a directory."""
+        """Whether a job is created by creating a directory."""
         self.allows_deletes: bool = not refuses_deletes(repository)
         """Whether jobs can be deleted from it."""
         self._validated = False
@@ -80,29 +80,29 @@ class RepositoryAdapter:
         return f"<{type(self).__name__} of {self.repository.describe()}>"
 
     def admits(self, name: str) -> bool:
-        """Tell whether a file of this name can be a job.
+        """Tell whether a name is a valid job id.
 
         :param name: The name of a file.
         """
         return self.repository.admits(name)
 
     async def contains(self, job: str) -> bool:
-        """Tell whether a job is there.
+        """Tell whether the repository has a job.
 
         :param job: Any string.
         """
         return self.admits(job) and await self.repository.contains(job)
 
     async def jobs(self) -> AbstractSet[str]:
-        """List the jobs that can be shown as files."""
+        """List the jobs whose ids can be names of files."""
         jobs = await listed(DIRECT, self.repository)
         return {job for job in jobs if "/" not in job and "\0" not in job and job not in (".", "..")}
 
     async def size(self, job: str) -> int | None:
-        """Tell how many bytes a job's file has, or None if it cannot be told without reading it.
+        """Return how many bytes a job's file has, or None if the store cannot tell without reading it.
 
         :param job: The job.
-        :raises JobNotFoundError: The job is not there, and that was noticed.
+        :raises JobNotFoundError: The repository does not have the job.
         """
         if self.kind is Kind.BARE:
             return 0
@@ -114,17 +114,17 @@ class RepositoryAdapter:
         return None
 
     async def path(self, job: str) -> str:
-        """Give what the symbolic link of a job points at.
+        """Return the target of a job's symbolic link.
 
         :param job: The job.
         """
         return await _path(await resolve(self.repository, job))
 
     async def open(self, job: str) -> AReadStream:
-        """Open what is in a job's file.
+        """Open the content of a job's file.
 
         :param job: The job.
-        :raises JobNotFoundError: The job is not there.
+        :raises JobNotFoundError: The repository does not have the job.
         """
         there = await resolve(self.repository, job)
         if isinstance(there.repository, BlobRepository):
@@ -134,11 +134,11 @@ class RepositoryAdapter:
         return _Bytes(b"")
 
     async def write(self, job: str, spool: SpooledFile) -> None:
-        """Make a file the value of a job; a repository of records takes YAML only.
+        """Store the content of a file as the value of a job; a repository of records takes only YAML.
 
         :param job: The job.
-        :param spool: What is in the file.
-        :raises UsageError: It is to be a record, and is no valid YAML.
+        :param spool: The content.
+        :raises UsageError: The content is no valid YAML.
         """
         there = await self._to_write(job)
         name = f"job {there.job!r} of {there.repository.describe()}"
@@ -155,7 +155,7 @@ class RepositoryAdapter:
                 at += len(block)
 
     async def make_directory(self, job: str) -> None:
-        """Make the directory of a job.
+        """Create the directory of a job.
 
         :param job: The job.
         """
@@ -164,9 +164,10 @@ class RepositoryAdapter:
         await there.repository.mkdir(there.job)
 
     async def _to_write(self, job: str) -> Resolved:
-        """Find out where a value is to go; the first time, see that it can, as the pipeline was opened for looking."""
+        """Find the repository that stores a value, behind views and translators."""
         there = await resolve(self.repository, job)
         there.repository.require_valid(there.job)
+        # The pipeline was opened for observing, so the first write has to validate the repository for writing.
         if not self._validated:
             await there.repository.validate()
             self._validated = True
@@ -190,7 +191,8 @@ def _kind(repository: Repository) -> Kind:
 
 async def _path(there: Resolved) -> str:
     assert isinstance(there.repository, FileRepositoryBase)
-    if there.repository.case_insensitive:  # then a job's file may have another name than the computed one
+    # The file of a job may then have another name than the computed one.
+    if there.repository.case_insensitive:
         return await FileRepositoryBase.info(there.repository, there.job)
     return str(there.repository.fullpath(there.job))
 
@@ -210,7 +212,7 @@ async def _record_bytes(spool: SpooledFile) -> bytes:
 
 
 class _Bytes(ReadStreamBase):
-    """A stream of bytes that are at hand."""
+    """A stream of bytes in memory."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = data

@@ -1,4 +1,4 @@
-"""Where bytes wait until they are whole: a temporary file without a name, which vanishes with the process."""
+"""Bytes of a file that is being written, in an unnamed temporary file that vanishes with the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SpooledFile"]
 
 
 class SpooledFile:
-    """Bytes that can be written and read anywhere; the file is made when the first of them comes."""
+    """A file with random access; it takes a descriptor only once something is written."""
 
     def __init__(self) -> None:
         self.size: int = 0
@@ -19,19 +19,19 @@ class SpooledFile:
         self._file: IO[bytes] | None = None
 
     async def write(self, offset: int, data: bytes) -> None:
-        """Put bytes somewhere; a gap before them is filled with zeros.
+        """Write bytes at a position; a gap before them is filled with zeros.
 
-        :param offset: Where, in bytes from the start.
+        :param offset: The position, in bytes from the start.
         :param data: The bytes.
-        :raises OSError: There is no room for them, say; some of them may have been written.
+        :raises OSError: The temporary directory is full, for example; some of them may have been written.
         """
         await offload(self._write, offset, data)
         self.size = max(self.size, offset + len(data))
 
     async def read(self, offset: int, size: int) -> bytes:
-        """Get bytes from somewhere.
+        """Read bytes at a position.
 
-        :param offset: Where, in bytes from the start.
+        :param offset: The position, in bytes from the start.
         :param size: How many; fewer come only from the end.
         """
         if self._file is None or offset >= self.size:
@@ -39,16 +39,16 @@ class SpooledFile:
         return await offload(self._read, offset, size)
 
     async def truncate(self, size: int) -> None:
-        """Cut the bytes off, or go on with zeros.
+        """Cut bytes off at the end, or append zeros.
 
-        :param size: How many there shall be.
+        :param size: The number of bytes afterwards.
         """
         if self._file is not None or size:
             await offload(self._truncate, size)
         self.size = size
 
     async def close(self) -> None:
-        """Forget the bytes. Closing it again does nothing."""
+        """Free the bytes. Closing it again does nothing."""
         self.size = 0
         if self._file is not None:
             await offload(self._close)

@@ -1,10 +1,10 @@
-"""Whether a file that one process closes is still open elsewhere.
+"""Tell whether a file that one process closes is still open for writing in another.
 
-FUSE tells of every ``close`` and of the last one, but an error can be reported to a program only where it is not known
-yet which of the two it is: ``(echo a; sort b) > file`` closes the file when ``sort`` ends, and goes on. What is half
-written then must not become a job. So the processes that can have the file are asked: the one that opened it, and its
-descendants. The answer may be wrong where a file was handed on by other ways, and then the file is stored too early,
-and once more at the end.
+The kernel sends FLUSH at every ``close`` and RELEASE after the last one. Only FLUSH can report an error to the program,
+but it does not tell whether others have the file open: in ``(echo a; sort b) > file``, the end of ``sort`` is a FLUSH
+though the shell goes on writing. A value that is half written must not become a job, so the processes that can have
+the file are examined: the one that opened it, and its descendants. A file that was passed on in another way, through a
+socket for example, is missed; it is stored too early, and once more at its last close.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ __all__ = ["is_held"]
 
 
 def is_held(path: str, opener: int) -> bool:
-    """Tell whether a process has a file open for writing. It blocks, if only for a moment.
+    """Tell whether a process has a file open for writing. Blocks while it reads ``/proc``.
 
     :param path: The path of the file.
-    :param opener: The process that opened it, to begin with; where it has ended, all processes are asked.
+    :param opener: The process that opened it. If it has ended, all processes are examined.
     """
+    # The kernel reports a thread as the opener; /proc finds threads by their number too, though it does not list them.
     processes = list(_family(opener)) if os.path.exists(f"/proc/{opener}/fd") else _all_processes()
     return any(_holds(process, path) for process in processes)
 
@@ -31,7 +32,7 @@ def _all_processes() -> Iterator[int]:
 
 
 def _family(process: int) -> Iterator[int]:
-    """Give a process and all its descendants."""
+    """Yield a process and all its descendants."""
     waiting = [process]
     while waiting:
         process = waiting.pop()
@@ -45,14 +46,15 @@ def _children(process: int) -> Iterator[int]:
             with open(f"/proc/{process}/task/{thread}/children", encoding="ascii") as file:
                 yield from map(int, file.read().split())
     except OSError:
-        return  # it has ended, or is somebody else's
+        return  # it has ended, or belongs to another user
 
 
 def _holds(process: int, path: str) -> bool:
     try:
         return any(_is_open(process, number, path) for number in os.listdir(f"/proc/{process}/fd"))
     except OSError:
-        return False  # it has ended, or is somebody else's, who cannot have the file
+        # It has ended, or belongs to another user, who cannot open files of this mount.
+        return False
 
 
 def _is_open(process: int, number: str, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reading anywhere in a value that can only be streamed."""
+"""Random access to a value that can only be read as a stream."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydatatask_core.streams.byte_streams import AReadStream
 __all__ = ["StreamReader"]
 
 _BLOCK = 256 * 1024
-"""How much is asked of the stream at least."""
+"""The least number of bytes to read from the stream at once."""
 _KEPT = 1024 * 1024
-"""How much that was read before is kept, for reads that overtake each other and for short steps back."""
+"""How many bytes before the present position are kept."""
 
 
 class StreamReader:
@@ -29,21 +29,22 @@ class StreamReader:
         self._stream: AReadStream | None = None
         self._turn = asyncio.Lock()
         self._window = bytearray()
-        self._start = 0  # of the window, in the value
+        # The position of the window in the value.
+        self._start = 0
         self._ended = False
 
     async def open(self) -> None:
-        """Open the value, so that an error comes now and not with the first read.
+        """Open the value, so that errors are raised now and not by the first read.
 
-        :raises JobNotFoundError: The job is not there.
+        :raises JobNotFoundError: The repository does not have the job.
         """
         async with self._turn:
             await self._reopen()
 
     async def read(self, offset: int, size: int) -> bytes:
-        """Get bytes from somewhere.
+        """Read bytes at a position.
 
-        :param offset: Where, in bytes from the start.
+        :param offset: The position, in bytes from the start.
         :param size: How many; fewer come only from the end.
         """
         async with self._turn:
@@ -75,11 +76,12 @@ class StreamReader:
         self._start, self._ended = 0, False
 
     async def _read_on(self, offset: int, size: int) -> None:
-        """Read the next block, and let go of what lies too far before the wanted place."""
+        """Read the next block, and drop bytes too far before the wanted position."""
         assert self._stream is not None
         block = await self._stream.read(min(max(offset + size - self._end, _BLOCK), _KEPT))
         self._ended = not block
         self._window += block
+        # The kernel sends reads of one program out of order, so a little of what is past is needed again.
         superfluous = min(len(self._window), offset - self._start - _KEPT)
         if superfluous > 0:
             del self._window[:superfluous]

@@ -1,9 +1,9 @@
-"""Files that become jobs only if they are still there, under the same name, a moment after they were closed.
+"""Closed files that become jobs only if they still have the same name a moment later.
 
-- Files that were made and never written. Editors try whether they may make files in a directory by making one and
-  deleting it, and nothing tells that one from a file that is meant to be empty.
-- Files made as ``mkstemp`` makes them. Their names may look like job ids, but ``sed -i`` and the like rename them when
-  they are done.
+- Files that were created and never written. An editor tests whether it may create files in a directory by creating one
+  and deleting it, and such a file looks like one that is meant to be empty.
+- Files created as ``mkstemp`` creates them. Their names may be valid job ids, but programs such as ``sed -i`` rename
+  them in the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["SECONDS", "TemporaryFiles", "looks_temporary"]
 _log = logging.getLogger("pydatatask.cli")
 
 SECONDS = 2.0
-"""How long such a file has to be there before it becomes a job."""
+"""How long such a file has to exist before it becomes a job."""
 
 _BEGINNINGS = (".", "#")
 _ENDS = ("~", "#", ".bak", ".lock", ".new", ".old", ".orig", ".part", ".swp", ".tmp")
@@ -35,9 +35,9 @@ def looks_temporary(name: str) -> bool:
 
 
 class TemporaryFiles:
-    """The files that are waiting to become jobs.
+    """Files that wait to become jobs.
 
-    :param seconds: How long they wait.
+    :param seconds: How long.
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
@@ -46,9 +46,9 @@ class TemporaryFiles:
         self._arrived = asyncio.Event()
 
     def add(self, directory: LinkDirectory, draft: Draft) -> None:
-        """Let a file wait that has been closed for the last time, if it is of this kind.
+        """Let a file wait if it is of this kind. It has been closed for the last time.
 
-        :param directory: Where it is.
+        :param directory: Its directory.
         :param draft: The file.
         """
         if draft.job is None and (draft.is_temporary or not draft.has_changes):
@@ -57,7 +57,7 @@ class TemporaryFiles:
             self._arrived.set()
 
     async def watch(self) -> None:
-        """Make jobs of files whose time has come, until cancelled."""
+        """Make files jobs when they have waited long enough, until cancelled."""
         while True:
             while not self._waiting:
                 self._arrived.clear()
@@ -67,7 +67,7 @@ class TemporaryFiles:
             await self._store_next()
 
     async def store_all(self) -> None:
-        """Make jobs of all that are waiting, at the end."""
+        """Make all waiting files jobs, at the end of the mount."""
         while self._waiting:
             await self._store_next()
 
@@ -76,5 +76,5 @@ class TemporaryFiles:
         try:
             await directory.adopt(draft)
         except Exception as error:
-            _log.error("the file %s/%s has not become a job: %s", directory, draft.name, error)
+            _log.error("could not store %s/%s as a job: %s", directory, draft.name, error)
             await directory.drop(draft)

@@ -1,8 +1,8 @@
-"""What pyfuse3 needs of trio, on top of asyncio, so that requests are answered in the event loop of the pipeline.
+"""The part of trio that pyfuse3 needs, on top of asyncio.
 
-pyfuse3 has a stand-in for trio of its own, which is not used, as its tasks belong to nobody, errors of theirs go
-unnoticed, and a request that its sender takes back between the announcement and the reading lets it block. It asks for
-the names below and no others.
+pyfuse3 brings ``pyfuse3.asyncio`` for the same purpose. That is not used: its tasks have no owner, their errors go
+unnoticed, and it blocks the event loop if a request is interrupted after the device became readable and before it was
+read. pyfuse3 uses the names below and no others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Nursery", "TrioOnAsyncio"]
 
 
 class ClosedResourceError(Exception):
-    """Nothing more is to be read."""
+    """The descriptor is closed."""
 
 
 class _Named(NamedTuple):
@@ -29,7 +29,7 @@ class _Named(NamedTuple):
 
 
 class TrioOnAsyncio:
-    """Stands in for the module ``trio``, and for ``trio.lowlevel``."""
+    """Replaces the modules ``trio`` and ``trio.lowlevel``."""
 
     Lock = asyncio.Lock
     ClosedResourceError = ClosedResourceError
@@ -40,28 +40,30 @@ class TrioOnAsyncio:
 
     @property
     def lowlevel(self) -> Self:
-        """The same."""
+        """Return this object, which has the names of both modules."""
         return self
 
     def open_nursery(self) -> Nursery:
-        """Give what runs the tasks."""
+        """Return a new nursery."""
         return Nursery()
 
     def current_trio_token(self) -> asyncio.AbstractEventLoop:
-        """Give what stands for the running loop."""
+        """Return the running event loop."""
         return asyncio.get_running_loop()
 
     def current_task(self) -> _Named:
-        """Give the running task."""
+        """Return the name of the running task."""
         task = asyncio.current_task()
         return _Named(task.get_name() if task is not None else "")
 
     async def wait_readable(self, descriptor: int) -> None:
-        """Wait until there is something to read.
+        """Wait until a descriptor is readable. Reading from it does not block afterwards, even if there is nothing.
 
-        :param descriptor: Where from. Reading from it does not block any more then, even if there is nothing after all.
-        :raises ClosedResourceError: Nothing more is to be read.
+        :param descriptor: The descriptor.
+        :raises ClosedResourceError: The mount has ended.
         """
+        # A signal can make a program withdraw its request after poll has announced it. A blocking read would then hang
+        # until the next request.
         os.set_blocking(descriptor, False)
         self._poll.register(descriptor, select.POLLIN)
         loop = asyncio.get_running_loop()
@@ -75,14 +77,14 @@ class TrioOnAsyncio:
             self._readers.discard(readable)
 
     async def until_idle(self) -> None:
-        """Wait until all that there is to be read has been read."""
-        while self._poll.poll(0):  # noqa: ASYNC110 - there is nobody to tell
+        """Wait until all requests that have arrived have been read."""
+        while self._poll.poll(0):  # noqa: ASYNC110 - the kernel sends no event for it
             await asyncio.sleep(0.001)
 
     def notify_closing(self, descriptor: int) -> None:
-        """Wake those who wait for something to read.
+        """Raise ClosedResourceError in all who wait for a descriptor.
 
-        :param descriptor: Where from.
+        :param descriptor: The descriptor.
         """
         for readable in self._readers:
             if not readable.done():
@@ -95,17 +97,17 @@ def _wake(readable: asyncio.Future[None]) -> None:
 
 
 class Nursery(AbstractAsyncContextManager["Nursery"]):
-    """Runs tasks, and is left when all of them have ended; an error of one ends the others."""
+    """A task group under the name that trio gives it."""
 
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
 
     def start_soon(self, work: Callable[..., Awaitable[None]], *arguments: object, name: str | None = None) -> None:
-        """Begin a task.
+        """Start a task.
 
         :param work: A coroutine function.
         :param arguments: Its arguments.
-        :param name: What to call the task.
+        :param name: The name of the task.
         """
         self._group.create_task(_until_done(work, arguments), name=name)
 
@@ -122,7 +124,7 @@ class Nursery(AbstractAsyncContextManager["Nursery"]):
 
 
 async def _until_done(work: Callable[..., Awaitable[None]], arguments: tuple[object, ...]) -> None:
-    """Do some work, and again if it stumbled over a request that was taken back before it could be read."""
+    """Run a worker of pyfuse3, again after each request that was withdrawn before it could be read."""
     while True:
         try:
             await work(*arguments)

@@ -1,4 +1,4 @@
-"""Requests of the kernel that this file system does not do anything about."""
+"""Requests of the kernel that this file system refuses, or leaves to the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["UnsupportedRequests"]
 
 
 class UnsupportedRequests:
-    """Answers that say no. ENOSYS lets the kernel do it by itself, and not ask again.
+    """Refusals. ENOSYS makes the kernel handle such requests itself, and never ask again.
 
     :param fuse: The library.
     """
@@ -24,7 +24,7 @@ class UnsupportedRequests:
         raise self.fuse.FUSEError(errno.EPERM)
 
     async def symlink(self, *request: object) -> None:
-        """Refuse to make a symbolic link."""
+        """Refuse to create a symbolic link."""
         raise self.fuse.FUSEError(errno.EPERM)
 
     async def link(self, *request: object) -> None:
@@ -32,11 +32,11 @@ class UnsupportedRequests:
         raise self.fuse.FUSEError(errno.EPERM)
 
     async def mknod(self, *request: object) -> None:
-        """Refuse to make what is neither a file nor a directory."""
+        """Refuse to create devices, pipes and sockets."""
         raise self.fuse.FUSEError(errno.EPERM)
 
     async def access(self, *request: object) -> bool:
-        """Leave it to the kernel, which looks at the permissions."""
+        """Leave it to the kernel, which checks the permissions."""
         raise self.fuse.FUSEError(errno.ENOSYS)
 
     async def poll(self, *request: object) -> int:
@@ -44,7 +44,7 @@ class UnsupportedRequests:
         raise self.fuse.FUSEError(errno.ENOSYS)
 
     async def fsyncdir(self, *request: object) -> None:
-        """Leave it to the kernel: what there is, is in repositories."""
+        """Leave it to the kernel: directories have no state of their own."""
         raise self.fuse.FUSEError(errno.ENOSYS)
 
     async def getxattr(self, *request: object) -> bytes:

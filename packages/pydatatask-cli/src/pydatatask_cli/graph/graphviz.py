@@ -1,4 +1,4 @@
-"""Pictures that Graphviz draws, where it is installed."""
+"""Images drawn by Graphviz."""
 
 from __future__ import annotations
 

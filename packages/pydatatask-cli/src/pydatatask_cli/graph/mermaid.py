@@ -1,4 +1,4 @@
-"""A picture in Mermaid, which GitHub and others draw where it stands in a text."""
+"""Pictures as text in Mermaid, which GitHub and many editors draw."""
 
 from __future__ import annotations
 

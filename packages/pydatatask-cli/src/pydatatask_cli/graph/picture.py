@@ -1,4 +1,4 @@
-"""What is in the picture: a box for each task and repository, and an arrow for each link and view."""
+"""The contents of a picture: a box for each task and repository, an arrow for each link and view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IPython, whose code runs in an event loop elsewhere."""
+"""The prompt of IPython; its code runs in the event loop of another thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at a prompt.
+"""Handling of Ctrl-C and SIGTERM at a prompt.
 
 Python runs the handler of a signal in the main thread, as soon as that comes back from what it is waiting for. A signal
 that arrives just before ``readline`` begins to wait would so be noticed with the next key only; therefore a thread

@@ -1,4 +1,4 @@
-"""Python's own console with top-level ``await``, whose code runs in an event loop elsewhere."""
+"""Python's own prompt with top-level ``await``; its code runs in the event loop of another thread."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What commands print.
+"""What commands print, and the log.
 
-Everything goes through :mod:`.output`. :mod:`.overview` collects what ``status`` and ``trace`` show, :mod:`.notes`
-what tasks say of live jobs, :mod:`.tables` and :mod:`.records` lay it out; :mod:`.progress` shows a run and
-:mod:`.logging_setup` its log.
+Everything goes through :mod:`.output`. For ``status`` and ``trace``, :mod:`.link_rows` selects the links and asks
+their repositories, :mod:`.notes` asks the tasks, and :mod:`.job_report` prints both, on a terminal by :mod:`.tables`.
+:mod:`.records` converts records to YAML and back, :mod:`.progress` shows the progress of a run, and
+:mod:`.logging_setup` configures the log.
 """

@@ -1,4 +1,4 @@
-"""What ``status`` and ``trace`` are about: the links of all tasks in order, and what each repository contains."""
+"""The links that ``status`` and ``trace`` show, and the answers of their repositories."""
 
 from __future__ import annotations
 

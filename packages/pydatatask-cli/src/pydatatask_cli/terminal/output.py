@@ -1,4 +1,4 @@
-"""All that commands print: data on standard output, one-line errors on standard error.
+"""Everything that commands print: data on standard output, one-line errors on standard error.
 
 Standard output is looked up at each call, so that whoever replaces ``sys.stdout`` gets the text.
 """

@@ -1,4 +1,4 @@
-"""Live progress of ``run``, for people: a line for each task with a bar and counts."""
+"""Live progress of ``run`` on a terminal: a line for each task with a bar and counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records as text: YAML, as its safe dumper writes and its safe loader reads it."""
+"""Conversion of records to YAML and back, by the safe dumper and loader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables for people: ``status`` and ``trace`` on a terminal."""
+"""Tables of ``status`` and ``trace`` on a terminal."""
 
 from __future__ import annotations
 
