@@ -9,7 +9,7 @@ from typing import Final, Protocol
 VERBS: Final = {
     "setup": "make or refresh the environment .venv",
     "check": "format, lint, types, layers, public API, requirements: no tests",
-    "test": "all tests, unit and integration; arguments go to pytest (--strict-skips: a skip is a failure)",
+    "test": "all tests; --changed: those of what has changed; --python VERSION: unit tests; others go to pytest",
     "example": "run examples/books, show its status and its report",
     "bench": "measure; see tools/dev bench --help",
     "api": "compare our API with the documented one, name by name",
