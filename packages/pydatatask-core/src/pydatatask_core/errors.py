@@ -1,8 +1,8 @@
-"""The errors of pydatatask: one small tree under :class:`PydatataskError`.
+"""The errors of pydatatask, all of them subclasses of :class:`PydatataskError`.
 
 Where callers would naturally catch a built-in (``KeyError``, ``NameError``, ...), the error is that built-in as well.
-Every message names what it is about (task, link, job, store) and what to do next. Errors of stores and clients that the
-library does not understand pass through as they are.
+Every message names its subject (task, link, job, store), the cause, and what to do next. Errors of stores and clients
+that the library does not know pass through unchanged.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class PydatataskError(Exception):
-    """The root of the errors that pydatatask itself raises."""
+    """Base class of the errors that pydatatask raises."""
 
 
 class _QuotedKeyError(PydatataskError, KeyError):
@@ -55,10 +55,10 @@ class _QuotedKeyError(PydatataskError, KeyError):
 
 
 class InvalidJobIdError(_QuotedKeyError):
-    """A string that cannot be a job id of this repository was used as one.
+    """A string is not a valid job id for the repository that it was used with.
 
-    :param job: The offending string.
-    :param repository: What to call the repository in the message.
+    :param job: The string.
+    :param repository: The repository's name in the message.
     """
 
     def __init__(self, job: str, repository: str) -> None:
@@ -70,10 +70,10 @@ class InvalidJobIdError(_QuotedKeyError):
 
 
 class JobNotFoundError(_QuotedKeyError, FileNotFoundError):
-    """A job was opened for reading that the repository does not contain.
+    """A job that is to be read is not in the repository.
 
-    :param job: The job that was asked for.
-    :param where: The place that was looked in: a path, a URI or a description of the repository.
+    :param job: The job.
+    :param where: Where it was expected: a path, a URI or a description of the repository.
     """
 
     def __init__(self, job: str, where: str) -> None:
@@ -82,7 +82,7 @@ class JobNotFoundError(_QuotedKeyError, FileNotFoundError):
 
 
 class UnknownRelationError(PydatataskError, LookupError):
-    """A translator does not say which item of the base repository a job stands for.
+    """A translator has no related item for a job.
 
     :param job: The job that has no translation.
     :param reason: Why not, and what to do.
@@ -96,26 +96,26 @@ class UnknownRelationError(PydatataskError, LookupError):
 
 
 class RecordTypeError(PydatataskError, TypeError):
-    """A value was dumped that the store's record format cannot hold."""
+    """The store's record format cannot hold a value."""
 
 
 class BrokenRecordError(PydatataskError, ValueError):
-    """What a store holds as a record cannot be parsed; the message names the job and the place."""
+    """A record in a store cannot be parsed; the message names the job and the place."""
 
 
 class NotPicklableError(PydatataskError, TypeError):
-    """Something was to be sent to another process that means nothing there."""
+    """An object that has no meaning in another process cannot be sent there."""
 
 
 class StoreError(PydatataskError):
-    """A store refused, failed or cannot be reached; the message names it."""
+    """A store refused or failed an operation, or cannot be reached; the message names the store."""
 
 
 class StoreFailedError(StoreError, OSError):
-    """The operating system failed an operation on a store: the disk is full, say, or a directory is gone.
+    """The operating system failed an operation on a store: the disk is full, for example, or a directory is gone.
 
     :param number: The ``errno`` of the failure.
-    :param message: What was being done to which job of which store, and why it failed.
+    :param message: What failed for which job of which store, and why.
     """
 
     def __init__(self, number: int, message: str) -> None:
@@ -128,26 +128,26 @@ class StoreFailedError(StoreError, OSError):
 
 
 class StoreRefusedError(StoreError, PermissionError):
-    """A store refused what was asked of it: there are no credentials, wrong ones, or ones that do not suffice."""
+    """A store refused a request: credentials are missing, wrong, or lack a right."""
 
 
 class StoreUnreachableError(StoreError, ConnectionError):
-    """A store behind a network cannot be reached, did not answer in time, or was cut off in the middle."""
+    """A networked store cannot be reached, did not answer in time, or dropped the connection."""
 
 
 class UnwritableStoreError(StoreError, PermissionError):
-    """A store that the pipeline writes to cannot be written."""
+    """A store that the pipeline writes to is not writable."""
 
 
 class DefinitionError(PydatataskError, ValueError):
-    """A pipeline, task or link was put together in a way that cannot work."""
+    """The definition of a pipeline, task or link cannot work."""
 
 
 class InvalidNameError(DefinitionError):
     """The name of a task or link does not match ``[A-Za-z_][A-Za-z0-9_-]*``.
 
     :param kind: ``"task"`` or ``"link"``.
-    :param name: The offending name.
+    :param name: The name.
     """
 
     def __init__(self, kind: str, name: object) -> None:
@@ -158,7 +158,7 @@ class InvalidNameError(DefinitionError):
 
 
 class DuplicateNameError(DefinitionError):
-    """A name that must be unique is taken already: two tasks, two links of a task, two resources of a session."""
+    """A name is taken already: two tasks, two links of a task or two resources of a session cannot share one."""
 
 
 class MissingFunctionError(DefinitionError):
@@ -174,19 +174,19 @@ class TemplateError(DefinitionError):
 
 
 class TemplateNameError(TemplateError, NameError):
-    """A template uses a name that nobody defines."""
+    """A template uses an undefined name."""
 
 
 class ManifestError(DefinitionError):
-    """What a template has been rendered to is no manifest of a pod that can be launched."""
+    """A rendered template is not the manifest of a pod that can be launched."""
 
 
 class ClusterError(PydatataskError):
     """A Kubernetes cluster refused or failed a request.
 
-    :param message: What was asked for, what the cluster said, and what to do.
+    :param message: The request, the cluster's answer, and what to do.
     :param status: The HTTP status of the answer, or None.
-    :param reason: The machine-readable reason, ``"AlreadyExists"`` say, or an empty string.
+    :param reason: The machine-readable reason, for example ``"AlreadyExists"``, or an empty string.
     """
 
     def __init__(self, message: str, status: int | None = None, reason: str = "") -> None:
@@ -204,7 +204,7 @@ class ClusterAccessError(ClusterError, PermissionError):
 
 
 class ClusterUnreachableError(ClusterError, ConnectionError):
-    """A Kubernetes cluster cannot be reached, or the connection broke; it is not known what has been done."""
+    """A Kubernetes cluster cannot be reached, or the connection broke; the request may or may not have been done."""
 
     @override
     def __str__(self) -> str:
@@ -212,25 +212,25 @@ class ClusterUnreachableError(ClusterError, ConnectionError):
 
 
 class NoClusterError(ClusterError, DefinitionError):
-    """Nothing tells how a Kubernetes cluster is reached: no configuration was given, and none is where it is sought."""
+    """No Kubernetes cluster is configured: no configuration was given, and none is in the usual places."""
 
 
 class LaunchError(PydatataskError):
-    """A job could not be started, and will be tried again."""
+    """A job could not be started; it will be tried again."""
 
 
 class TargetUnreachableError(PydatataskError, ConnectionError):
-    """A machine on which jobs run cannot be reached; what runs there goes on, and is looked after later."""
+    """A machine on which jobs run cannot be reached; its jobs go on, and are reconciled once it answers."""
 
 
 class QuotaImpossibleError(PydatataskError):
-    """A job asks for more than the whole quota, so that it could never be launched."""
+    """A job needs more than the whole quota and could never be launched."""
 
 
 class PipelineStuckError(PydatataskError):
-    """A run gave up, since nothing is live and what is ready cannot be launched.
+    """A run gave up because nothing is live and the ready jobs cannot be launched.
 
-    :param reasons: A line for each thing that stands in the way.
+    :param reasons: A line for each obstacle.
     """
 
     def __init__(self, reasons: list[str]) -> None:
@@ -240,11 +240,11 @@ class PipelineStuckError(PydatataskError):
 
 
 class SessionStateError(PydatataskError, RuntimeError):
-    """A session or pipeline was opened twice, or used in a way that its state does not allow."""
+    """The state of a session or pipeline does not allow an operation, such as opening it twice."""
 
 
 class ClosedSessionError(SessionStateError):
-    """A resource was used whose session is not open.
+    """A resource was used while its session is not open.
 
     :param name: The resource's name.
     """
@@ -268,4 +268,4 @@ class MissingExtraError(PydatataskError, ImportError):
 
 
 class UsageError(PydatataskError):
-    """What the user typed names something that is not there, or cannot be parsed."""
+    """A command's argument cannot be parsed, or names something that does not exist."""

@@ -1,7 +1,7 @@
-"""Packages whose public names are loaded when they are first used, so that nobody pays for what he does not use.
+"""Lazy loading of a package's public names: each name imports its module when it is first used.
 
-A pod runs its pipeline's script once per job, so what a start costs is throughput; a script that only counts words
-needs nothing of what is about pods, SSH, executors or S3, which is more than half. Type checkers see ordinary imports:
+A pod runs its pipeline's script once per job, so start-up time is throughput, and a script that only counts words
+needs none of the code for pods, SSH, executors or S3, which is more than half. Type checkers see ordinary imports:
 
 .. code-block:: python
 
@@ -10,7 +10,7 @@ needs nothing of what is about pods, SSH, executors or S3, which is more than ha
     else:
         __getattr__, __dir__ = lazy_names(__name__, {"pydatatask_storage.files.files": ["FileRepository"]})
 
-``tools/dev check lazy`` sees to it that both say the same.
+``tools/dev check lazy`` compares the two.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = ["lazy_names"]
 def lazy_names(
     package: str, names: Mapping[str, Iterable[str]], modules: Iterable[str] = ()
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Make the functions ``__getattr__`` and ``__dir__`` of a package (:pep:`562`).
+    """Return the functions ``__getattr__`` and ``__dir__`` of a package (:pep:`562`).
 
     :param package: The package's full name.
     :param names: For the full name of each module, the public names that come from it.
-    :param modules: Submodules of the package that are to be loaded by their names alone as well.
+    :param modules: Submodules of the package that are loaded by name as well.
     """
     sources = {name: module for module, its_names in names.items() for name in its_names}
     submodules = frozenset(modules)
@@ -41,7 +41,7 @@ def lazy_names(
         if source is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value: object = getattr(import_module(source), name)
-        setattr(sys.modules[package], name, value)  # so that it is not asked for again
+        setattr(sys.modules[package], name, value)  # the next access does not come here
         return value
 
     def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Clean-up that is carried out although the task is being cancelled, and that cannot take for ever."""
+"""Clean-up that completes despite cancellation, within bounded time."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ T = TypeVar("T")
 
 
 async def clean_up(work: Awaitable[T], seconds: float) -> T:
-    """Carry out ``work`` to its end, whether or not the caller is cancelled meanwhile, within bounded time.
+    """Complete ``work`` even if the caller is cancelled meanwhile; the cancellation is raised afterwards.
 
-    A cancellation that arrives in between is raised once the work has ended.
-
-    :param work: What is to be done, asking other machines for instance.
-    :param seconds: How long it may take before it is cancelled itself.
+    :param work: The work, for example requests to other machines.
+    :param seconds: The time limit, after which the work itself is cancelled.
     :returns: What the work returns.
     :raises TimeoutError: It took longer.
     :raises asyncio.CancelledError: The caller was cancelled; where the work failed as well, that is its cause.
     """
     task = asyncio.ensure_future(_bounded(work, seconds))
     cancellation: asyncio.CancelledError | None = None
+    # `asyncio.wait` leaves the work running when the caller is cancelled, which may happen more than once.
     while not task.done():
         try:
             await asyncio.wait([task])

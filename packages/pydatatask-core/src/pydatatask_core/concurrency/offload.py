@@ -1,12 +1,10 @@
 """Blocking calls on a worker thread, in batches.
 
-A hop to a thread and back costs more than most file operations, so calls that accumulate while the thread is busy go
-over in one hop: they are handed over when the current turn of the event loop ends, run one after the other, and their
-results come back in one wake-up of the loop. One thread serves a loop; a second gains nothing, as Python runs one at a
-time.
+A hop to a thread and back costs more than most file operations, so calls that accumulate while the thread is busy
+share one hop: they are submitted when the current iteration of the event loop ends, run one after the other, and their
+results come back in one wake-up of the loop. One thread serves a loop; a second gains nothing under the GIL.
 
-Use :func:`offload` for short calls (open, read a chunk, rename, stat), ``asyncio.to_thread`` for ones that may take
-long.
+Use :func:`offload` for short calls (open, read a chunk, rename, stat), ``asyncio.to_thread`` for long ones.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ T = TypeVar("T")
 
 
 class _Batchable(Protocol):
-    """What a batch is made of: calls, whatever they return."""
+    """A call of a batch, whatever its result type."""
 
     def run(self) -> None: ...
 
@@ -34,7 +32,7 @@ class _Batchable(Protocol):
 
 
 class _Call(Generic[T]):
-    """A blocking call, and the future that its outcome goes to."""
+    """A blocking call and the future of its result."""
 
     def __init__(self, func: Callable[[], T], future: asyncio.Future[T]) -> None:
         self._func = func
@@ -42,18 +40,18 @@ class _Call(Generic[T]):
         self._outcome: Callable[[asyncio.Future[T]], None] | None = None
 
     def run(self) -> None:
-        """Make the call, on the worker thread; skip it if its caller has gone."""
+        """Make the call on the worker thread, unless its caller was cancelled."""
         if self._future is None or self._future.done():
             return
         try:
             value = self._func()
-        except BaseException as error:  # whatever it is, it belongs to the caller
+        except BaseException as error:  # even a SystemExit belongs to the caller, not to the worker thread
             self.fail(error)
         else:
             self._outcome = lambda future: future.set_result(value)
 
     def fail(self, error: BaseException) -> None:
-        """Let the outcome be an error.
+        """Make an error the outcome.
 
         :param error: What to raise where the call is awaited.
         """
@@ -61,14 +59,14 @@ class _Call(Generic[T]):
         self._outcome = lambda future: future.set_exception(presentable)
 
     def settle(self) -> None:
-        """Hand over the outcome, on the loop's thread, and let go of it: else an error would keep itself alive."""
+        """Resolve the future, on the loop's thread, and drop the references, as an error's traceback refers to them."""
         (future, self._future), (outcome, self._outcome) = (self._future, None), (self._outcome, None)
         if future is not None and outcome is not None and not future.done():
             outcome(future)
 
 
 def _presentable(error: BaseException) -> BaseException:
-    """Give what a future can hold in place of an error: it refuses ``StopIteration``, which would end coroutines."""
+    """Return an error that a future can hold; it refuses ``StopIteration``, which would end coroutines."""
     if not isinstance(error, StopIteration):
         return error
     presentable = RuntimeError("a blocking call raised StopIteration")
@@ -77,9 +75,9 @@ def _presentable(error: BaseException) -> BaseException:
 
 
 class _Batcher:
-    """Collects the calls of one event loop and runs them, batch by batch.
+    """Collects the calls of one event loop and runs them batch by batch.
 
-    It must not keep a reference to its loop, or neither would ever be freed: the loop is the key it is found by.
+    It keeps no reference to its loop, which is its key in a weak dictionary: neither would ever be freed.
     """
 
     def __init__(self) -> None:
@@ -88,10 +86,9 @@ class _Batcher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pydatatask-offload")
 
     def submit(self, func: Callable[[], T]) -> asyncio.Future[T]:
-        """Queue a call; the batch starts when this turn of the loop is over.
+        """Queue a call; the batch starts at the end of this iteration of the loop.
 
         :param func: Makes the call.
-        :returns: Where its outcome will be.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -105,7 +102,7 @@ class _Batcher:
         batch, self._waiting = self._waiting, []
         try:
             self._thread.submit(self._run, batch, asyncio.get_running_loop())
-        except RuntimeError as error:  # there can be no more threads, or Python is about to end
+        except RuntimeError as error:  # no more threads can be started, or the interpreter is shutting down
             for call in batch:
                 call.fail(error)
             self._settle(batch)
@@ -136,10 +133,10 @@ def _batcher() -> _Batcher:
 
 
 async def offload(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a short blocking call on the worker thread and return what it returns.
+    """Run a short blocking call on the worker thread and return its result.
 
-    Where the caller is cancelled, a call that has begun goes on to its end and its result is dropped. Context variables
-    of the caller are not seen by the call.
+    If the caller is cancelled, a call that has begun still completes and its result is dropped. The call does not see
+    the caller's context variables.
 
     :param func: A plain function.
     :param args: Its arguments.

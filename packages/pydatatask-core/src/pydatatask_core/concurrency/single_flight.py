@@ -1,4 +1,4 @@
-"""Sharing one call among all who ask for the same thing at the same time."""
+"""One call in flight for each key, shared by all concurrent callers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Runs at most one call for each key at a time; who asks meanwhile gets the outcome of the call under way.
+    """Runs at most one call for each key at a time; concurrent callers share its result.
 
-    The first caller makes the call. If it is cancelled, one of those who wait makes it anew.
+    The first caller makes the call. If it is cancelled, one of the waiting callers makes it again.
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[Hashable, asyncio.Future[T]] = {}
+        self._in_flight: dict[Hashable, asyncio.Future[T]] = {}
 
     async def share(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> T:
-        """Make the call, or wait for the one under way for the same key.
+        """Make the call, or wait for the one in flight for the same key.
 
-        :param key: What the call is about.
+        :param key: Identifies the call.
         :param call: Makes the call.
-        :raises Exception: What the call raises; those who wait get the same exception.
+        :raises Exception: What the call raises; waiting callers get the same exception.
         """
-        while (flight := self._under_way.get(key)) is not None:
+        while (flight := self._in_flight.get(key)) is not None:
             await asyncio.wait([flight])
             if not flight.cancelled():
                 return flight.result()
@@ -35,16 +35,16 @@ class SingleFlight(Generic[T]):
 
     async def _lead(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> T:
         flight: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._under_way[key] = flight
+        self._in_flight[key] = flight
         try:
             value = await call()
         except Exception as error:
             flight.set_exception(error)
-            flight.exception()  # marks it as seen: there may be nobody who waits
+            flight.exception()  # marks it as retrieved, as there may be no waiting caller
             raise
         else:
             flight.set_result(value)
             return value
         finally:
-            flight.cancel()  # has an effect only where there is no outcome, so that those who wait try themselves
-            del self._under_way[key]
+            flight.cancel()  # a no-op once there is a result; otherwise a waiting caller takes over
+            del self._in_flight[key]

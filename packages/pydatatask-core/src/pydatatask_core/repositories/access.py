@@ -1,7 +1,7 @@
-"""What a pipeline is about to do with a repository that it validates.
+"""The access that a pipeline needs to a repository that it validates.
 
-``validate`` takes no arguments, and users override it; so what the pipeline wants reaches it by way of a context
-variable. Outside a pipeline, a repository is validated for writing.
+``validate`` takes no arguments, and users override it, so the access is passed in a context variable. Outside a
+pipeline, a repository is validated for writing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ __all__ = ["Access", "validation_access"]
 
 
 class Access(Enum):
-    """What will be done with a repository once it has been validated."""
+    """What the pipeline does with a repository once it is validated."""
 
     OBSERVE = "observe"
-    """Looked at only, by a command that must create nothing: not even the place where values would be kept."""
+    """Only queried, by a command that must create nothing, not even the directory or bucket for values."""
 
     READ = "read"
-    """Read by tasks; the place may be created, but need not be writable."""
+    """Read by tasks; the directory or bucket may be created, but need not be writable."""
 
     WRITE = "write"
-    """Written by tasks; the place is created and must be writable."""
+    """Written by tasks; the directory or bucket is created and must be writable."""
 
 
 validation_access: ContextVar[Access] = ContextVar("validation_access", default=Access.WRITE)
-"""What the repository being validated is about to be used for."""
+"""The access to the repository that is being validated."""

@@ -1,7 +1,8 @@
 """Set algebra over repositories: which jobs are in all, in any, or in one but not another.
 
-These functions are what readiness and the combinators are made of. What a repository contains they learn from a
-:class:`~pydatatask_core.repositories.repository.KeyLookup`, so that within a round no repository is asked twice.
+Readiness and the combinators are made of these functions. They ask a
+:class:`~pydatatask_core.repositories.repository.KeyLookup` what repositories contain, so that within a round no
+repository is asked twice.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 async def union(lookup: KeyLookup, repositories: Iterable[Repository]) -> AbstractSet[str]:
-    """Give the jobs that are in any of the repositories.
+    """Return the jobs that are in any of the repositories.
 
-    :param lookup: Tells what repositories contain.
+    :param lookup: Answers for the repositories.
     :param repositories: The operands; of none the result is empty.
     """
     result: set[str] = set()
@@ -31,9 +32,9 @@ async def union(lookup: KeyLookup, repositories: Iterable[Repository]) -> Abstra
 
 
 async def intersection(lookup: KeyLookup, repositories: Sequence[Repository]) -> AbstractSet[str]:
-    """Give the jobs that are in all of the repositories.
+    """Return the jobs that are in all of the repositories.
 
-    :param lookup: Tells what repositories contain.
+    :param lookup: Answers for the repositories.
     :param repositories: The operands; of none the result is empty.
     """
     if not repositories:
@@ -47,9 +48,9 @@ async def intersection(lookup: KeyLookup, repositories: Sequence[Repository]) ->
 
 
 async def difference(lookup: KeyLookup, jobs: AbstractSet[str], without: Iterable[Repository]) -> AbstractSet[str]:
-    """Give those of ``jobs`` that are in none of the repositories.
+    """Return those of ``jobs`` that are in none of the repositories.
 
-    :param lookup: Tells what repositories contain.
+    :param lookup: Answers for the repositories.
     :param jobs: The candidates.
     :param without: The repositories that exclude jobs.
     """
@@ -58,16 +59,16 @@ async def difference(lookup: KeyLookup, jobs: AbstractSet[str], without: Iterabl
             break
         if answers_by_contains(type(repository)):
             jobs = jobs - await repository.contained(jobs)
-        else:  # all at once: what is to be taken off need not be cut down to the jobs before
+        else:  # the whole listing, which the lookup has anyway: `members` would intersect it with the jobs first
             jobs = jobs - await lookup.keys(repository)
     return jobs
 
 
 async def in_any(repositories: Iterable[Repository], job: str) -> bool:
-    """Tell whether one of the repositories contains ``job``; the rest are not asked.
+    """Tell whether one of the repositories contains ``job``; those after the first that does are not asked.
 
-    :param repositories: Whom to ask, in order.
-    :param job: The job looked for.
+    :param repositories: The repositories to ask, in order.
+    :param job: The job to look for.
     """
     for repository in repositories:
         if await repository.contains(job):
@@ -76,10 +77,10 @@ async def in_any(repositories: Iterable[Repository], job: str) -> bool:
 
 
 async def in_all(repositories: Iterable[Repository], job: str) -> bool:
-    """Tell whether each of the repositories contains ``job``; after the first that does not, the rest are not asked.
+    """Tell whether all of the repositories contain ``job``; those after the first that does not are not asked.
 
-    :param repositories: Whom to ask, in order.
-    :param job: The job looked for.
+    :param repositories: The repositories to ask, in order.
+    :param job: The job to look for.
     """
     for repository in repositories:
         if not await repository.contains(job):
@@ -91,11 +92,11 @@ async def joint_revision(lookup: KeyLookup, repositories: Iterable[Repository]) 
     """Return a token that changes with that of any of the repositories, or None if one of them has none.
 
     :param lookup: Answers for the repositories; the same that is asked for their keys.
-    :param repositories: The repositories that a derived one is made of.
+    :param repositories: The parts of a derived repository.
     """
     tokens: list[Hashable] = []
     for repository in repositories:
-        # A token covers what is listed, so it says nothing of a class whose `contains` has the last word.
+        # A token covers the listing, so it is no use for a class whose `contains` hides jobs of its listing.
         token = None if answers_by_contains(type(repository)) else await lookup.revision(repository)
         if token is None:
             return None

@@ -1,4 +1,4 @@
-"""Blob repositories: values are flat data blobs that can be streamed for reading or writing."""
+"""Blob repositories, whose values are streams of bytes or text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OpenMode = Literal["r", "rb", "w", "wb"]
 
 
 class BlobRepository(Repository, ABC):
-    """A repository whose values are flat data blobs that can be streamed for reading or writing."""
+    """A repository whose values are blobs, which are read and written as streams."""
 
     @overload
     async def open(self, job: str, mode: Literal["r"] = "r") -> AReadText: ...
@@ -31,26 +31,26 @@ class BlobRepository(Repository, ABC):
 
     @abstractmethod
     async def open(self, job: str, mode: OpenMode = "r") -> AReadText | AReadStream | AWriteText | AWriteStream:
-        """Open the given job's value as a stream for reading or writing, in text or binary mode.
+        """Open the value of a job as a stream for reading or writing, in text or binary mode.
 
         The stream is an async context manager::
 
             async with await repo.open(job, "rb") as fp:
                 data = await fp.read(4096)
 
-        A written value becomes visible when its writer has been closed without an error; a writer that is left by an
-        exception leaves nothing behind, and an older value stays.
+        Writing is atomic: the value becomes visible when its writer has been closed without an error. A writer that is
+        left by an exception leaves nothing behind, and an older value stays.
 
         :param job: The job whose value to open.
         :param mode: ``"r"`` and ``"w"`` for text in UTF-8, ``"rb"`` and ``"wb"`` for bytes.
-        :raises JobNotFoundError: The job is not there to be read.
+        :raises JobNotFoundError: The job to read is not present.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         :raises ValueError: The mode is unknown.
         """
 
 
 class StreamBlobRepository(BlobRepository, ABC):
-    """A blob repository that needs to define only how bytes are read and written; text comes with it."""
+    """A blob repository whose subclass opens only streams of bytes; those of text are made from them."""
 
     @abstractmethod
     async def open_reader(self, job: str) -> AReadStream:
@@ -62,7 +62,7 @@ class StreamBlobRepository(BlobRepository, ABC):
 
     @abstractmethod
     async def open_writer(self, job: str) -> AWriteStream:
-        """Open a writer whose value replaces that of the job when it is closed without an error.
+        """Open a writer that replaces the value of a job when it is closed without an error.
 
         :param job: A valid job id.
         """

@@ -1,4 +1,4 @@
-"""What a repository remembers of strings that it skipped because they are no job ids."""
+"""Reports of the strings in a repository that are no valid job ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class InvalidIds:
 
     def __init__(self) -> None:
         self.warned: set[str] = set()
-        self.in_silence = 0
+        self.in_silence: int = 0
 
     def report(self, repository: str, job: str) -> None:
         """Take note that a string was skipped.

@@ -1,4 +1,4 @@
-"""Metadata repositories: values are small, structured data, loaded entirely into memory."""
+"""Metadata repositories, whose values are small structured records."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["MetadataRepository"]
 
 
 class MetadataRepository(Repository, ABC):
-    """A repository whose values are small, structured data, which ``info`` loads entirely into memory."""
+    """A repository whose values are small structured records, which ``info`` loads into memory."""
 
     @abstractmethod
     @override
     async def info(self, job: str) -> Any:
-        """Retrieve the data of ``job`` from the repository.
+        """Return the record of ``job``.
 
         :param job: The job whose record to load.
         """
 
     @abstractmethod
     async def dump(self, job: str, data: Any) -> None:
-        """Insert ``data`` into the repository as the record of ``job``, replacing an older one.
+        """Store ``data`` as the record of ``job``, replacing an older one.
 
         :param job: The job whose record to write.
-        :param data: What YAML's safe dumper takes: mappings, lists, strings, numbers, booleans, times, None.
+        :param data: What YAML's safe dumper accepts: mappings, lists, strings, numbers, booleans, times, None.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         :raises RecordTypeError: The store's record format cannot hold ``data``.
         """

@@ -1,4 +1,4 @@
-"""The repository of jobs that are ready to be launched: in all of these, in none of those."""
+"""The repository of jobs that are ready to be launched."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["ReadyRepository"]
 
 
 class ReadyRepository(DerivedRepository):
-    """Contains the jobs that are in every required repository and in no inhibiting one.
+    """The jobs of ``AND(*required, NOT(OR(*inhibiting)))``: in every required repository and in no inhibiting one.
 
-    This is what ``Task.ready`` is unless the task was given another: ``AND(*required, NOT(OR(*inhibiting)))``. With
-    nothing required it is empty, since a job has to come from somewhere.
+    This is ``Task.ready`` unless the task was given another. It is empty if nothing is required, since no repository
+    then says which jobs there are.
 
     :param required: The repositories that must contain a job.
     :param inhibiting: The repositories that must not contain it.
     """
 
     def __init__(self, required: Sequence[Repository], inhibiting: Sequence[Repository]) -> None:
-        self.required = tuple(required)
-        self.inhibiting = tuple(inhibiting)
+        self.required: tuple[Repository, ...] = tuple(required)
+        self.inhibiting: tuple[Repository, ...] = tuple(inhibiting)
 
     @override
     def _accepts(self, job: str) -> bool:
@@ -54,7 +54,7 @@ class ReadyRepository(DerivedRepository):
 
     @override
     async def info(self, job: str) -> Any:
-        """Return None: being ready has no value.
+        """Return None, as readiness has no value.
 
         :param job: Any job.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
@@ -64,7 +64,7 @@ class ReadyRepository(DerivedRepository):
 
     @override
     async def delete(self, job: str) -> None:
-        """Do nothing: readiness follows from other repositories."""
+        """Do nothing, as readiness follows from other repositories."""
 
     @override
     def parts(self) -> Sequence[Repository]:

@@ -1,4 +1,4 @@
-"""How large a value is, for repositories that can tell without reading it."""
+"""The protocol of repositories that know the size of a value without reading it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ __all__ = ["SizedRepository"]
 
 @runtime_checkable
 class SizedRepository(Protocol):
-    """A repository that knows the sizes of its values: files do, and objects of S3.
+    """A repository that knows the sizes of its values, as files and S3 objects do.
 
-    It is optional: whoever shows a repository to people, as a file system say, asks ``isinstance(repository,
-    SizedRepository)``, and does without where it is not.
+    It is optional: code that shows sizes, such as the FUSE mount, checks ``isinstance(repository, SizedRepository)``.
     """
 
     async def size(self, job: str) -> int:
-        """Tell how many bytes the value of a job has, without reading it.
+        """Return the number of bytes of a job's value, without reading it.
 
         :param job: The job.
-        :returns: The number of bytes that its reader would give.
-        :raises JobNotFoundError: The job is not there.
+        :raises JobNotFoundError: The job is not present.
         """
         ...

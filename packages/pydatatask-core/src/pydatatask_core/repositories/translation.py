@@ -22,13 +22,13 @@ __all__ = ["Resolved", "TranslatedRepository", "resolve"]
 class TranslatedRepository(DerivedRepository):
     """The items of a base repository under the ids of a translator: ``translator.info(job)`` is the job of the base.
 
-    The view is a blob or metadata repository as its base is. It has the base's own members too: asynchronous ones that
-    take a job translate it, attributes are the base's.
+    The view is a blob, metadata or sized repository as its base is. It also has the base's other members: asynchronous
+    methods that take a job translate it, and attributes are the base's.
 
-    :param base_repository: The repository from which to return results, by translated keys.
-    :param translator_repository: The repository whose infos are the translated keys.
-    :param allow_deletes: Whether :meth:`delete` does anything; if so, it deletes from the base repository only.
-    :param prefetch_lookup: Whether to load and keep all translations at once, rather than ask for each.
+    :param base_repository: The repository to show under other ids.
+    :param translator_repository: The repository whose infos are the ids in the base.
+    :param allow_deletes: Whether :meth:`delete` deletes from the base repository; it never deletes from the translator.
+    :param prefetch_lookup: Whether to load and keep all translations at once, instead of one request for each.
     """
 
     def __new__(
@@ -56,7 +56,7 @@ class TranslatedRepository(DerivedRepository):
         self._translations = TranslationCache(translator_repository)
 
     def __getattr__(self, name: str) -> Any:
-        """Give a member that only the base has, translating the job where it takes one."""
+        """Return a member that only the base has, which translates its job if it takes one."""
         if name.startswith("_") or "base" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         member = getattr(self.base, name)
@@ -96,7 +96,7 @@ class TranslatedRepository(DerivedRepository):
         return self.translator.admits(job)
 
     async def translate(self, job: str) -> str:
-        """Look up which job of the base repository ``job`` stands for.
+        """Return the job of the base repository that ``job`` stands for.
 
         :param job: A job of the translator.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
@@ -175,19 +175,19 @@ def _blank_view(cls: type[TranslatedRepository], sides: tuple[type[Repository], 
 
 
 class Resolved(NamedTuple):
-    """What a job of a repository really is, behind all translations."""
+    """The job of a base repository that a job of a view stands for, through all translations."""
 
     repository: Repository
-    """The repository that holds the job itself."""
+    """The repository that holds the job."""
 
     job: str
-    """What the job is called there."""
+    """The job's id there."""
 
 
 async def resolve(repository: Repository, job: str) -> Resolved:
-    """Follow translations from a job of a view to the job of the repository that holds it.
+    """Follow translations from a job of a view to the repository that holds it.
 
-    :param repository: A view, or any other repository, which then is the answer.
+    :param repository: A view, or any other repository, which is then the result.
     :param job: The job's id in ``repository``.
     :raises UnknownRelationError: A translator on the way does not contain the job.
     """

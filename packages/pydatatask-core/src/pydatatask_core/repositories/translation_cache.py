@@ -1,4 +1,4 @@
-"""The translations that a translator repository holds, kept in memory for a while."""
+"""A cache of the translations that a translator repository holds."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SHARE_OF_TIME = 20
 
 
 def related_id(job: str, info: Any) -> str:
-    """Take what a translator says of a job for the id it translates to.
+    """Return a translator's info for a job as the id that the job translates to.
 
-    :param job: The job that is translated.
+    :param job: The job.
     :param info: The translator's info for it.
-    :raises UnknownRelationError: It is no string.
+    :raises UnknownRelationError: The info is no string.
     """
     if isinstance(info, str):
         return info

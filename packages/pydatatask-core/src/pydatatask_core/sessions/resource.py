@@ -15,11 +15,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class SessionResource(Generic[T_co]):
-    """A named resource of a :class:`pydatatask_core.sessions.session.Session`, which alone constructs, opens and closes
-    it.
+    """A named resource of a :class:`pydatatask_core.sessions.session.Session`, which constructs, opens and closes it.
 
-    Everybody else calls it: ``client()`` is the live object while the session is open. Its ``repr`` tells the name and
-    whether it is open, never the object, which may know a password.
+    Everybody else calls it: ``client()`` is the live object while the session is open. Its ``repr`` has the name and
+    the state, never the object, which may hold a password.
 
     :param manager: The async generator function that sets the resource up, yields it once and tears it down.
     """
@@ -34,7 +33,7 @@ class SessionResource(Generic[T_co]):
     def __call__(self) -> T_co:
         """Return the live object.
 
-        :raises ClosedSessionError: If the session is not open, or has not come to this resource yet.
+        :raises ClosedSessionError: The session is not open, or has not reached this resource yet.
         """
         if self._value is None:
             raise ClosedSessionError(self.__name__)
@@ -57,7 +56,7 @@ class SessionResource(Generic[T_co]):
     async def open(self) -> None:
         """Set the resource up.
 
-        :raises DefinitionError: If the manager is no async generator function, or ends without yielding.
+        :raises DefinitionError: The manager is no async generator function, or ends without yielding.
         """
         generator = self._manager()
         _require_generator(generator, self.__name__)
@@ -70,11 +69,11 @@ class SessionResource(Generic[T_co]):
         self._value, self._generator = (value,), generator
 
     async def close(self, error: BaseException | None = None) -> None:
-        """Tear the resource down. Does nothing if it is not open.
+        """Tear the resource down, if it is open.
 
-        :param error: The exception that the session is left by. It is raised in the manager at its ``yield``, so that
-            ``async with`` blocks there see it; that it comes out again, or is swallowed there, is no failure here.
-        :raises DefinitionError: If the manager yields a second time.
+        :param error: The exception that ends the session's block. It is raised in the manager at its ``yield``, so that
+            ``async with`` blocks there see it; whether the manager raises it again or swallows it is no failure here.
+        :raises DefinitionError: The manager yields a second time.
         """
         generator, self._generator, self._value = self._generator, None, None
         if generator is None:
@@ -99,7 +98,7 @@ def _require_generator(made: object, name: str) -> None:
 
 
 async def _finish(generator: AsyncGenerator[object, None], error: BaseException | None) -> bool:
-    """Run the generator on from its ``yield``, and tell whether it yielded again."""
+    """Resume the generator after its ``yield``, and tell whether it yielded again."""
     traceback = None if error is None else error.__traceback__
     try:
         if error is None:
@@ -111,12 +110,13 @@ async def _finish(generator: AsyncGenerator[object, None], error: BaseException 
     except BaseException as raised:
         if error is None or not _is_thrown(raised, error):
             raise
-        error.__traceback__ = traceback  # without the frames of its way through the generator
+        error.__traceback__ = traceback  # without the generator's frames
         return False
     return True
 
 
 def _is_thrown(raised: BaseException, error: BaseException) -> bool:
-    """Tell whether what came out of a generator is what was thrown in, perhaps in the dress that Python gives it."""
-    dressed = isinstance(raised, RuntimeError) and isinstance(error, StopIteration | StopAsyncIteration)
-    return raised is error or (dressed and raised.__cause__ is error)
+    """Tell whether a generator raised the error that was thrown into it."""
+    # Python replaces a StopIteration that leaves a generator by a RuntimeError with that cause (PEP 479).
+    replaced = isinstance(raised, RuntimeError) and isinstance(error, StopIteration | StopAsyncIteration)
+    return raised is error or (replaced and raised.__cause__ is error)

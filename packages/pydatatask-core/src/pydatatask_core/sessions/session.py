@@ -1,7 +1,7 @@
-"""A session is a tool for managing multiple live resources.
+"""Sessions: live resources that are opened and closed together.
 
-Async resource manager routines can be registered, and in their place will be left a callable which will return the live
-resource while the session is opened. For example::
+A resource manager is an async generator function. Registering it leaves a callable in its place, which returns the live
+resource while the session is open. For example::
 
     session = pydatatask.Session()
 
@@ -18,9 +18,8 @@ resource while the session is opened. For example::
     async with session:
         my_file_dst().write(my_file_src().read())
 
-The advantage over normal contextlib context managers is that the function reference can be passed into other locations
-in sync contexts, with the promise that it will not be called until the session is opened. If a session is passed to a
-pipeline, it will be opened and closed when the pipeline is opened and closed.
+Unlike a context manager, the callable can be passed around before the session is open, as long as it is called only
+while it is. A session that is passed to a pipeline is opened and closed with it.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _LOGGER = logging.getLogger("pydatatask.session")
 
 
 class _State(Enum):
-    """Where a session is in its round; the value is how a message says it."""
+    """The state of a session; the value is its name in messages."""
 
     CLOSED = "closed"
     OPENING = "being opened"
@@ -51,10 +50,10 @@ class _State(Enum):
 
 
 class Session:
-    """The session class. See module docs for usage information.
+    """A set of live resources; the module's documentation has an example.
 
-    Resources are opened in the order in which they were registered, so that one may use those before it, and closed in
-    reverse order, all of them even if one fails. A session can be opened again once it has been closed.
+    Resources are opened in the order of registration, so that one may use those before it, and closed in reverse order,
+    all of them even if one fails. A closed session can be opened again.
     """
 
     def __init__(self) -> None:
@@ -63,17 +62,16 @@ class Session:
         self._state = _State.CLOSED
 
     def resource(self, manager: Callable[[], AsyncGenerator[T, None]]) -> Callable[[], T]:
-        """Decorate a resource manager.
+        """Register a resource manager; usable as a decorator.
 
-        Should be called with an async function that will yield exactly one object, the live constructed resource, and
-        then tear that resource down on completion. When ``async with session:`` is left by an exception, that exception
-        is raised at the ``yield``, as with :func:`contextlib.asynccontextmanager`, so tear down in ``finally`` or in an
-        ``async with`` block. The manager may handle the exception, but cannot keep it from going on.
+        The manager sets the resource up, yields exactly one object and then tears it down. An exception that leaves
+        ``async with session:`` is raised at the ``yield``, as with :func:`contextlib.asynccontextmanager`, so tear down
+        in ``finally`` or in an ``async with`` block. The manager may handle the exception, but cannot suppress it.
 
         :param manager: The async generator function. Its name is the resource's.
         :returns: A callable that returns the live object while the session is open.
-        :raises DuplicateNameError: If the session has a resource of this name.
-        :raises SessionStateError: If the session is not closed.
+        :raises DuplicateNameError: The session has a resource of this name.
+        :raises SessionStateError: The session is not closed.
         """
         resource = SessionResource(manager)
         name = resource.__name__
@@ -87,12 +85,12 @@ class Session:
         return resource
 
     async def open(self) -> None:
-        """Open the session, initializing all the resources.
+        """Open all resources; entering ``async with session:`` does so.
 
-        This is automatically called when entering an ``async with session:`` block. If a resource fails to open, those
-        opened before it are closed, as though the failure had happened inside the block.
+        If a resource fails to open, those opened before it are closed, as though the failure had happened inside the
+        block.
 
-        :raises SessionStateError: If the session is not closed.
+        :raises SessionStateError: The session is not closed.
         """
         if self._state is not _State.CLOSED:
             raise SessionStateError(f"the session cannot be opened: it is {self._state.value} already; close it first")
@@ -106,14 +104,13 @@ class Session:
         self._state = _State.OPEN
 
     async def close(self) -> None:
-        """Close the session, tearing down all the resources.
+        """Close all resources; leaving ``async with session:`` does so.
 
-        This is automatically called when exiting an ``async with session:`` block. A failure does not keep the other
-        resources from being torn down, nor does a cancellation, which cuts short only the teardown it falls into.
-        Afterwards the failure is raised, or an :class:`ExceptionGroup` if there were several. Closing a closed session
-        does nothing.
+        Neither a failure nor a cancellation keeps the other resources from being torn down; a cancellation interrupts
+        only the teardown that is running. Afterwards the failure is raised, or an :class:`ExceptionGroup` if there were
+        several. Closing a closed session does nothing.
 
-        :raises SessionStateError: If the session is just being opened or closed by somebody else.
+        :raises SessionStateError: The session is being opened or closed by another asyncio task.
         """
         await self._leave(None)
 
@@ -142,9 +139,9 @@ class Session:
         self._opened.append(resource)
 
     async def _close_all(self, error: BaseException | None) -> None:
-        """Close what is open, in reverse order.
+        """Close the open resources in reverse order.
 
-        :param error: What the session is left by. Each resource sees it, but none sees the failures of the others.
+        :param error: The exception that ends the session's block. Each resource sees it, none sees another's failure.
         """
         self._state = _State.CLOSING
         failures: list[BaseException] = []
@@ -160,16 +157,15 @@ class Session:
 
 
 def _raise_failures(failures: Sequence[BaseException], error: BaseException | None) -> None:
-    """Raise what went wrong while resources were closed.
+    """Raise the failures of closing, or log them where a cancellation or another ``BaseException`` goes first.
 
-    A cancellation and its like must not be hidden by a failure, whether the session is left by it or it came during the
-    closing: then it is what goes on, and the failures are logged.
+    A failure must not hide a cancellation, whether that ends the block or arrives during the closing.
     """
     ordinary = [failure for failure in failures if isinstance(failure, Exception)]
     urgent = [failure for failure in (error, *failures) if failure is not None and not isinstance(failure, Exception)]
     if urgent:
         for failure in ordinary:
-            _LOGGER.error("A resource could not be closed in good order.", exc_info=failure)
+            _LOGGER.error("A resource of the session could not be closed.", exc_info=failure)
         if urgent[0] is not error:
             raise urgent[0]
     elif len(ordinary) == 1:

@@ -1,6 +1,6 @@
-"""Base classes for byte streams: a store's author fills in what is the store's own, and inherits the rest.
+"""Base classes for byte streams: the author of a store implements its own steps and inherits the rest.
 
-A writer has one of two ends, and exactly one of them comes about:
+A writer ends in exactly one of two ways:
 
 - *commit*: :meth:`WriteStreamBase.close`, or leaving ``async with`` normally;
 - *abort*: :meth:`WriteStreamBase.abort`, leaving ``async with`` by an exception, or a write or commit that fails or is
@@ -24,7 +24,7 @@ _LOGGER = logging.getLogger("pydatatask.repository")
 
 
 class ReadStreamBase(AReadStream, ABC):
-    """A reader of which only :meth:`read` and :meth:`close` are to be written."""
+    """A reader whose subclass implements only :meth:`read` and :meth:`close`."""
 
     @abstractmethod
     @override
@@ -51,41 +51,41 @@ class ReadStreamBase(AReadStream, ABC):
 
 
 class WriteStreamBase(AWriteStream, ABC):
-    """A writer of which only the three steps :meth:`_stage`, :meth:`_commit` and :meth:`_discard` are to be written.
+    """A writer whose subclass implements only the three steps :meth:`_stage`, :meth:`_commit` and :meth:`_discard`.
 
-    The methods of the stream itself are final, so that every writer ends alike. For example, a file's writer stages
-    into a temporary file, commits by moving it into place, and discards by removing it. A subclass defines ``__repr__``
-    to name its job and store in logs and errors (never a credential).
+    The methods of the stream itself are final, so that every writer ends in the same way. For example, a file's writer
+    stages into a temporary file, commits by moving it into place, and discards by removing it. A subclass defines
+    ``__repr__`` to name its job and store in logs and errors (never a credential).
     """
 
     _closed: bool = False
 
     @abstractmethod
     async def _stage(self, data: bytes) -> None:
-        """Put data where nobody takes it for a value yet. If this raises, :meth:`_discard` follows.
+        """Write data to a place where it is not visible as a value yet. If this raises, :meth:`_discard` follows.
 
-        :param data: The bytes that come next.
+        :param data: The next bytes.
         """
 
     @abstractmethod
     async def _commit(self) -> None:
-        """Make what was staged the value, in one step, and release the stream. Called at most once.
+        """Make the staged data the value, atomically, and release the stream. Called at most once.
 
-        If this raises or is cancelled, :meth:`_discard` follows. Whichever way the step went, the value must be whole:
-        either the old one or the new one.
+        If this raises or is cancelled, :meth:`_discard` follows. In any case the value must be either the old one or
+        the new one.
         """
 
     @abstractmethod
     async def _discard(self) -> None:
-        """Forget what was staged and release the stream. Called at most once, never after a commit that succeeded.
+        """Remove the staged data and release the stream. Called at most once, never after a successful commit.
 
-        It may follow a :meth:`_commit` that was cut short, and so must cope with there being nothing left to remove.
+        It may follow an interrupted :meth:`_commit`, so there may be nothing left to remove.
         """
 
     @property
     @final
     def closed(self) -> bool:
-        """Whether the stream has been committed or aborted, or is on the way there."""
+        """Whether the stream has been committed or aborted, or is being so."""
         return self._closed
 
     @override
@@ -93,8 +93,8 @@ class WriteStreamBase(AWriteStream, ABC):
     async def write(self, data: bytes) -> None:
         """Write data to the stream. A write that fails or is cancelled aborts the stream.
 
-        :param data: The bytes that come next.
-        :raises ValueError: If the stream is closed.
+        :param data: The next bytes.
+        :raises ValueError: The stream is closed.
         """
         if self._closed:
             raise ValueError(f"{self!r} is closed: nothing more can be written")
@@ -107,10 +107,10 @@ class WriteStreamBase(AWriteStream, ABC):
     @override
     @final
     async def close(self) -> None:
-        """Commit what was written, unless the stream was committed or aborted already. If that fails, it is aborted."""
+        """Commit what was written, unless the stream is closed. If the commit fails, the stream is aborted."""
         if self._closed:
             return
-        self._closed = True
+        self._closed = True  # before the first await, so that a concurrent close or abort does not end it a second time
         try:
             await self._commit()
         except BaseException:
@@ -119,7 +119,7 @@ class WriteStreamBase(AWriteStream, ABC):
 
     @final
     async def abort(self) -> None:
-        """Give up what was written: an older value stays as it was. Does nothing once the stream is closed."""
+        """Discard what was written, so that an older value stays, unless the stream is closed."""
         if not self._closed:
             self._closed = True
             await self._discard()
@@ -145,8 +145,8 @@ class WriteStreamBase(AWriteStream, ABC):
             await self._discard_quietly()
 
     async def _discard_quietly(self) -> None:
-        """Discard because of an error, which is the one to be raised; that the discarding failed too is logged."""
+        """Discard because of an error, which the caller raises; a second error of the discarding is logged."""
         try:
             await self._discard()
         except Exception:
-            _LOGGER.exception("%r: what was staged could not be discarded; it may have to be removed by hand", self)
+            _LOGGER.exception("%r: the staged data could not be removed; it may have to be removed by hand", self)

@@ -1,4 +1,4 @@
-"""The contracts of byte streams, which blob repositories hand out, and copying from one to the other."""
+"""The contracts of the byte streams that blob repositories open, and a function to copy one to another."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class AReadStream(AbstractAsyncContextManager["AReadStream", None], Protocol):
     async def read(self, n: int | None = None, /) -> bytes:
         """Read and return up to ``n`` bytes, or if unspecified, the rest of the stream.
 
-        Each call goes on where the last one stopped. Fewer bytes than ``n`` do not mean that the end is near; no bytes
-        at all do mean the end, unless ``n`` is 0.
+        Each call continues where the last one stopped. Fewer bytes than ``n`` do not mean the end; no bytes do, unless
+        ``n`` is 0.
 
-        :param n: The greatest number of bytes wanted, which also bounds the memory used.
+        :param n: The maximum number of bytes, which also bounds the memory used.
         """
         ...
 
@@ -34,17 +34,16 @@ class AReadStream(AbstractAsyncContextManager["AReadStream", None], Protocol):
 class AWriteStream(AbstractAsyncContextManager["AWriteStream", None], Protocol):
     """A protocol for writing data to an asynchronous stream.
 
-    What is written appears whole or not at all: :meth:`close` commits it, and leaving ``async with`` by an exception
-    aborts it, so that nothing appears and an older value stays as it was. The exception given to ``__aexit__`` *is* the
-    order to abort, hence whoever wraps a stream must pass it on. To implement the protocol, derive from
-    :class:`pydatatask_core.streams.bases.WriteStreamBase`, which gets the details right and adds an explicit
-    ``abort()``.
+    Writing is atomic: :meth:`close` commits the value, and leaving ``async with`` by an exception aborts it, so that
+    nothing appears and an older value stays. The exception given to ``__aexit__`` *is* the request to abort, so a
+    wrapper of a stream must pass it on. To implement the protocol, derive from
+    :class:`pydatatask_core.streams.bases.WriteStreamBase`, which handles the details and adds an explicit ``abort()``.
     """
 
     async def write(self, data: bytes, /) -> None:
-        """Write data to the stream, all of it.
+        """Write all of the data to the stream.
 
-        :param data: The bytes that come next.
+        :param data: The next bytes.
         """
         ...
 
@@ -54,17 +53,17 @@ class AWriteStream(AbstractAsyncContextManager["AWriteStream", None], Protocol):
 
 
 async def async_copyfile(copyfrom: AReadStream, copyto: AWriteStream, blocksize: int = 1048576) -> None:
-    """Stream data from copyfrom to copyto.
+    """Copy a stream to another, block by block.
 
-    Neither stream is closed: the caller's ``async with`` does that, and thereby commits or aborts what was written::
+    Neither stream is closed: the caller's ``async with`` does that, and so commits or aborts what was written::
 
         async with await source.open(job, "rb") as src, await target.open(job, "wb") as dst:
             await async_copyfile(src, dst)
 
     :param copyfrom: The stream to read to its end.
     :param copyto: The stream to write to.
-    :param blocksize: How many bytes to read at a time, and so to hold in memory.
-    :raises ValueError: If ``blocksize`` is less than 1.
+    :param blocksize: The number of bytes to read at a time, and so to hold in memory.
+    :raises ValueError: ``blocksize`` is less than 1.
     """
     if blocksize < 1:
         raise ValueError(f"blocksize must be at least 1 byte, not {blocksize}")

@@ -1,4 +1,4 @@
-"""Taking turns between several streams of items."""
+"""Round-robin iteration over several iterables."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ async def roundrobin(iterables: Iterable[AsyncIterable[T] | Iterable[T]]) -> Asy
 
         roundrobin(['ABC', 'D', 'EF']) --> A D E B F C
 
-    One that is exhausted drops out. When this generator is closed early, or one of the iterables fails, the generators
-    among them are closed too.
+    An exhausted iterable drops out. When this generator is closed early, or an iterable fails, the generators among
+    them are closed too.
 
     :param iterables: Asynchronous or ordinary iterables.
-    :returns: The items.
     """
     async with AsyncExitStack() as stack:
         turns = deque([_start(iterable, stack) for iterable in iterables])
@@ -39,7 +38,7 @@ async def roundrobin(iterables: Iterable[AsyncIterable[T] | Iterable[T]]) -> Asy
 
 
 def _start(iterable: AsyncIterable[T] | Iterable[T], stack: AsyncExitStack) -> AsyncIterator[T]:
-    """Begin to iterate, and have the stack close what can be closed."""
+    """Return an iterator, which the stack closes if it is a generator."""
     if not isinstance(iterable, AsyncIterable):
         iterator = iter(iterable)
         if inspect.isgenerator(iterator):

@@ -1,7 +1,4 @@
-"""Text over byte streams: what repositories hand out for the modes ``r`` and ``w``.
-
-Text goes through unchanged in both directions: no newline is translated.
-"""
+"""Text over byte streams, which repositories open in the modes ``r`` and ``w``. Newlines are not translated."""
 
 from __future__ import annotations
 
@@ -18,14 +15,14 @@ __all__ = ["AReadText", "AWriteText", "async_copyfile_str"]
 
 
 class AReadText(AbstractAsyncContextManager["AReadText", None]):
-    """An async version of :class:`io.TextIOWrapper` which can only handle reading.
+    """An asynchronous, read-only version of :class:`io.TextIOWrapper`.
 
     :param base: The stream of encoded bytes. Closing this object closes it.
     :param encoding: The name of a codec.
-    :param errors: What to do about bytes that are no text in this encoding, as for :meth:`bytes.decode`.
-    :param chunksize: How many bytes to ask of the base at least. More are asked for when more characters are wanted.
-    :raises LookupError: If there is no such encoding or error handler.
-    :raises ValueError: If ``chunksize`` is less than 1.
+    :param errors: How to handle bytes that are invalid in this encoding, as for :meth:`bytes.decode`.
+    :param chunksize: The minimum number of bytes to read from the base at a time.
+    :raises LookupError: There is no such encoding or error handler.
+    :raises ValueError: ``chunksize`` is less than 1.
     """
 
     def __init__(
@@ -37,22 +34,22 @@ class AReadText(AbstractAsyncContextManager["AReadText", None]):
         self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._base = base
         self._chunksize = chunksize
-        self._text = ""  # decoded, of which the first self._at characters have been handed out
+        self._text = ""  # decoded; its first `self._at` characters have been returned
         self._at = 0
         self._ended = False
         self._closed = False
         self._error: UnicodeError | None = None
 
     async def read(self, n: int | None = None) -> str:
-        """Read up to ``n`` chars from the string, or the rest of the stream if not provided.
+        """Read up to ``n`` characters, or if unspecified, the rest of the stream.
 
-        Each call goes on where the last one stopped. Fewer than ``n`` characters come only at the end; with ``n``, no
-        more than about ``n`` characters and one chunk are held in memory.
+        Each call continues where the last one stopped. Fewer than ``n`` characters are returned only at the end; with
+        ``n``, no more than about ``n`` characters and one chunk are held in memory.
 
-        :param n: The greatest number of characters wanted. Negative means the rest, as with Python's own files.
-        :raises UnicodeError: If the bytes are no text in this encoding, or end amid a character. It is raised again by
-            every later call, so that the fault cannot be read past.
-        :raises ValueError: If the stream is closed.
+        :param n: The maximum number of characters. Negative means the rest, as with Python's own files.
+        :raises UnicodeError: The bytes are invalid in this encoding, or end within a character. Every later call raises
+            it again, so that nothing after the invalid bytes is read.
+        :raises ValueError: The stream is closed.
         """
         if self._closed:
             raise ValueError("the stream is closed: nothing more can be read")
@@ -93,7 +90,7 @@ class AReadText(AbstractAsyncContextManager["AReadText", None]):
         return text
 
     async def _fill(self, n: int) -> None:
-        """Have ``n`` characters at hand, or all that there are."""
+        """Buffer ``n`` characters, or all that are left."""
         pieces = [self._text[self._at :]]
         missing = n - len(pieces[0])
         try:
@@ -101,7 +98,7 @@ class AReadText(AbstractAsyncContextManager["AReadText", None]):
                 data = await self._base.read(max(missing, self._chunksize))
                 pieces.append(self._decode(data, final=not data))
                 missing -= len(pieces[-1])
-        finally:  # when cancelled, nothing that was read is lost
+        finally:  # a cancelled read loses nothing of what it has read
             self._text, self._at = "".join(pieces), 0
 
     def _decode(self, data: bytes, *, final: bool) -> str:
@@ -115,15 +112,15 @@ class AReadText(AbstractAsyncContextManager["AReadText", None]):
 
 
 class AWriteText(AbstractAsyncContextManager["AWriteText", None]):
-    """An async version of :class:`io.TextIOWrapper` which can only handle writing.
+    """An asynchronous, write-only version of :class:`io.TextIOWrapper`.
 
     It commits and aborts as its base does: :meth:`close` commits, while leaving ``async with`` by an exception, or a
     write that fails, aborts.
 
     :param base: The stream that takes the encoded bytes. Closing this object closes it.
     :param encoding: The name of a codec.
-    :param errors: What to do about characters that the encoding does not have, as for :meth:`str.encode`.
-    :raises LookupError: If there is no such encoding or error handler.
+    :param errors: How to handle characters that the encoding does not have, as for :meth:`str.encode`.
+    :raises LookupError: There is no such encoding or error handler.
     """
 
     def __init__(self, base: AWriteStream, encoding: str = "utf-8", errors: str = "strict") -> None:
@@ -135,10 +132,10 @@ class AWriteText(AbstractAsyncContextManager["AWriteText", None]):
     async def write(self, data: str) -> None:
         """Write data to the stream.
 
-        :param data: The characters that come next.
-        :raises TypeError: If ``data`` is no string.
-        :raises UnicodeError: If the encoding does not have one of the characters, a lone surrogate say.
-        :raises ValueError: If the stream is closed.
+        :param data: The next characters.
+        :raises TypeError: ``data`` is no string.
+        :raises UnicodeError: The encoding does not have one of the characters, for example a lone surrogate.
+        :raises ValueError: The stream is closed.
         """
         if self._closed:
             raise ValueError("the stream is closed: nothing more can be written")
@@ -169,7 +166,7 @@ class AWriteText(AbstractAsyncContextManager["AWriteText", None]):
         await self._base.__aexit__(exc_type, exc, traceback)
 
     async def _encode(self, text: str, *, final: bool = False) -> None:
-        """Pass text on; with ``final`` also what the encoder has kept back. If that fails, the base is aborted."""
+        """Write encoded text to the base, with ``final`` also what the encoder holds back; an error aborts the base."""
         try:
             if data := self._encoder.encode(text, final):
                 await self._base.write(data)
@@ -185,13 +182,12 @@ def _require_text(data: object) -> None:
 
 
 async def async_copyfile_str(copyfrom: AReadText, copyto: AWriteText, blocksize: int = 1048576) -> None:
-    """Stream text from copyfrom to copyto. Neither is closed, as with
-    :func:`pydatatask_core.streams.byte_streams.async_copyfile`.
+    """Copy a text stream to another, as :func:`pydatatask_core.streams.byte_streams.async_copyfile` does for bytes.
 
     :param copyfrom: The stream to read to its end.
     :param copyto: The stream to write to.
-    :param blocksize: How many characters to read at a time, and so to hold in memory.
-    :raises ValueError: If ``blocksize`` is less than 1.
+    :param blocksize: The number of characters to read at a time, and so to hold in memory.
+    :raises ValueError: ``blocksize`` is less than 1.
     """
     if blocksize < 1:
         raise ValueError(f"blocksize must be at least 1 character, not {blocksize}")

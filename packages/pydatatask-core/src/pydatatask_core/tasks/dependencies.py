@@ -1,4 +1,4 @@
-"""What depends on what: the graph of tasks and repositories."""
+"""The dependency graph of tasks and repositories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Node = Repository | Task
 
 
 class Edge(NamedTuple):
-    """One node in its relation to another."""
+    """An edge: data goes from one node to the other, or one keeps the other from starting."""
 
     source: Node
     """Where data comes from."""
@@ -28,17 +28,17 @@ class Edge(NamedTuple):
     """Where data goes."""
 
     name: str | None
-    """The name of the link that relates them; None between a view and what it is made of."""
+    """The name of the link; None between a view and the repositories that it is made of."""
 
     link: Link | None
-    """That link."""
+    """The link itself."""
 
     carries_data: bool
-    """Whether the target depends on the source's data, rather than only being kept from starting by it."""
+    """Whether the target depends on the source's data; otherwise the source only inhibits its start."""
 
 
 def edges(tasks: Iterable[Task]) -> Iterator[Edge]:
-    """Give all edges: from what a task reads to the task, from the task to what it populates, from parts to views.
+    """Yield all edges: from inputs to a task, from a task to its outputs, from the parts of a view to the view.
 
     :param tasks: The tasks of the pipeline.
     """
@@ -69,11 +69,11 @@ def _view_edges(view: Repository, seen: set[int]) -> Iterator[Edge]:
 
 
 def dependants(tasks: Iterable[Task], node: Node, recursive: bool) -> Iterator[Node]:
-    """Give what depends on a node: first the node itself, then the nodes that data flows to from it, each once.
+    """Yield a node and then the nodes that data flows to from it, each once.
 
     :param tasks: The tasks of the pipeline.
-    :param node: Where to begin.
-    :param recursive: Whether to go on from what was found.
+    :param node: The node to begin with.
+    :param recursive: Whether to include the nodes that data flows to indirectly.
     """
     following: dict[int, list[Node]] = {}
     for edge in edges(tasks):
@@ -92,9 +92,9 @@ def dependants(tasks: Iterable[Task], node: Node, recursive: bool) -> Iterator[N
 
 
 def digraph(tasks: Iterable[Task]) -> networkx.DiGraph[Node]:
-    """Give the graph as networkx knows it; an edge of a link has its attributes and its name as ``link_name``.
+    """Return the graph for networkx; the edge of a link has the link's attributes, and its name as ``link_name``.
 
-    Where several links relate two nodes in the same way, the edge has the dispositions of all, and the first name.
+    Several links between two nodes become one edge with the dispositions of all and the name of the first.
 
     :param tasks: The tasks of the pipeline.
     """

@@ -1,4 +1,4 @@
-"""Links: a repository in its relationship to a task."""
+"""Links: what a repository is to a task."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Link:
     """
 
     repo: Repository
-    """The very repository that was linked."""
+    """The linked repository."""
 
     is_input: bool = False
     """The repository contains data which is consumed by the task."""
@@ -46,9 +46,9 @@ class Link:
 
 
 def check_name(kind: str, name: object) -> None:
-    """Refuse a name that could not become a path, part of a pod's name and a half of ``task.link``.
+    """Refuse a name that cannot be part of a path, of a pod's name and of ``task.link``.
 
-    :param kind: What is being named, ``"task"`` or ``"link"``.
+    :param kind: ``"task"`` or ``"link"``.
     :param name: The name.
     :raises InvalidNameError: It does not match ``[A-Za-z_][A-Za-z0-9_-]*``.
     """
@@ -57,10 +57,10 @@ def check_name(kind: str, name: object) -> None:
 
 
 def check_repository(place: str, candidate: object) -> None:
-    """Refuse what is no repository where one is needed; it would be found out much later, and nobody could tell where.
+    """Refuse an object that is no repository, as it would fail only later, in a place that says nothing of the cause.
 
-    :param place: What needs it, for the message.
-    :param candidate: What was given.
+    :param place: What needs the repository, for the message.
+    :param candidate: The object.
     :raises DefinitionError: It is no repository.
     """
     if isinstance(candidate, Repository):

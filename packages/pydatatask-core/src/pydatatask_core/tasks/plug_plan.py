@@ -1,4 +1,4 @@
-"""What the links of one task become in a task that it is plugged into: a pure function."""
+"""The links that a task gets when another is plugged into it, computed by a pure function."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def plugged_links(
     options: tuple[bool, bool],
     what: str,
 ) -> Iterator[tuple[str, Link]]:
-    """Give, under its old name, each link of the upstream task that becomes something downstream.
+    """Yield each link of the upstream task that becomes a link downstream, under its upstream name.
 
     :param links: The links of the upstream task.
     :param output_links: Names of the output links that become inputs, or None for all.
     :param meta: Whether inhibit- and required-for- dispositions are transferred.
     :param translator: The repository that translates job ids, or None.
-    :param options: Whether a translated view allows deletes, and whether it loads its table at once.
-    :param what: What this is done for, for the message.
+    :param options: Whether a translated view allows deletes, and whether it loads all translations at once.
+    :param what: The operation, for the message.
     :raises DefinitionError: One of ``output_links`` names no link.
     """
     wanted = None if output_links is None else set(output_links)
@@ -53,7 +53,7 @@ def plugged_links(
     for name, link in links.items():
         is_input = link.is_output and (wanted is None or name in wanted)
         inhibits = meta and link.inhibits_output
-        # Without `meta` nothing is said of what is required, and then an input is: that is what `Task.link` assumes.
+        # Without `meta` an input is required, as `Task.link` assumes where `required_for_start` is not given.
         required = link.required_for_output if meta else is_input
         if is_input or inhibits or required:
             repo = link.repo if translator is None else TranslatedRepository(link.repo, translator, *options)

@@ -1,7 +1,7 @@
-"""Tasks: units of execution which act on repositories, one job at a time.
+"""Tasks: units of work that act on repositories, one job at a time.
 
-A task is defined by instantiating a subclass of :class:`Task` and passing it to a pipeline. It is related to
-repositories by links, made by ``task.link("name", repository, is_input=True)`` and the like.
+A task is an instance of a subclass of :class:`Task` that is passed to a pipeline. ``task.link("name", repository,
+is_input=True)`` and the like relate it to repositories.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = ["EventListener", "FailureListener", "Task"]
 
 
 FailureListener = Callable[[str, BaseException], None]
-"""Is told that a job has run and failed, and of what."""
+"""Called with a job that has run and failed, and its error."""
 
 
 class EventListener(Protocol):
-    """Receive the events of a task; a scheduler does, while it runs. Events may be lost or doubled without harm."""
+    """Receives the events of a task, as a running scheduler does. Events may be lost or repeated without harm."""
 
     def changed(self, task: Task, repo: Repository, job: str) -> None:
         """Handle the event that a job may have appeared in a repository, or left it.
@@ -58,13 +58,13 @@ class EventListener(Protocol):
 class Task(ABC):
     """The base class of tasks.
 
-    :param name: What to call the task, unique in its pipeline: it becomes part of paths and pod names.
-    :param ready: Optional: the repository whose jobs are to be launched, instead of what follows from the links.
-    :param disabled: Whether to launch no jobs; those that are live are still looked after.
+    :param name: The task's name, unique in its pipeline; it becomes part of paths and pod names.
+    :param ready: Optional: the repository of jobs to launch, instead of the one that follows from the links.
+    :param disabled: Whether to launch no jobs; live ones are still reconciled.
     """
 
     runs_in_process = False
-    """Whether ``launch`` is the job itself: it returns when the job is done, and the job dies with this process."""
+    """Whether ``launch`` runs the job itself: it returns when the job is done, and the job ends with this process."""
 
     def __init__(self, name: str, ready: Repository | None = None, disabled: bool = False) -> None:
         check_name("task", name)
@@ -93,14 +93,14 @@ class Task(ABC):
             return self._ready
         ready = self._default_ready
         required, inhibiting = tuple(self.required_for_start.values()), tuple(self.inhibits_start.values())
-        # Kept while it is true, as the scheduler remembers what it said; `links` may have been altered by hand.
+        # The scheduler keeps the answers of this object, so it stays until the links differ; users may alter `links`.
         if ready is None or not (_same(ready.required, required) and _same(ready.inhibiting, inhibiting)):
             ready = self._default_ready = ReadyRepository(required, inhibiting)
         return ready
 
     @property
     def never_ready(self) -> bool:
-        """Whether the links make it impossible that any job is launched, since nothing is required to start."""
+        """Whether no job can ever be launched, because the links require nothing to start."""
         return self._ready is None and not self.required_for_start
 
     def link(
@@ -165,16 +165,16 @@ class Task(ABC):
     ) -> None:
         """Link the output repositories of ``output`` as inputs of this task.
 
-        An output link keeps its name if that is free, any other one is named ``<task>_<link>``. Plugging a task again
-        adds to the links that are there. If it fails, no link has been added.
+        An output link keeps its name if that is free; any other is named ``<task>_<link>``. Plugging a task again adds
+        to the present links. An error adds no link.
 
         :param output: The task to plug into this one.
         :param output_links: Optional: names of the output links that become inputs, if not all.
         :param meta: Whether to transfer the inhibit- and required-for- dispositions.
         :param translator: Optional: a repository used to transform job identifiers. A job is then said to be present
             in a linked repository if the source repository contains ``await translator.info(job)``.
-        :param translate_allow_deletes: Whether attempts to delete from a translated repository do anything.
-        :param translate_prefetch_lookup: Whether a translated repository loads and keeps the list of translations.
+        :param translate_allow_deletes: Whether deleting from a translated repository deletes from its base.
+        :param translate_prefetch_lookup: Whether a translated repository loads and keeps all translations.
         :raises DuplicateNameError: Neither name of a link is free.
         :raises DefinitionError: ``output`` is this task, or none, or has no link of a name that ``output_links`` names,
             or the translator is no repository.
@@ -243,52 +243,51 @@ class Task(ABC):
         return self._marked("required_for_output")
 
     async def validate(self) -> None:
-        """Raise an exception if for any reason the task is misconfigured.
+        """Raise an exception if the task is misconfigured.
 
-        This is called exactly once per pipeline, at its first opening, so it is safe to use for setup and
-        initialization in an async context.
+        The pipeline calls this once, at its first opening, so it can also do asynchronous setup.
         """
 
     async def prepare(self) -> None:
-        """Get ready to launch: called at every opening of the pipeline, after :meth:`validate`; binds functions."""
+        """Prepare for launches; called at every opening of the pipeline, after :meth:`validate`."""
 
     async def finish(self) -> None:
-        """Let go of what :meth:`prepare` and launches have taken up: called at every closing of the pipeline.
+        """Release what :meth:`prepare` and launches acquired; called at every closing of the pipeline.
 
-        That is before its session is closed, and for all tasks at the same time. What runs in this process and cannot
-        be stopped is waited for.
+        It runs before the session is closed, for all tasks at the same time, and waits for jobs in this process that
+        cannot be stopped.
         """
 
     @abstractmethod
     async def update(self) -> bool:
-        """Perform any maintenance operations on the set of live jobs; typically, reap finished ones.
+        """Maintain the live jobs; typically, reap the finished ones.
 
-        :returns: Whether anything interesting happened, or there are any live jobs.
+        :returns: Whether a job changed its state, or any is live.
         """
 
     @abstractmethod
     async def launch(self, job: str) -> None:
-        """Begin the execution of a job. Error handling is done by the caller.
+        """Start a job. The caller handles errors.
 
         :param job: The job to launch.
         """
 
     async def forget(self, link: str, job: str) -> None:
-        """Do what must be done before a job is deleted from a linked repository by hand: end what it stands for.
+        """Prepare for a job's deletion from a linked repository by hand: end the process or pod that it stands for.
 
         :param link: The name of the link.
-        :param job: The job about to be deleted.
+        :param job: The job that is about to be deleted.
         """
 
     async def notes(self) -> Mapping[str, str]:
-        """Say what people should know about live jobs: why one does not get on, say. It may ask the outside world.
+        """Return the conditions of live jobs that people should know, for example why one does not start.
 
-        :returns: For some of the jobs a remark of one line.
+        :returns: A message of one line for some of the jobs.
         """
         return {}
 
     def changed(self, repo: Repository, job: str) -> None:
-        """Send the event that a job appeared in a repository, or left it. It may be lost or doubled without harm.
+        """Send the event that a job may have appeared in a repository, or left it.
 
         :param repo: The repository.
         :param job: The job.
@@ -312,8 +311,8 @@ class Task(ABC):
     def failed(self, job: str, error: BaseException) -> None:
         """Report that a job has run, here or in an executor, and that its function raised.
 
-        Such a job is over; its launch did not fail, hence :meth:`launch` does not raise. Whoever has to know (the exit
-        status of ``launch --sync``, say) sets :attr:`failure_listener`.
+        Such a job is finished and its launch did not fail, so :meth:`launch` does not raise. Set
+        :attr:`failure_listener` to be notified, as ``launch --sync`` does for its exit status.
 
         :param job: The job.
         :param error: What the function raised.
@@ -323,12 +322,12 @@ class Task(ABC):
 
 
 def _same(some: Sequence[Repository], others: Sequence[Repository]) -> bool:
-    """Tell whether these are the same objects; they may compare as they like."""
+    """Tell whether both have the same objects, however these define equality."""
     return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _merged(present: Link, more: Link) -> Link:
-    """Add what plugging makes of a link to the link that is there."""
+    """Add the dispositions of a plugged link to the present one."""
     return replace(
         present,
         is_input=present.is_input or more.is_input,

@@ -1,7 +1,7 @@
-"""The contract of repositories as test suites, for whoever writes a repository of their own.
+"""Test suites of the contract of repositories, for authors of a repository of their own.
 
-A suite is a class of tests. Subclass it in a module of tests, say how to make a repository, and how to look at its
-store and change it without the repository (through a *side door*), and pytest does the rest::
+A suite is a class of tests. Subclass it in a test module, and define how to make a repository and how to read and
+change its store without the repository (through a *side door*)::
 
     from pydatatask_core.testing import BlobContract
 
@@ -19,7 +19,7 @@ store and change it without the repository (through a *side door*), and pytest d
             return set(os.listdir(repository.place))
 
 The suites need pytest, pytest-asyncio in its automatic mode (``asyncio_mode = "auto"``) and hypothesis. They use the
-mark ``requirement``, of which pytest warns unless its option ``markers`` lists it.
+mark ``requirement``; list it in pytest's option ``markers``, or pytest warns of it.
 """
 
 from pydatatask_core.testing.assert_rewriting import REWRITTEN as REWRITTEN

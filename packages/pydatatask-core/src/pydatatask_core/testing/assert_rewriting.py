@@ -1,4 +1,4 @@
-"""Has pytest explain the assertions of the suites. It is imported before them."""
+"""Registration of the suites for pytest's assertion rewriting, imported before them."""
 
 from __future__ import annotations
 

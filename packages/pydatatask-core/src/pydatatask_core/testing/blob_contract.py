@@ -1,4 +1,4 @@
-"""What holds for every store of blobs."""
+"""The suite for stores of blobs."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ __all__ = ["BlobContract"]
 
 
 class BlobContract(BlobTests[B], UnfinishedWriterTests[B], RepositoryContract[B]):
-    """The tests for a blob repository: those for any store, and those for its values."""
+    """All tests of a blob repository: those of any store, and those of its values."""

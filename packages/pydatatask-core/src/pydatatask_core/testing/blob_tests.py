@@ -1,4 +1,4 @@
-"""What holds for every blob, wherever it is kept."""
+"""Tests of reading and writing blobs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["BlobHooks", "BlobTests"]
 B = TypeVar("B", bound=BlobRepository)
 
 _LARGE = bytes(range(251)) * 1_500
-"""A value that does not fit into the buffers that small ones fit into."""
+"""A value larger than the buffers of streams."""
 
 
 class BlobHooks(RepositoryHooks[B]):
-    """How to get at blobs by a side door."""
+    """Side-door access to blobs."""
 
     @abstractmethod
     async def put_raw(self, repository: B, job: str, data: bytes) -> None:
-        """Put a value into the store, by the side door.
+        """Put a value into the store by the side door.
 
         :param repository: The repository.
         :param job: The job, or one of :attr:`invalid_ids`.
@@ -38,7 +38,7 @@ class BlobHooks(RepositoryHooks[B]):
 
     @abstractmethod
     async def get_raw(self, repository: B, job: str) -> bytes | None:
-        """Give a job's value, by the side door, or None if it has none.
+        """Return a job's value by the side door, or None if it has none.
 
         :param repository: The repository.
         :param job: The job.
@@ -50,7 +50,7 @@ class BlobHooks(RepositoryHooks[B]):
 
 
 class BlobTests(BlobHooks[B]):
-    """Tests of reading and writing blobs; tests of abandoned writers are in a class of their own."""
+    """Tests of reading and writing blobs; those of abandoned writers are in :mod:`.unfinished_writer_tests`."""
 
     @pytest.mark.requirement("blob.open-awaited", "blob.mode-default", "blob.text-utf8")
     async def test_reads_text_as_utf_8(self) -> None:

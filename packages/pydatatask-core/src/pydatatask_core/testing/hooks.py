@@ -1,4 +1,4 @@
-"""What the author of a repository tells the suites."""
+"""The hooks that a suite needs from the author of a repository."""
 
 from __future__ import annotations
 
@@ -18,29 +18,28 @@ R = TypeVar("R", bound=Repository)
 
 
 class RepositoryHooks(ABC, Generic[R]):
-    """How to make a repository, and how to get at its store by a side door.
+    """How to make a repository, and how to access its store by a side door.
 
-    None of the methods here may use the repository's own methods to look at the store or to change it, since these are
-    what is tested.
+    These methods must not use the repository's own methods to read or change the store, as the suite tests those.
     """
 
     tmp_path: Path
-    """An empty directory of the test's own."""
+    """An empty directory for each test."""
 
     invalid_ids: ClassVar[Sequence[str]] = ("with-dash", "with_underscore", "with.dot", "ümlaut", "x" * 64)
-    """Strings that the store takes for keys, but that are no job ids of the repository."""
+    """Strings that the store accepts as keys and that are no job ids of the repository."""
 
     deletes: ClassVar[bool] = True
-    """Whether ``delete`` removes the job; some views only show."""
+    """Whether ``delete`` removes the job; some views are read-only."""
 
     counts_revisions: ClassVar[bool] = False
-    """Whether ``revision()`` gives tokens, so that the scheduler need not list what has not changed."""
+    """Whether ``revision()`` returns tokens, so that the scheduler need not list an unchanged repository."""
 
     @override
     def __init_subclass__(cls) -> None:
-        """Refuse a class of tests that lacks a hook: pytest would pass over it in silence, as over all abstract ones.
+        """Refuse a test class that lacks a hook, as pytest skips abstract classes silently.
 
-        :raises TypeError: A hook is missing; the message tells which.
+        :raises TypeError: A hook is missing; the message names it.
         """
         super().__init_subclass__()
         missing = [name for name in dir(cls) if getattr(getattr(cls, name, None), "__isabstractmethod__", False)]
@@ -53,11 +52,11 @@ class RepositoryHooks(ABC, Generic[R]):
 
     @abstractmethod
     async def make_repository(self) -> R:
-        """Make a repository with an empty store, ready for use. A test may call this repeatedly, for several stores."""
+        """Return a new repository with an empty store; a test may call this repeatedly."""
 
     @abstractmethod
     async def put(self, repository: R, job: str) -> None:
-        """Make a job present, by the side door.
+        """Make a job present by the side door.
 
         :param repository: The repository.
         :param job: A job id, or one of :attr:`invalid_ids`.
@@ -65,20 +64,20 @@ class RepositoryHooks(ABC, Generic[R]):
 
     @abstractmethod
     async def raw_keys(self, repository: R) -> set[str]:
-        """Give what the store has for keys, by the side door: valid or not, whole or not.
+        """Return all keys of the store by the side door, including invalid and incomplete ones.
 
         :param repository: The repository.
         """
 
     async def leftovers(self, repository: R) -> list[str]:
-        """Give what is in the store besides values: temporary files, uploads that were not completed.
+        """Return what is in the store besides values: temporary files, incomplete uploads.
 
         :param repository: The repository.
         """
         return []
 
     async def settle(self, repository: R) -> None:
-        """Wait until the repository trusts what it sees, so that it can give a token for a revision.
+        """Wait until the repository can return a token for its revision, as a file system's clock may be too coarse.
 
         :param repository: The repository.
         """

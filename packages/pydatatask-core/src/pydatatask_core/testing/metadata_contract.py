@@ -1,4 +1,4 @@
-"""What holds for every store of records."""
+"""The suite for stores of records."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ __all__ = ["MetadataContract"]
 
 
 class MetadataContract(MetadataTests[M], RepositoryContract[M]):
-    """The tests for a metadata repository: those for any store, and those for its values."""
+    """All tests of a metadata repository: those of any store, and those of its values."""

@@ -1,4 +1,4 @@
-"""What holds for every record, wherever it is kept."""
+"""Tests of loading and dumping records."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = ["RAISES", "MetadataHooks", "MetadataTests"]
 M = TypeVar("M", bound=MetadataRepository)
 
 RAISES: Final = JobNotFoundError
-"""What :attr:`MetadataHooks.info_of_absent` is where there is none, as ``info`` raises that error."""
+"""The value of :attr:`MetadataHooks.info_of_absent` for stores whose ``info`` of an absent job raises this error."""
 
 _PER_CLASS = [HealthCheck.differing_executors, HealthCheck.function_scoped_fixture]
 
 
 class MetadataHooks(RepositoryHooks[M]):
-    """How to get at records by a side door."""
+    """Side-door access to records."""
 
     info_of_absent: ClassVar[object] = RAISES
-    """What ``info`` gives for an absent job: a value, or :data:`RAISES`."""
+    """The result of ``info`` for an absent job, or :data:`RAISES`."""
 
     refused_records: ClassVar[Sequence[Any]] = (object(), {"nested": [object()]}, {"a": Exception("text")}, print)
-    """What cannot be a record."""
+    """Values that cannot be records."""
 
     @abstractmethod
     async def put_raw_record(self, repository: M, job: str, record: dict[str, Any]) -> None:
-        """Put a record into the store, by the side door.
+        """Put a record into the store by the side door.
 
         :param repository: The repository.
         :param job: The job, or one of :attr:`invalid_ids`.
@@ -47,7 +47,7 @@ class MetadataHooks(RepositoryHooks[M]):
 
     @abstractmethod
     async def get_raw_record(self, repository: M, job: str) -> Any:
-        """Give a job's record, by the side door, or None if it has none.
+        """Return a job's record by the side door, or None if it has none.
 
         :param repository: The repository.
         :param job: The job.
@@ -58,7 +58,7 @@ class MetadataHooks(RepositoryHooks[M]):
         await self.put_raw_record(repository, job, {"value": f"of {job}"})
 
     def records(self) -> st.SearchStrategy[Any]:
-        """Make up records that must come back as they were; override this for a store that takes fewer."""
+        """Return a strategy of records that must survive a round trip; override it for a store that takes fewer."""
         return yaml_records()
 
 

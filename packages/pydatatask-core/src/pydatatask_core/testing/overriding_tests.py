@@ -1,8 +1,8 @@
-"""A subclass that has its own idea of the listing, of membership, of ids or of info is obeyed on every path."""
+"""Tests that a subclass that overrides the listing, membership, ids or infos is obeyed on every path."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any
 
 import pytest
@@ -15,10 +15,10 @@ __all__ = ["OverridingTests", "with_members"]
 
 
 def with_members(repository: R, **members: Any) -> R:
-    """Make a repository an instance of a new subclass of its class.
+    """Turn a repository into an instance of a new subclass of its class, and return it.
 
-    :param repository: The repository, which is changed.
-    :param members: What the subclass defines.
+    :param repository: The repository.
+    :param members: The members of the subclass.
     """
     cls = type(repository)
     object.__setattr__(repository, "__class__", type(f"Overriding{cls.__name__}", (cls,), members))
@@ -26,14 +26,14 @@ def with_members(repository: R, **members: Any) -> R:
 
 
 class OverridingTests(RepositoryHooks[R]):
-    """Tests with subclasses made on the spot, from which the job ``hidden`` is hidden in one way or another."""
+    """Tests with subclasses that hide the job ``hidden`` in one way or another."""
 
     async def _with_two_jobs(self) -> R:
         repository = await self.make_repository()
         for job in ("shown", "hidden"):
             await self.put(repository, job)
         assert await repository.keys() == {"shown", "hidden"}
-        await self.settle(repository)  # so that there may be a revision, were it not for what is overridden
+        await self.settle(repository)  # the base class would return a revision now
         return repository
 
     async def _assert_hidden_from_listings(self, repository: R) -> None:
@@ -67,6 +67,31 @@ class OverridingTests(RepositoryHooks[R]):
             return job != "hidden" and cls.admits(self, job)
 
         await self._assert_hidden_from_listings(with_members(repository, admits=admits))
+
+    @pytest.mark.requirement("repo.override-obeyed")
+    async def test_an_overridden_filter_is_obeyed(self) -> None:
+        repository = await self._with_two_jobs()
+        cls = type(repository)
+
+        async def filter_jobs(self: R, iterator: AsyncIterable[str]) -> AsyncGenerator[str, None]:
+            async for job in cls.filter_jobs(self, iterator):
+                if job != "hidden":
+                    yield job
+
+        await self._assert_hidden_from_listings(with_members(repository, filter_jobs=filter_jobs))
+
+    @pytest.mark.requirement("repo.override-obeyed")
+    async def test_a_listing_that_one_instance_overrides_is_obeyed(self) -> None:
+        repository = await self._with_two_jobs()
+
+        async def unfiltered_iter() -> AsyncGenerator[str, None]:
+            yield "shown"
+
+        vars(repository)["unfiltered_iter"] = unfiltered_iter
+        assert await repository.keys() == {"shown"}
+        assert (await repository.info_all()).keys() == {"shown"}
+        assert await repository.map(lambda info: info).keys() == {"shown"}
+        assert await repository.revision() is None
 
     @pytest.mark.requirement("repo.override-obeyed")
     async def test_an_overridden_contains_is_obeyed(self) -> None:

@@ -1,4 +1,4 @@
-"""Records as hypothesis makes them up."""
+"""Hypothesis strategies of records."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def _scalars() -> st.SearchStrategy[Any]:
 
 
 def yaml_records() -> st.SearchStrategy[dict[str, Any]]:
-    """Make up records that YAML's safe dumper takes: mappings with whatever can be in them, times with any offset."""
+    """Return a strategy of records that YAML's safe dumper accepts: mappings of all its types, times of any offset."""
     values = st.recursive(_scalars(), lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner), max_leaves=8)
     return st.dictionaries(_TEXT, values, max_size=5)

@@ -1,4 +1,4 @@
-"""What holds for every repository that keeps jobs itself."""
+"""The suite for repositories that store jobs themselves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXT = "not a valid job id"
 
 
 class RepositoryContract(ViewContract[R]):
-    """The tests for a store: those for any repository, and those for the rule that its ids follow."""
+    """All tests of a store: those of any repository, and those of its rule for ids."""
 
     @pytest.mark.requirement("ids.skipped-logged", "ids.skipped-logged-once")
     async def test_what_is_no_job_id_is_warned_about_once(self, caplog: pytest.LogCaptureFixture) -> None:

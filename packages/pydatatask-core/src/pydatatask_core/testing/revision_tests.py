@@ -1,4 +1,4 @@
-"""A revision differs once the jobs have changed, or else there is none."""
+"""Tests of revisions: tokens that differ once the jobs have changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["RevisionTests"]
 
 
 class RevisionTests(RepositoryHooks[R]):
-    """Tests of the token that saves the scheduler a listing."""
+    """Tests of the token that saves the scheduler a listing; a repository may have none."""
 
     async def test_a_revision_differs_once_the_jobs_have_changed(self) -> None:
         repository = await self.make_repository()

@@ -1,4 +1,4 @@
-"""Using streams as tests do."""
+"""Helpers that read streams in pieces and abandon writers."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ class Readable(Protocol[S_co]):
     async def read(self, n: int | None = None, /) -> S_co:
         """Read up to ``n`` characters or bytes.
 
-        :param n: The greatest number wanted.
+        :param n: The maximum number.
         """
         ...
 
 
 class Abandoned(Exception):
-    """Leaves the block of a writer."""
+    """The exception that leaves the block of a writer."""
 
 
 async def read_in_pieces(stream: Readable[S_co], n: int) -> list[S_co]:
-    """Read a stream to its end.
+    """Read a stream to its end and return its pieces.
 
     :param stream: A stream of text or bytes.
-    :param n: How much to ask for at a time.
-    :returns: What came, piece by piece.
+    :param n: The maximum size of a piece.
     """
     pieces: list[S_co] = []
     while piece := await stream.read(n):
@@ -41,10 +40,10 @@ async def read_in_pieces(stream: Readable[S_co], n: int) -> list[S_co]:
 
 
 async def write_and_abandon(stream: AWriteStream, data: bytes) -> None:
-    """Write something, and leave the writer by an exception, which is swallowed.
+    """Write data and leave the writer by an exception, which is suppressed.
 
     :param stream: The writer.
-    :param data: What to write.
+    :param data: The data.
     """
     try:
         async with stream:

@@ -1,4 +1,4 @@
-"""A blob appears whole or not at all, however its writer ends."""
+"""Tests that writing a blob is atomic, however its writer ends."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SIZES = [0, 10, 3_000_000]
 
 
 class UnfinishedWriterTests(BlobHooks[B]):
-    """Tests of writers that are under way, left by an exception, or cancelled."""
+    """Tests of writers that are open, left by an exception, or cancelled."""
 
     async def _assert_untouched(self, repository: B) -> None:
-        """See that there is a job ``kept`` with its old value, and nothing else."""
+        """Assert that there is a job ``kept`` with its old value, and nothing else."""
         assert await self.raw_keys(repository) == {"kept"}
         assert await self.get_raw(repository, "kept") == b"old value"
         assert await self.leftovers(repository) == []

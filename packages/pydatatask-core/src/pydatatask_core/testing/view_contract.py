@@ -1,4 +1,4 @@
-"""What holds for every repository, those included that only show the jobs of others."""
+"""The suite for repositories of any kind, including views and combinators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ViewContract"]
 
 
 class ViewContract(OverridingTests[R], RevisionTests[R]):
-    """The tests for a view or combinator, and the part of the contract that a store shares with these."""
+    """All tests of a view or combinator, which are also those that a store shares with these."""
 
     @pytest.mark.requirement("repo.iterable")
     async def test_iterating_yields_the_jobs_that_are_there_each_once(self) -> None:

@@ -1,4 +1,4 @@
-"""What the two aggregates have in common: children with names."""
+"""Base class of the two aggregates, which have named children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["AggregateRepository"]
 
 
 class AggregateRepository(DerivedRepository, ABC):
-    """A repository that is made of named children. Subclasses say how the children's jobs go together.
+    """A repository that is made of named children. A subclass says how their jobs are combined.
 
     :param children: The children by name.
     :raises DefinitionError: There are none.
@@ -30,7 +30,7 @@ class AggregateRepository(DerivedRepository, ABC):
         """The children by name."""
 
     async def _child_info(self, child: Repository, job: str) -> Any:
-        """Give a child's info of a job."""
+        """Return a child's info for a job."""
         return await child.info(job)
 
     @override
@@ -39,9 +39,9 @@ class AggregateRepository(DerivedRepository, ABC):
 
     @override
     async def info(self, job: str) -> dict[str, Any]:
-        """Give a dict mapping each child's name to that child's info.
+        """Return a dict of each child's info by the child's name.
 
-        :param job: The job to tell about.
+        :param job: The job.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
         self.require_valid(job)

@@ -1,4 +1,4 @@
-"""The intersection of repositories."""
+"""The intersection of repositories: the jobs that all children contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["AggregateAndRepository"]
 
 
 class AggregateAndRepository(AggregateRepository):
-    """A repository which is said to contain a job if all its children also contain that job.
+    """A repository that contains a job if all its children contain it.
 
     :param children: The children by name.
     :raises DefinitionError: There are none.

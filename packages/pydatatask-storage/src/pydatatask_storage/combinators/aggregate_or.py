@@ -1,4 +1,4 @@
-"""The union of repositories."""
+"""The union of repositories: the jobs that any child contains."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["AggregateOrRepository"]
 
 
 class AggregateOrRepository(AggregateRepository):
-    """A repository which is said to contain a job if any of its children also contain that job.
+    """A repository that contains a job if any of its children contains it.
 
-    In the info of a job, a child that has nothing to tell about it stands with None.
+    In the info of a job, a child that has none for it has None.
 
     :param children: The children by name.
     :raises DefinitionError: There are none.

@@ -1,4 +1,4 @@
-"""One repository without the jobs of another."""
+"""The difference of repositories: the jobs of one without those of another."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["BlockingRepository"]
 
 
 class BlockingRepository(DerivedRepository):
-    """A class that is said to contain a job if ``source`` contains it and ``unless`` does not contain it.
+    """A repository that contains a job if ``source`` contains it and ``unless`` does not.
 
     :param source: The repository whose jobs are shown.
     :param unless: The repository whose jobs are hidden.
-    :param enumerate_unless: Whether ``unless`` may be listed. If not, it is asked about each job of ``source``,
-        which is better where it is much larger.
+    :param enumerate_unless: Whether to list ``unless``. If not, it is asked about each job of ``source``, which is
+        better if it is much larger.
     """
 
     def __init__(self, source: Repository, unless: Repository, enumerate_unless: bool = True) -> None:
@@ -57,9 +57,9 @@ class BlockingRepository(DerivedRepository):
 
     @override
     async def info(self, job: str) -> Any:
-        """Give the source's info.
+        """Return the source's info.
 
-        :param job: The job to tell about.
+        :param job: The job.
         """
         return await self.source.info(job)
 
