@@ -274,6 +274,8 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
     @shortcut(unless=DELETION)
     async def delete_many(self, jobs: Iterable[str]) -> None:
         keys = [self.object_name(job) for job in jobs if self.admits(job)]
+        if not keys:
+            return
         place = self.describe()
         try:
             with s3_errors(place):
