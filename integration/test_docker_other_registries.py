@@ -21,7 +21,8 @@ class Registry:
     def __init__(self) -> None:
         self.tags = [f"job{number:02}" for number in range(25)]
         self.page = 10
-        self.tells_last = True
+        self.mark = "last"
+        self.link = '<http://internal:5000/v2/some/images/tags/list?n={n}&{mark}>; rel="next"'
         self.stuck = False
         self.valid_token: str | None = None
         self.issued = 0
@@ -60,13 +61,13 @@ class Registry:
         return web.json_response({"token": self.valid_token})
 
     async def _list(self, request: web.Request) -> web.Response:
-        last = "" if self.stuck else request.query.get("last", "")
+        last = "" if self.stuck else request.query.get(self.mark, "").removeprefix("after ")
         following = [tag for tag in self.tags if tag > last]
         page = following[: self.page]
         headers = {}
         if len(following) > len(page):
-            query = f"last={page[-1]}" if self.tells_last else "next_page=opaque"
-            headers["Link"] = f'</v2/some/images/tags/list?n={self.page}&{query}>; rel="next"'
+            mark = f"{self.mark}={page[-1]}" if self.mark == "last" else f"{self.mark}=after%20{page[-1]}"
+            headers["Link"] = self.link.format(n=self.page, mark=mark)
         return web.json_response({"name": "some/images", "tags": page}, headers=headers)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -97,9 +98,20 @@ def repository(registry: Registry, client: DockerRegistryClientAsync) -> DockerR
 
 
 @pytest.mark.requirement("docker.tags")
-@pytest.mark.parametrize("tells_last", [True, False])
-async def test_tags_are_listed_page_by_page(registry: Registry, repository: DockerRepository, tells_last: bool) -> None:
-    registry.tells_last = tells_last
+@pytest.mark.parametrize("mark", ["last", "next_page", "page"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</v2/some/images/tags/list?n={n}&{mark}>; rel="next"',
+        "<http://internal:5000/v2/some/images/tags/list?{mark}&n={n}>; rel=next",
+        '/v2/some/images/tags/list?{mark}; rel="next"',
+        '<https://example.com/help>; rel="help", </v2/some/images/tags/list?{mark}>; rel="next"',
+    ],
+)
+async def test_tags_are_listed_page_by_page(
+    registry: Registry, repository: DockerRepository, mark: str, link: str
+) -> None:
+    registry.mark, registry.link = mark, link
     assert [job async for job in repository] == registry.tags
     assert sum("tags/list" in request for request in registry.requests) == 3
 

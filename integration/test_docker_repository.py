@@ -121,7 +121,7 @@ class TestDeleting:
             await client.add_credentials(credentials=deletion_disabled.credentials, endpoint=deletion_disabled.domain)
             images = Images(client, deletion_disabled.domain, docker_repository)
             await images.push(b"layer", ["a", "b"])
-            with pytest.raises(StoreError, match="405"):
+            with pytest.raises(StoreError, match=r"405.*REGISTRY_STORAGE_DELETE_ENABLED"):
                 await DockerRepository(lambda: client, deletion_disabled.domain, docker_repository).delete("a")
             assert await images.pull("a") == b"layer"
             assert await images.pull("b") == b"layer"
@@ -149,13 +149,51 @@ class TestDeleting:
         await behind.delete("a")
         assert await images.tags() == {"b"}
 
+    @pytest.mark.requirement("docker.delete-restores")
+    async def test_a_registry_that_fails_half_way_gives_the_tag_its_image_again(
+        self, behind: DockerRepository, images: Images, proxy: FaultyProxy
+    ) -> None:
+        await images.push(b"layer", ["a", "b"])
+        proxy.plan(Fault("DELETE .*sha256", status=500, skip=1))  # the first one only asks whether it deletes at all
+        with pytest.raises(StoreError, match="500"):
+            await behind.delete("a")
+        assert await images.pull("a") == b"layer"
+
+    @pytest.mark.requirement("docker.delete-restores")
+    async def test_a_registry_that_is_cut_off_half_way_is_tried_again(
+        self, behind: DockerRepository, images: Images, proxy: FaultyProxy
+    ) -> None:
+        await images.push(b"layer", ["a", "b"])
+        proxy.plan(
+            Fault("DELETE .*sha256", skip=1, cut_request_after=0),
+            Fault("PUT .*manifests/a", skip=1, times=2, cut_request_after=0),
+        )
+        with pytest.raises(StoreUnreachableError):
+            await behind.delete("a")
+        assert await images.pull("a") == b"layer"
+
+    @pytest.mark.requirement("docker.delete-restores")
+    async def test_a_tag_that_cannot_be_restored_is_named(
+        self, behind: DockerRepository, images: Images, proxy: FaultyProxy
+    ) -> None:
+        await images.push(b"layer", ["a", "b"])
+        proxy.plan(
+            Fault("DELETE .*sha256", skip=1, status=500, times=1),
+            Fault("PUT .*manifests/a", skip=1, status=500, times=1),
+        )
+        with pytest.raises(StoreError, match=r"tag 'a' half deleted.*once more"):
+            await behind.delete("a")
+        await behind.delete("a")
+        assert await images.tags() == {"b"}
+        assert await images.pull("b") == b"layer"
+
     async def test_a_deletion_that_is_cancelled_has_happened_or_not(
         self, behind: DockerRepository, images: Images, proxy: FaultyProxy
     ) -> None:
         await images.push(b"layer", ["a", "b"])
-        proxy.plan(Fault("DELETE .*sha256", delay=0.2))
+        proxy.plan(Fault("PUT .*manifests/a", delay=0.2))
         task = asyncio.create_task(behind.delete("a"))
-        await proxy.seen("DELETE .*sha256")
+        await proxy.seen("PUT .*manifests/a")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
