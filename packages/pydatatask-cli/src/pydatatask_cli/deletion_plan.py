@@ -1,12 +1,11 @@
 """The plan of ``rm``: which jobs to delete from which repositories, and in which order.
 
-A pipeline may be running meanwhile. So that it launches nothing on half of what is being deleted:
+A pipeline may be running meanwhile, and must not launch a job of which only half has been deleted:
 
 - everything is looked up first, while translations can still be followed;
-- then whatever the jobs stand for is ended, processes and pods say;
-- then repositories are gone through from upstream to downstream, so that no task finds its input and misses only its
-  completion, and of each task the outputs before the status, so that the task can be launched again only when what it
-  had left is gone.
+- then the processes and pods of the jobs are stopped;
+- then jobs are deleted from upstream to downstream, so that no task finds the input of a job without its record;
+- of each task, outputs are deleted before the status, so that it is launched again only when its old outputs are gone.
 """
 
 from __future__ import annotations
@@ -25,33 +24,33 @@ from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.tasks.dependencies import Edge, Node, edges
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Doomed", "forget", "plan", "refuses_deletes"]
+__all__ = ["Doomed", "plan", "refuses_deletes", "stop_job"]
 
 
 @dataclass(frozen=True)
 class Doomed:
-    """Jobs that are to be deleted from a repository."""
+    """Jobs to delete from a repository."""
 
     repository: Repository
     """The repository."""
 
     jobs: Sequence[str]
-    """The jobs that are there, sorted."""
+    """The jobs that it has, sorted."""
 
 
 def refuses_deletes(repository: Repository) -> bool:
-    """Tell whether deleting from a repository does nothing, as it is a view that does not allow it.
+    """Tell whether a repository is a view that does not allow deletes.
 
     :param repository: The repository.
     """
     return isinstance(repository, MapRepository | TranslatedRepository) and not repository.allow_deletes
 
 
-async def forget(pipeline: Pipeline, repository: Repository, job: str) -> None:
-    """Let the tasks end what a job stands for, a process say, before it is deleted.
+async def stop_job(pipeline: Pipeline, repository: Repository, job: str) -> None:
+    """Let the tasks stop the process or pod that a job stands for, before it is deleted.
 
     :param pipeline: The pipeline.
-    :param repository: The repository from which the job is going to be deleted.
+    :param repository: The repository from which the job will be deleted.
     :param job: The job.
     """
     really = await _behind(repository, job)
@@ -61,7 +60,7 @@ async def forget(pipeline: Pipeline, repository: Repository, job: str) -> None:
 
 
 async def _behind(repository: Repository, job: str) -> Resolved:
-    """Find out from where a view deletes."""
+    """Find the repository from which a view deletes."""
     while isinstance(repository, MapRepository | TranslatedRepository):
         job = await repository.translate(job) if isinstance(repository, TranslatedRepository) else job
         repository = repository.base
@@ -69,7 +68,7 @@ async def _behind(repository: Repository, job: str) -> Resolved:
 
 
 async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, recursive: bool) -> list[Doomed]:
-    """Find out what is to be deleted, and in which order.
+    """Plan which jobs to delete, and in which order.
 
     :param pipeline: The pipeline.
     :param start: A repository, or a task, which stands for its status and output repositories.
@@ -97,8 +96,8 @@ async def plan(pipeline: Pipeline, start: Node, jobs: AbstractSet[str] | None, r
 def _is_target(repository: Repository, named: bool) -> bool:
     """Tell whether to delete from a repository that has been reached.
 
-    What views show goes when it goes from what they are views of; a combinator that is merely reached would take along
-    what is not downstream.
+    Jobs of a view disappear with those of the repository that it shows. A combinator that is only reached shows jobs
+    that are not downstream, too, so nothing is deleted from it.
 
     :param repository: The repository.
     :param named: Whether the user named it, or a task that populates it has been reached.
@@ -109,7 +108,7 @@ def _is_target(repository: Repository, named: bool) -> bool:
 
 
 async def _ids(start: Node, jobs: AbstractSet[str] | None, reached: Iterable[Edge]) -> dict[int, tuple[Node, set[str]]]:
-    """Find what is reached from the start, and what the jobs are called there."""
+    """Find the nodes that are reached from the start, and the ids of the jobs there."""
     following: dict[int, list[Node]] = {}
     for edge in reached:
         following.setdefault(id(edge.source), []).append(edge.target)
@@ -135,9 +134,9 @@ async def _translated(source: Node, target: Node, jobs: AbstractSet[str]) -> Abs
 
 
 def _upstream_first(nodes: Sequence[Node], reached: Sequence[Edge]) -> Iterator[Node]:
-    """Give nodes in the order of the flow of data, and of each task the outputs before the status.
+    """Sort nodes by the flow of data, and the outputs of each task before its status.
 
-    Where that cannot be, as tasks depend on each other in a circle, the order is that in which they were reached.
+    Tasks that depend on each other in a circle cannot be sorted; they keep the order in which they were reached.
     """
     from graphlib import CycleError, TopologicalSorter
 

@@ -64,7 +64,7 @@ def _load(place: str, load: Callable[[], ModuleType]) -> ModuleType:
 
 
 def _line(error: Exception) -> str:
-    """Say where in the user's own code an error was raised: the last line that is not the library's nor Python's."""
+    """Name the last line of the user's own code in a traceback."""
     if isinstance(error, SyntaxError):
         return ""  # its text says so itself
     frames = traceback.extract_tb(error.__traceback__)

@@ -48,7 +48,7 @@ P = ParamSpec("P")
 
 
 def signal_status(number: int) -> int:
-    """Give the exit status of a command that was ended by a signal.
+    """Return the exit status of a command that was ended by a signal.
 
     :param number: The signal's number.
     """
@@ -56,7 +56,7 @@ def signal_status(number: int) -> int:
 
 
 def returns_status(function: Callable[P, Awaitable[int]]) -> Callable[P, Awaitable[int]]:
-    """Decorate a documented function: what the user got wrong is reported and becomes the status it returns.
+    """Decorate a documented function: mistakes of the user are reported and become its exit status.
 
     Other errors, of stores and tasks, pass through to the caller.
 
@@ -74,10 +74,10 @@ def returns_status(function: Callable[P, Awaitable[int]]) -> Callable[P, Awaitab
 
 
 def report(error: Exception) -> int:
-    """Write what an error says to standard error, a line for each error of a group.
+    """Write the message of an error to standard error, a line for each error of a group.
 
     :param error: What was raised.
-    :returns: The exit status that it amounts to.
+    :returns: The exit status.
     """
     leaves = list(_leaves(error))
     for line in dict.fromkeys(map(_describe, leaves)):
@@ -87,7 +87,7 @@ def report(error: Exception) -> int:
 
 
 def status_of(action: Callable[[], int]) -> int:
-    """Carry out a command and see that all it printed gets out.
+    """Run a command and flush what it has printed.
 
     :param action: The command, which returns its exit status.
     :returns: The exit status, whatever was raised.
@@ -115,7 +115,7 @@ def _attempt(action: Callable[[], int]) -> int:
 
 
 def _requested(request: SystemExit) -> int:
-    """Give the status that whoever raised SystemExit wants, as the interpreter understands it."""
+    """Return the status that a SystemExit asks for, as the interpreter understands it."""
     if request.code is None or isinstance(request.code, int):
         return request.code or 0
     output.write_error(str(request.code))

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 async def gather(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """Await several things at the same time; when one fails, the others are cancelled.
+    """Await several things at once. When one fails, the others are cancelled.
 
     :param calls: What to await.
     :returns: The results in order.
-    :raises Exception: What failed; an ExceptionGroup where several things failed at once.
+    :raises Exception: The failure, or an ExceptionGroup if several failed at once.
     """
     try:
         async with asyncio.TaskGroup() as group:

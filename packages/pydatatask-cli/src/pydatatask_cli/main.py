@@ -53,7 +53,7 @@ def main(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentPar
 
 
 def _run(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentParser]], None] | None) -> int:
-    # Not needed by whoever imports the package and never gets here, such as a worker of an executor.
+    # Imported here, as workers of executors import this module and never call main().
     from pydatatask_cli.dispatch import dispatch
     from pydatatask_cli.parser import build_parser
     from pydatatask_cli.terminal.logging_setup import configure

@@ -39,7 +39,7 @@ class Data(NamedTuple):
 
 
 def all_data(task: Task) -> list[Data]:
-    """Give all links of a task, in order of linking.
+    """Return all links of a task, in order of linking.
 
     :param task: The task.
     """
@@ -47,7 +47,7 @@ def all_data(task: Task) -> list[Data]:
 
 
 def all_links(pipeline: Pipeline) -> Iterator[Data]:
-    """Give all links of all tasks.
+    """Yield all links of all tasks.
 
     :param pipeline: The pipeline.
     """

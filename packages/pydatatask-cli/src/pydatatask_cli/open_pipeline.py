@@ -14,10 +14,10 @@ __all__ = ["opened", "validate_repositories"]
 
 @asynccontextmanager
 async def opened(pipeline: Pipeline, access: Access = Access.WRITE) -> AsyncGenerator[None, None]:
-    """Have a pipeline open inside the block; one that is open already is left as it is.
+    """Open a pipeline for the duration of a block, unless it is open already.
 
     :param pipeline: The pipeline.
-    :param access: What it will be used for, if it is to be opened.
+    :param access: What it will be used for, if it has to be opened.
     """
     if pipeline.is_open or pipeline.access is access:
         yield
@@ -32,12 +32,12 @@ async def opened(pipeline: Pipeline, access: Access = Access.WRITE) -> AsyncGene
 
 
 async def validate_repositories(pipeline: Pipeline, repositories: Iterable[Repository]) -> None:
-    """Make repositories ready to be looked at where the pipeline is closed, and so has not done that.
+    """Validate repositories for observing, unless the pipeline has been opened and has done so.
 
-    The pipeline stays closed, as the caller may want nothing that needs its session.
+    The pipeline stays closed: a command that needs no resource of its session works without opening any.
 
     :param pipeline: The pipeline.
-    :param repositories: Repositories of the pipeline; those that they are made of are seen to as well.
+    :param repositories: Repositories of the pipeline; those that they show are validated as well.
     """
     if pipeline.access is not None:
         return

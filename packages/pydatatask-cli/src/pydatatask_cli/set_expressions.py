@@ -1,7 +1,7 @@
 """Set expressions over links, such as ``(a.done | b.done) - c.live``.
 
-Names are found first, as only the pipeline can tell whether a hyphen belongs to one; the rest is parsed by Python's
-parser and never evaluated by it.
+Names are replaced first, as only the pipeline can tell whether a hyphen belongs to a name or subtracts. The rest is
+parsed by Python's parser, and evaluated here.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Expression(Generic[T]):
     operands: Mapping[int, T]
 
     def evaluate(self, contents: Callable[[T], AbstractSet[str]]) -> AbstractSet[str]:
-        """Work out which jobs the expression describes.
+        """Return the jobs that the expression describes.
 
-        :param contents: Gives the jobs of an operand.
+        :param contents: Returns the jobs of an operand.
         """
         return self._value(self.tree, contents)
 
@@ -64,7 +64,7 @@ def parse(text: str, find: Callable[[str], T]) -> Expression[T]:
     """Parse an expression.
 
     :param text: What the user typed.
-    :param find: Gives what a name stands for; raises UsageError for what is no name.
+    :param find: Returns what a name stands for; raises UsageError for an unknown name.
     :raises UsageError: The expression is malformed, or has an unknown name.
     """
     operands: dict[int, T] = {}
@@ -85,7 +85,7 @@ def parse(text: str, find: Callable[[str], T]) -> Expression[T]:
 
 
 def _masked(text: str, find: Callable[[str], T], operands: dict[int, T]) -> Iterator[str]:
-    """Replace each name by an identifier of the same length, and note what it stands for."""
+    """Replace each name by an identifier of the same length, and record what it stands for."""
     at = 0
     while at < len(text):
         character = text[at]
@@ -101,7 +101,7 @@ def _masked(text: str, find: Callable[[str], T], operands: dict[int, T]) -> Iter
 
 
 def _name_at(text: str, at: int, find: Callable[[str], T]) -> tuple[str, T]:
-    """Find the longest name that is known, as hyphens belong to a name or subtract: ``my-task.done-other.done``."""
+    """Find the longest known name: ``my-task.done-other.done`` may begin with any of three."""
     longest = _NAME.match(text, at)
     if longest is None:
         if word := _WORD.match(text, at):
@@ -121,7 +121,7 @@ def _name_at(text: str, at: int, find: Callable[[str], T]) -> tuple[str, T]:
 
 
 def _check(node: ast.expr, text: str, indent: int, depth: int) -> None:
-    """Refuse what Python takes for an expression and is none here: a call, a sign, a tuple; and more than is sane."""
+    """Refuse other expressions of Python, such as calls, signs and tuples, and excessive nesting."""
     if depth == 0:
         raise RecursionError
     match node:

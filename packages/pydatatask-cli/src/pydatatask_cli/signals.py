@@ -26,11 +26,11 @@ _SHOW_CURSOR = b"\x1b[?25h"
 def run_interruptibly(call: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run a coroutine function in an event loop of its own.
 
-    The first SIGINT or SIGTERM cancels it, and what it cleans up then is waited for; the second ends the process.
+    The first SIGINT or SIGTERM cancels it and waits for its clean-up; the second ends the process.
 
-    :param call: Called without arguments; gives the exit status.
-    :returns: The exit status: 130 or 143 where a signal has come.
-    :raises SessionStateError: An event loop is running already.
+    :param call: Called without arguments; returns the exit status.
+    :returns: The exit status: 130 or 143 after a signal.
+    :raises SessionStateError: An event loop is already running in this thread.
     """
     require_no_loop("main()", "await the functions of the commands instead, `await pydatatask.run(...)` say")
     with Interruption() as interruption, asyncio.Runner() as runner:
@@ -48,11 +48,11 @@ def run_interruptibly(call: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 def require_no_loop(caller: str, instead: str) -> None:
-    """Refuse to go on where an event loop is running already in this thread.
+    """Check that no event loop is running in this thread.
 
-    :param caller: What needs a loop of its own.
-    :param instead: What to do.
-    :raises SessionStateError: One is.
+    :param caller: The function that needs a loop of its own, for the message.
+    :param instead: What to do, for the message.
+    :raises SessionStateError: A loop is running.
     """
     try:
         asyncio.get_running_loop()
@@ -64,10 +64,10 @@ def require_no_loop(caller: str, instead: str) -> None:
 
 
 class Interruption:
-    """While it is entered, the first signal to end cancels what is guarded, and the second ends the process.
+    """While entered, the first SIGINT or SIGTERM cancels the guarded coroutine, and the second ends the process.
 
-    A signal that is ignored, as in the background of a shell script, stays so. Outside the main thread, signals go
-    where they went before.
+    A signal that is ignored, as in the background of a shell script, stays ignored. Outside the main thread the
+    handlers are left as they are.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,8 @@ class Interruption:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 before = signal.getsignal(number)
-                if before not in (signal.SIG_IGN, None):  # None: it is handled by what is not Python
+                # None means that code other than Python's has installed the handler.
+                if before not in (signal.SIG_IGN, None):
                     self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -91,7 +92,7 @@ class Interruption:
             signal.signal(number, handler)
 
     async def guard(self, call: Callable[[], Coroutine[Any, Any, int]]) -> int:
-        """Await a coroutine function, which a signal cancels.
+        """Await a coroutine function, and cancel it at a signal.
 
         :param call: Called without arguments.
         """
@@ -106,8 +107,9 @@ class Interruption:
             self._cancel = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal. Nothing is logged here, as the signal may have come while something is being logged."""
-        if os.getpid() != self._process:  # this is a copy of it, in a worker that was forked: there, nothing is guarded
+        # Nothing is logged here: the signal may have interrupted a handler of log records, which holds a lock.
+        # In a forked worker this handler is only a copy, and there is nothing to cancel.
+        if os.getpid() != self._process:
             signal.signal(number, self._before[signal.Signals(number)])
             signal.raise_signal(number)
             return
@@ -119,9 +121,10 @@ class Interruption:
 
 
 def _end_at_once(number: int) -> NoReturn:
-    """End the process without clean-up, but with its workers, which would wait for its word for ever.
+    """End the process without clean-up.
 
-    A terminal gets back its cursor, which a display of progress hides.
+    Worker processes are killed as well: they would wait for their next call for ever. The terminal gets its cursor
+    back, which the display of progress hides.
     """
     try:
         _kill_workers()
@@ -132,7 +135,8 @@ def _end_at_once(number: int) -> NoReturn:
 
 
 def _kill_workers() -> None:
-    if "multiprocessing.process" in sys.modules:  # otherwise there are none, and it would take long to import
+    # If nobody has imported the module there are no workers, and importing it would take long.
+    if "multiprocessing.process" in sys.modules:
         from multiprocessing.process import active_children
 
         for worker in active_children():

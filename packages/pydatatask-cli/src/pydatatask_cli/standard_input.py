@@ -28,7 +28,7 @@ async def read_all() -> bytes:
 
 
 def standard_input() -> ReadStreamBase:
-    """Give standard input, as ``sys.stdin`` is at the call, as a stream; closing the stream leaves it open.
+    """Return the present ``sys.stdin`` as a stream. Closing the stream leaves it open.
 
     :raises UsageError: It is closed.
     """
@@ -41,7 +41,7 @@ def standard_input() -> ReadStreamBase:
 
 
 class _InputStream(ReadStreamBase):
-    """What the two kinds of stream have in common."""
+    """Base class: reading to the end, by blocks."""
 
     @override
     async def read(self, n: int | None = None) -> bytes:
@@ -57,17 +57,18 @@ class _InputStream(ReadStreamBase):
 
     @override
     async def close(self) -> None:
-        """Do nothing: standard input is not ours."""
+        """Do nothing: standard input stays open."""
 
 
 class _DescriptorStream(_InputStream):
-    """Reads a file descriptor, in a thread and only when there is something to read, as a thread cannot be stopped."""
+    """Reads a file descriptor in a thread."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     @override
     async def _read_some(self, n: int) -> bytes:
+        # A thread that waits in read() cannot be cancelled, and would keep the process alive.
         await self._wait()
         return await asyncio.to_thread(os.read, self._descriptor, n)
 
@@ -76,7 +77,7 @@ class _DescriptorStream(_InputStream):
         readable = asyncio.Event()
         try:
             loop.add_reader(self._descriptor, readable.set)
-        except PermissionError:  # a file on a disk, for which there is no waiting
+        except PermissionError:  # epoll refuses regular files, which are always readable
             return
         try:
             await readable.wait()
@@ -85,7 +86,7 @@ class _DescriptorStream(_InputStream):
 
 
 class _ObjectStream(_InputStream):
-    """Reads whatever stands in for ``sys.stdin``, text or bytes."""
+    """Reads a replacement of ``sys.stdin``, of text or bytes."""
 
     def __init__(self, stand_in: IO[str]) -> None:
         self._read: Callable[[int], bytes | str] = getattr(stand_in, "buffer", stand_in).read

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
-from pydatatask_cli.deletion_plan import Doomed, forget, plan, refuses_deletes
+from pydatatask_cli.deletion_plan import Doomed, plan, refuses_deletes, stop_job
 from pydatatask_cli.error_handler import FAILURE, returns_status
 from pydatatask_cli.gather import gather
 from pydatatask_cli.name_lookup import all_links, find_data, find_task
@@ -66,7 +66,7 @@ async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[
     doomed = await plan(pipeline, start, None if every else set(job), recursive)
     for item in doomed:
         for jobs in _chunks(item.jobs):
-            await gather(forget(pipeline, item.repository, name) for name in jobs)
+            await gather(stop_job(pipeline, item.repository, name) for name in jobs)
     names = _names(pipeline, data)
     for item in doomed:
         await _delete(item, names.get(id(item.repository)) or item.repository.describe())

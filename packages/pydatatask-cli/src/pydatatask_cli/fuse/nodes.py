@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from typing_extensions import override
 
-from pydatatask_cli.deletion_plan import forget
+from pydatatask_cli.deletion_plan import stop_job
 from pydatatask_cli.fuse.link_directory import DraftFile, JobFile, LinkDirectory
 from pydatatask_cli.name_lookup import Data, all_data
 from pydatatask_core.pipeline import Pipeline
@@ -54,4 +54,4 @@ Node = Top | TaskDirectory | LinkDirectory | JobFile | DraftFile
 
 
 def _link_directory(pipeline: Pipeline, data: Data) -> LinkDirectory:
-    return LinkDirectory(data, lambda job: forget(pipeline, data.repository, job))
+    return LinkDirectory(data, lambda job: stop_job(pipeline, data.repository, job))

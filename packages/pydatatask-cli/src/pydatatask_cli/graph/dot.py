@@ -21,7 +21,7 @@ _LINES = {
 
 
 def dot(picture: Picture) -> str:
-    """Write a picture down.
+    """Return a picture in DOT.
 
     :param picture: The picture.
     """

@@ -10,7 +10,7 @@ __all__ = ["render"]
 
 
 async def render(source: str, image: str) -> bytes:
-    """Draw a picture.
+    """Return an image of a picture.
 
     :param source: The picture in DOT.
     :param image: The kind of image: ``svg`` or ``png``.
@@ -22,7 +22,7 @@ async def render(source: str, image: str) -> bytes:
     if program is None:
         raise CommandFailedError(
             f"an image of kind {image} needs Graphviz: install it (apt install graphviz), so that `dot` is on PATH; "
-            "--format mermaid and --format dot do without"
+            "--format mermaid and --format dot do not need it"
         )
     process = await asyncio.create_subprocess_exec(
         program,

@@ -18,7 +18,7 @@ _ENTITIES = {"#": "#35;", '"': "#quot;", "&": "#amp;", "<": "#lt;", ">": "#gt;",
 
 
 def mermaid(picture: Picture) -> str:
-    """Write a picture down.
+    """Return a picture in Mermaid.
 
     :param picture: The picture.
     """

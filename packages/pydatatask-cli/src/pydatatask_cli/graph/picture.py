@@ -15,13 +15,13 @@ __all__ = ["Arrow", "Box", "Kind", "Line", "Picture", "draw", "repositories"]
 
 
 class Kind(Enum):
-    """What a box stands for."""
+    """The kind of thing that a box stands for."""
 
     TASK = "task"
     """A task."""
 
     STORE = "store"
-    """A repository that keeps values."""
+    """A repository that stores values."""
 
     VIEW = "view"
     """A repository that shows what is in others."""
@@ -34,16 +34,16 @@ class Line(Enum):
     """Data flows: from an input to the task, from the task to an output."""
 
     STATUS = "status"
-    """The task keeps its records there."""
+    """The task stores its records there."""
 
     BLOCKS = "blocks"
-    """A job that is there is not launched."""
+    """Jobs in the repository are not launched."""
 
     OTHER = "other"
-    """The task uses it, and nothing more is known."""
+    """The task is linked to it in another way."""
 
     SHOWS = "shows"
-    """A view shows what is there."""
+    """A view shows jobs of the repository."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class Box:
     """A task or repository."""
 
     id: str
-    """What arrows call it."""
+    """Its name in arrows."""
 
     kind: Kind
     """What it stands for."""
 
     lines: tuple[str, ...]
-    """What is written in it."""
+    """The text in it."""
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """How a box is related to another."""
+    """A relation between two boxes."""
 
     source: str
     """Where it begins."""
@@ -74,7 +74,7 @@ class Arrow:
     """What it means."""
 
     label: str | None
-    """What is written beside it: the link's name, unless the repository is called that."""
+    """The text beside it: the name of the link, unless the repository has the same one."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Picture:
 
 
 def repositories(tasks: Iterable[Task]) -> list[Repository]:
-    """Give the repositories in the picture, in order of their first appearance.
+    """Return the repositories in the picture, in order of their first appearance.
 
     :param tasks: The tasks of the pipeline.
     """
@@ -98,7 +98,7 @@ def repositories(tasks: Iterable[Task]) -> list[Repository]:
 
 
 def draw(tasks: Sequence[Task], counts: Mapping[int, int] | None = None) -> Picture:
-    """Draw the picture.
+    """Return the picture of some tasks.
 
     :param tasks: The tasks of the pipeline.
     :param counts: Optional: how many jobs are in each repository, by its identity.

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class BackgroundLoop:
-    """While it is entered, coroutines can be run in its event loop, inside an asynchronous context.
+    """While entered, runs coroutines in its event loop, inside an asynchronous context.
 
     :param context: Makes the context, which is entered and left by one and the same asyncio task.
     """
@@ -49,9 +49,9 @@ class BackgroundLoop:
         self._thread.join()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Begin to run a coroutine in the loop; cancelling the future cancels it.
+        """Start a coroutine in the loop. Cancelling the future cancels it.
 
-        :param coroutine: What to run. It must not raise SystemExit or KeyboardInterrupt, which would end the loop.
+        :param coroutine: The coroutine. It must not raise SystemExit or KeyboardInterrupt, which would end the loop.
         """
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
@@ -66,7 +66,7 @@ class BackgroundLoop:
             self._ended.set_result(None)
 
     async def _hold(self) -> None:
-        """Stay inside the context until it is time to leave it."""
+        """Hold the context open until the loop is left."""
         task: asyncio.Task[None] | None = asyncio.current_task()
         assert task is not None
         self._begun.set_result((asyncio.get_running_loop(), task))

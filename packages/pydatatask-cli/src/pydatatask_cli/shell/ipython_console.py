@@ -23,7 +23,7 @@ _OF_IPYTHON = ("%", "!", "?")
 
 
 class _Shell(Protocol):
-    """What is used of IPython's shell, most of which has no types."""
+    """The part of IPython's shell that is used; most of it has no types."""
 
     loop_runner: Callable[[Coroutine[Any, Any, Any]], Any]
     should_run_async: Callable[..., bool]
@@ -36,17 +36,17 @@ class _Shell(Protocol):
 
 
 def is_installed() -> bool:
-    """Tell whether there is IPython."""
+    """Tell whether IPython is installed."""
     from importlib.util import find_spec
 
     return find_spec("IPython") is not None
 
 
 def interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
-    """Let a person at a terminal type Python, until the end.
+    """Run IPython at a terminal until its user leaves it.
 
-    :param loop: Where the code runs.
-    :param names: What the code finds defined.
+    :param loop: Runs the code.
+    :param names: The names that the code finds defined.
     :returns: The exit status.
     """
     public = {name: value for name, value in names.items() if not name.startswith("_")}
@@ -83,7 +83,7 @@ def _runs_in_loop(decide: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def _run(loop: BackgroundLoop, cell: Coroutine[Any, Any, T]) -> T:
-    """Run a cell in the loop, where Ctrl-C cancels it; a cell within a cell, in place."""
+    """Run a cell in the loop, where Ctrl-C cancels it; a cell that another one runs is run in place."""
     if _is_inside_loop():
         return _run_in_place(cell)
     begun: Future[asyncio.Task[T]] = Future()

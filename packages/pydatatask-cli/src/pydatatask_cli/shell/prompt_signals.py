@@ -1,8 +1,8 @@
 """Handling of Ctrl-C and SIGTERM at a prompt.
 
-Python runs the handler of a signal in the main thread, as soon as that comes back from what it is waiting for. A signal
-that arrives just before ``readline`` begins to wait would so be noticed with the next key only; therefore a thread
-watches, and sends the signal to the main thread again until it has been noticed.
+Python runs a signal handler in the main thread, once that returns from the call that it is waiting in. A signal that
+arrives just before ``readline`` begins to wait would be handled only after the next key. So a thread watches for
+signals, and sends them to the main thread again until they have been handled.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from pydatatask_cli.error_handler import signal_status
 __all__ = ["prompt_signals"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_PATIENCE_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 _SECOND_AFTER_SECONDS = 0.5
-"""What follows a SIGTERM sooner is the same one, sent again from here."""
+"""A SIGTERM that follows sooner is the same one, sent again from here."""
 
 
 @contextmanager
 def prompt_signals() -> Generator[None, None, None]:
-    """Have Ctrl-C raise KeyboardInterrupt, and SIGTERM SystemExit, in the main thread and without delay.
+    """Make Ctrl-C raise KeyboardInterrupt and SIGTERM raise SystemExit in the main thread, without delay.
 
-    A second SIGTERM ends the process. A signal that is ignored stays so. Outside the main thread, signals go where they
-    went before.
+    A second SIGTERM ends the process. A signal that is ignored stays ignored. Outside the main thread the handlers are
+    left as they are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -50,7 +50,7 @@ def prompt_signals() -> Generator[None, None, None]:
 
 
 class _Watch:
-    """Sees to it that each signal is noticed: Python writes its number to a pipe the instant that it arrives."""
+    """Repeats signals until they are handled. Python writes the number of each to a pipe as soon as it arrives."""
 
     def __init__(self) -> None:
         self._main = threading.get_ident()
@@ -79,15 +79,15 @@ class _Watch:
         os.close(self._read_end)
 
     def _run(self) -> None:
-        # What has piled up by the time one is noticed is one signal, perhaps sent again from here.
+        # All numbers that have arrived by the time of this read count as one signal, perhaps repeated from here.
         while numbers := os.read(self._read_end, 4096):
             for number in _SIGNALS:
                 if number in numbers:
-                    self._see_to(number)
+                    self._repeat(number)
 
-    def _see_to(self, number: int) -> None:
+    def _repeat(self, number: int) -> None:
         sent_again = False
-        while not self._noticed.wait(_PATIENCE_SECONDS) and not self._stopped:
+        while not self._noticed.wait(_RETRY_SECONDS) and not self._stopped:
             signal.pthread_kill(self._main, number)
             sent_again = True
         self._noticed.clear()

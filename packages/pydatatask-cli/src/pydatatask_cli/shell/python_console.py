@@ -22,10 +22,10 @@ _BANNER = "Python {version} with top-level await. At hand: {names}. Ctrl-D or ex
 def interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
     """Read and run Python from standard input until its end.
 
-    On a terminal there are a banner, prompts and editing; commands from a pipe get nothing but their own output.
+    On a terminal there are a banner, prompts and editing; a script from a pipe has only its own output.
 
-    :param loop: Where the code runs.
-    :param names: What the code finds defined.
+    :param loop: Runs the code.
+    :param names: The names that the code finds defined.
     :returns: The exit status.
     """
     console = _Console(loop, names)
@@ -95,7 +95,7 @@ class _Console(InteractiveConsole):
             self._show(error)
 
     async def _evaluate(self, code: CodeType) -> BaseException | None:
-        """Run code, and give what it raises, as some of that must not get to the event loop."""
+        """Run code and return what it raises: SystemExit and KeyboardInterrupt would end the event loop."""
         try:
             result = FunctionType(code, self._names)()
             if inspect.iscoroutine(result):

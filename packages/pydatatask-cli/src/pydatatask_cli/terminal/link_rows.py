@@ -28,11 +28,11 @@ class TaskRows(NamedTuple):
     """The task."""
 
     data: list[Data]
-    """Its links, inputs first, then status, then the others."""
+    """Its links: inputs first, then status, then the others."""
 
 
 def kind(link: Link) -> str:
-    """Say in a word what a link is to its task.
+    """Return the kind of a link, in a word.
 
     :param link: The link.
     """
@@ -41,7 +41,7 @@ def kind(link: Link) -> str:
 
 
 def task_rows(pipeline: Pipeline, all_repos: bool) -> list[TaskRows]:
-    """Give the links that are shown, task by task.
+    """Return the links to show, for each task.
 
     :param pipeline: The pipeline.
     :param all_repos: Whether links are shown that are neither input, output nor status.
@@ -57,12 +57,12 @@ def _shown(task: Task, all_repos: bool) -> list[Data]:
 async def ask_repositories(
     pipeline: Pipeline, rows: list[TaskRows], ask: Callable[[Repository], Awaitable[AbstractSet[str]]]
 ) -> dict[int, AbstractSet[str]]:
-    """Ask each repository once, however many links share it, all at the same time.
+    """Ask all repositories at once, and each one only once, however many links share it.
 
     :param pipeline: The pipeline.
     :param rows: The links.
     :param ask: Asks a repository.
-    :returns: The answers by the identity of the repository.
+    :returns: The answers, by the identity of the repository.
     """
     repositories = {id(data.repository): data.repository for data in _flat(rows)}
     await validate_repositories(pipeline, repositories.values())

@@ -1,6 +1,6 @@
 """Everything that commands print: data on standard output, one-line errors on standard error.
 
-Standard output is looked up at each call, so that whoever replaces ``sys.stdout`` gets the text.
+``sys.stdout`` is looked up at each call, so that it can be replaced.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ __all__ = [
 
 
 _PIECE = 1 << 16
-"""Characters to write at a time: where Python does not buffer, a write that is cut short raises nothing, but the next
-one does."""
+"""Characters to write at once. Without buffering (``python -u``), Python reports a broken pipe only at the write after
+the one that was cut short, so a long text is written in pieces."""
 
 
 class OutputClosedError(Exception):
-    """Whoever read standard output has gone, as ``head`` does once it has seen enough."""
+    """The reader of standard output has gone, as ``head`` does after its last line."""
 
 
 def on_terminal() -> bool:
-    """Tell whether standard output is a terminal, so that a person is looking on."""
+    """Tell whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def program() -> str:
-    """Give the name of the running script, which error messages begin with."""
+    """Return the name of the running script, with which error messages begin."""
     return os.path.basename(sys.argv[0] if sys.argv else "") or "pydatatask"
 
 
@@ -48,7 +48,7 @@ def write(text: str) -> None:
     """Write text to standard output, as it is.
 
     :param text: The text, with its line ends.
-    :raises OutputClosedError: Nobody reads it any longer.
+    :raises OutputClosedError: The reader has gone.
     """
     if sys.stdout is None:
         return
@@ -63,7 +63,7 @@ def write_lines(lines: Iterable[str]) -> None:
     """Write each string as a line of its own.
 
     :param lines: The lines, without line ends.
-    :raises OutputClosedError: Nobody reads them any longer.
+    :raises OutputClosedError: The reader has gone.
     """
     write("".join(f"{line}\n" for line in lines))
 
@@ -72,7 +72,7 @@ def write_json(data: object) -> None:
     """Write data as JSON, on one line where it is short.
 
     :param data: What JSON can hold.
-    :raises OutputClosedError: Nobody reads it any longer.
+    :raises OutputClosedError: The reader has gone.
     """
     import json
 
@@ -82,10 +82,10 @@ def write_json(data: object) -> None:
 def write_bytes(data: bytes) -> None:
     """Write bytes to standard output, after all text that was written before.
 
-    A ``sys.stdout`` without a binary side must be dealt with by the caller: see :func:`binary_output`.
+    The caller has to check that ``sys.stdout`` takes bytes: see :func:`binary_output`.
 
     :param data: The bytes.
-    :raises OutputClosedError: Nobody reads them any longer.
+    :raises OutputClosedError: The reader has gone.
     """
     binary = binary_output()
     if binary is None:
@@ -100,7 +100,7 @@ def write_bytes(data: bytes) -> None:
 
 
 def binary_output() -> BinaryIO | None:
-    """Give the binary side of standard output, all text before it flushed; None where there is just text."""
+    """Flush standard output and return its binary buffer, or None if it takes only text."""
     binary: BinaryIO | None = getattr(sys.stdout, "buffer", None)
     if binary is not None:
         flush()
@@ -128,9 +128,9 @@ def _one_line(message: str) -> str:
 
 
 def flush() -> None:
-    """Hand everything written so far to whoever reads standard output.
+    """Flush standard output.
 
-    :raises OutputClosedError: Nobody does any longer.
+    :raises OutputClosedError: The reader has gone.
     """
     if sys.stdout is None:
         return
@@ -141,7 +141,8 @@ def flush() -> None:
 
 
 def discard() -> None:
-    """Let what is left in buffers, and comes yet, go nowhere, so that the interpreter does not stumble over it."""
+    """Discard what is buffered, and all later output."""
+    # The interpreter flushes standard output when it exits, and would print an error about the broken pipe.
     try:
         descriptor = sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):

@@ -25,7 +25,7 @@ _log = logging.getLogger("pydatatask.cli")
 
 _PERIOD_SECONDS = 0.25
 _IDLE_FACTOR = 20
-"""Looking at the repositories takes at most this fraction of the time (one part in so many)."""
+"""Wait this many times as long as listing the repositories took, so that listing stays a small part of the work."""
 
 
 class Progress(NamedTuple):
@@ -35,25 +35,25 @@ class Progress(NamedTuple):
     """The task's name."""
 
     total: int
-    """How many jobs have all that they need, now or in the past."""
+    """How many jobs have all their inputs, whether they have run or not."""
 
     waiting: int
-    """How many of them have yet to be launched, or are running in this process."""
+    """How many of them are not launched yet, or running in this process."""
 
     live: int
     """How many of them are running elsewhere."""
 
     @property
     def finished(self) -> int:
-        """How many of them are over."""
+        """How many of them have finished."""
         return self.total - self.waiting - self.live
 
 
 async def measure_progress(task: Task, listing: Listing) -> Progress:
-    """Find out how far a task has come.
+    """Count the jobs of a task by their progress.
 
     :param task: The task.
-    :param listing: Tells what repositories contain.
+    :param listing: Lists repositories.
     """
     ready = await listed(listing, task.ready)
     required = await intersection(listing, list(task.required_for_start.values())) | ready
@@ -66,7 +66,7 @@ async def measure_progress(task: Task, listing: Listing) -> Progress:
 
 @asynccontextmanager
 async def showing_progress(pipeline: Pipeline) -> AsyncGenerator[None, None]:
-    """Show the progress of all tasks on standard output while the block is being carried out, and where it ended.
+    """Show the progress of all tasks on standard output during a block, and once more at its end.
 
     :param pipeline: The pipeline, open.
     """
@@ -92,19 +92,19 @@ class _Watch:
         self._began = time.monotonic()
 
     async def keep_showing(self) -> None:
-        """Show progress until cancelled, and leave the repositories alone for most of the time."""
+        """Show progress until cancelled."""
         while True:
             began = time.monotonic()
             await self.show()
             await asyncio.sleep(max(_PERIOD_SECONDS, _IDLE_FACTOR * (time.monotonic() - began)))
 
     async def show(self) -> None:
-        """Show progress as it is now; a repository that fails is the run's business, and is asked again next time."""
+        """Show the present progress. The run itself reports a repository that fails; it is asked again next time."""
         self._listing.begin_round()
         try:
             stock = [await measure_progress(task, self._listing) for task in self._pipeline.tasks.values()]
         except Exception as error:
-            _log.debug("progress cannot be told at the moment: %s", error)
+            _log.debug("cannot determine the progress: %s", error)
             return
         self._live.update(_table(stock, time.monotonic() - self._began), refresh=True)
 

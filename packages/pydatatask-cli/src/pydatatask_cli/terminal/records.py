@@ -12,10 +12,10 @@ _END_OF_SCALAR = "\n...\n"
 
 
 def record_text(record: object, name: str) -> str:
-    """Give a record as YAML, its keys in the order in which they are.
+    """Return a record as YAML, its keys in their own order.
 
-    :param record: What a metadata repository holds.
-    :param name: What to call it in messages.
+    :param record: The value of a job.
+    :param name: The name of the record in messages.
     :raises CommandFailedError: YAML cannot express it.
     """
     import yaml
@@ -32,8 +32,8 @@ def parse_record(text: bytes, name: str = "standard input") -> object:
     """Read a record from YAML.
 
     :param text: The YAML, one document.
-    :param name: What to call it in messages.
-    :raises UsageError: It is malformed, or asks for what the safe loader refuses.
+    :param name: The name of the text in messages.
+    :raises UsageError: It is malformed, or has tags that the safe loader refuses.
     """
     import yaml
 

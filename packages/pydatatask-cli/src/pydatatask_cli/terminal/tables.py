@@ -13,10 +13,10 @@ __all__ = ["show_table"]
 def show_table(rows: Iterable[TaskRows], heading: str, cells: Sequence[Sequence[str]], numeric: bool) -> None:
     """Print a table with a section for each task and a row for each link.
 
-    :param rows: The links that are shown.
-    :param heading: What the last column is about.
+    :param rows: The links.
+    :param heading: The heading of the last column.
     :param cells: The last column: for each task a text for each link.
-    :param numeric: Whether these are numbers.
+    :param numeric: Whether the last column has numbers.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
