@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 __all__ = ["Capacity"]
 
 _UNKNOWN = 1000
-"""For an executor that does not say how many workers it has: a cluster, say."""
+"""The slots of an executor whose number of workers is unknown, such as a cluster."""
 
 
 class Capacity:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Hashable
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.method_overrides import LISTING, MEMBERSHIP, shortcut
-from pydatatask_core.repositories.repository import Repository
+from pydatatask_exec.live_jobs import LiveJobs, LiveRepository
 
 __all__ = ["CancellingTask", "ExecutorLiveRepo"]
 
@@ -35,7 +33,7 @@ class CancellingTask(Protocol):
         ...
 
 
-class ExecutorLiveRepo(Repository):
+class ExecutorLiveRepo(LiveRepository[CancellingTask]):
     """A repository where keys translate to running jobs in an ExecutorTask.
 
     This repository is constructed automatically and is linked as the ``live`` repository. Do not construct this class
@@ -44,36 +42,9 @@ class ExecutorLiveRepo(Repository):
     :param task: The task whose jobs these are.
     """
 
-    def __init__(self, task: CancellingTask) -> None:
-        self.task = task
-
     @override
-    def describe(self) -> str:
-        return f"{type(self).__name__} of task {self.task.name}"
-
-    @override
-    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in list(self.task.live_jobs):
-            yield job
-
-    @override
-    async def contains(self, item: str) -> bool:
-        return item in self.task.live_jobs
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return jobs & self.task.live_jobs
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys(self) -> AbstractSet[str]:
-        return set(self.task.live_jobs)
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def revision(self) -> Hashable | None:
-        return self.task.live_changes
+    async def live_jobs(self) -> LiveJobs:
+        return LiveJobs(self.task.live_jobs, self.task.live_changes)
 
     @override
     async def info(self, job: str) -> Any:

@@ -48,7 +48,7 @@ class ExecutorTask(FunctionTask):
     has room for them. The task is linked as ``live`` to the repository of submitted jobs.
 
     :param name: The name of this task.
-    :param executor: The executor to run jobs in. Whoever made it shuts it down.
+    :param executor: The executor to run jobs in. The caller shuts it down.
     :param done: A metadata repository to store some information about a job's runtime and termination on completion. It
         is linked as ``done``.
     :param ready: Optional: A repository from which to read task-ready status.

@@ -1,12 +1,12 @@
-"""Binding the parameters of a task's function, by name, to the repositories that the task is linked to.
+"""Bind the parameters of a task's function, by name, to the repositories that the task is linked to.
 
-Parameters are bound once, at every opening of the pipeline; a job then costs one call. The rules:
+Parameters are bound once each time the pipeline opens, so that a job costs a single call. The rules:
 
 - ``job`` receives the id of the job, any other parameter the repository of the link of that name.
 - A parameter that is no link keeps its default; without one, that is an error.
 - ``*args`` receives nothing. ``**kwargs`` receives ``job`` and the repositories of all links that have no parameter of
   their own, those included whose names no parameter could have, such as ``my-link``.
-- What a ``functools.partial`` has fixed by keyword stays fixed, even where a link has that name.
+- What a ``functools.partial`` has fixed by keyword stays fixed, even if a link has that name.
 
 Arguments are passed by keyword (except to positional-only parameters), so that a decorator that takes ``**kwargs`` and
 uses ``functools.wraps`` need not know the order.
@@ -34,13 +34,13 @@ _JOB = "job"
 
 @dataclass(frozen=True, slots=True)
 class BoundFunction:
-    """A function and all its arguments but the job: call it with the job."""
+    """A function and all its arguments except the job: call it with the job."""
 
     func: TaskFunction
     """The function that was bound."""
 
     repositories: Mapping[str, Repository]
-    """The arguments that are passed by keyword, the job excepted."""
+    """The arguments that are passed by keyword, except the job."""
 
     takes_job: bool
     """Whether the job is passed, by keyword."""
@@ -49,10 +49,10 @@ class BoundFunction:
     """The names of the positional-only parameters that are passed, in order."""
 
     positional_values: Mapping[str, object] | None = None
-    """What is passed for these, the job excepted: repositories, and defaults of those in between."""
+    """What is passed for these, except the job: repositories, and defaults of those in between."""
 
     def __call__(self, job: str) -> Any:
-        """Call the function for a job; of a coroutine function the result has to be awaited.
+        """Call the function for a job; the result of a coroutine function has to be awaited.
 
         :param job: The job.
         """
@@ -63,9 +63,9 @@ class BoundFunction:
         return self.func(**self.repositories)
 
     def caller(self) -> Callable[[str], Any]:
-        """Give what does the same as calling this object, in half the time where the function's own code allows that.
+        """Return a callable that does the same as this object, in half the time where the function allows that.
 
-        The job goes by position where it is the first parameter of the code itself, not of a signature that a
+        The job is passed by position if it is the first parameter of the code itself, not only of a signature that a
         decorator has copied.
         """
         code: CodeType | None = self.func.__code__ if isinstance(self.func, FunctionType) else None
@@ -86,7 +86,7 @@ def bind_function(func: TaskFunction, task: str, links: Mapping[str, Link]) -> B
     :param task: The name of the task, for messages.
     :param links: The links of the task.
     :raises FunctionBindingError: A parameter is neither ``job`` nor a link, and has no default.
-    :raises DefinitionError: What was given is no function, or one that yields: its body would never be run.
+    :raises DefinitionError: ``func`` is no function, or one that yields, whose body would never run.
     """
     parameters = _parameters(func, task)
     repositories = {name: link.repo for name, link in links.items() if name != _JOB}
@@ -140,7 +140,7 @@ def _check_all_known(parameters: Mapping[str, Parameter], names: Iterable[str], 
 
 
 def _positional(parameters: Mapping[str, Parameter], names: Iterable[str]) -> list[str]:
-    """Give the positional-only parameters up to the last that is bound; those after it keep their defaults."""
+    """Return the positional-only parameters up to the last that is bound; those after it keep their defaults."""
     known = {_JOB, *names}
     positional = [name for name, parameter in parameters.items() if parameter.kind is Parameter.POSITIONAL_ONLY]
     while positional and positional[-1] not in known:

@@ -1,4 +1,4 @@
-"""The task that runs a Python function in this process."""
+"""The task that runs a Python function for each job in this process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class InProcessSyncTask(FunctionTask):
         my_task.link("inp", repo_input, is_input=True)
         my_task.link("out", repo_output, is_output=True)
 
-    Parameters are bound by name, as :mod:`pydatatask_exec.functions.binding` tells. A plain function (no ``async``) is
-    run in a thread. A function that raises is recorded as such, and counts as done.
+    Parameters are bound by name (see :mod:`pydatatask_exec.functions.binding`). A plain function (no ``async``) runs in
+    a thread. A function that raises is recorded as such, and its job counts as done.
 
     :param name: The name of this task.
     :param done: A metadata repository to store some information about a job's runtime and termination on completion.
@@ -59,20 +59,20 @@ class InProcessSyncTask(FunctionTask):
         self._prepare()
 
     def _prepare(self) -> FunctionRunner:
-        """Find out, once per opening, what every launch needs."""
+        """Prepare, once per opening, what every launch needs."""
         self._runner = function_runner(self.name, self.bind())
         return self._runner
 
     @override
     async def update(self) -> bool:
-        """Do nothing: a launched job is over when its launch is."""
+        """Do nothing: a job ends with its launch."""
         return False
 
     @override
     async def launch(self, job: str) -> None:
-        """Run the function for a job, to its end, and record how it ended.
+        """Run the function for a job to its end, and record the outcome.
 
-        What the function raises is not raised here but recorded, logged and reported by :meth:`Task.failed`.
+        What the function raises is not raised here, but recorded, logged and reported by :meth:`Task.failed`.
 
         :param job: The job to run.
         """

@@ -1,4 +1,4 @@
-"""The record that tells how a function ended."""
+"""Outcome records of functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_REPR = 100_000
 
 
 def function_record(start: datetime, end: datetime, error: BaseException | None) -> dict[str, object]:
-    """Make the ``done`` record of a function that has ended.
+    """Return the ``done`` record of a function that has ended.
 
     :param start: When it was called, in UTC.
     :param end: When it returned or raised, in UTC.
@@ -32,7 +32,7 @@ def function_record(start: datetime, end: datetime, error: BaseException | None)
 
 
 def describe_exception(error: BaseException) -> str:
-    """Give the ``repr`` of an exception, or a substitute where that fails; what nobody would read to its end is cut.
+    """Return the ``repr`` of an exception, cut if it is very long, or a substitute if ``repr`` itself raises.
 
     :param error: The exception.
     """
@@ -49,7 +49,7 @@ def _encodable(text: str) -> str:
 
 
 def _without_own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """Skip the frames by which this package called the function, unless there are no others."""
+    """Return the traceback without the frames of this package, unless there are no others."""
     rest = frames
     while rest is not None and rest.tb_frame.f_globals.get("__package__") == __package__:
         rest = rest.tb_next

@@ -1,4 +1,4 @@
-"""Running a task's function in this process: a coroutine function in the event loop, a plain one in a thread."""
+"""Run a task's function in this process: a coroutine function in the event loop, a plain one in a thread."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled"]
 
 _log = logging.getLogger("pydatatask.task")
 
-# The scheduler bounds how many jobs run at a time; this pool, which starts threads as they are needed, must merely not
-# be what keeps them waiting. It is not the loop's own pool: there, functions could use up the threads that stores need.
+# The scheduler bounds how many jobs run at a time, so this pool, which starts threads on demand, need not bound them.
+# It is not the event loop's own pool, since functions could use up the threads there that stores need.
 _MANY_THREADS = 1024
 
 
 class FunctionRunner(Protocol):
-    """Runs a function, job by job."""
+    """Runs a function for one job after another."""
 
     outlives_cancellation: bool
-    """Whether a function that is cancelled is waited for. Then record its end and call :func:`raise_if_cancelled`."""
+    """Whether :meth:`run` waits for a cancelled function; once it is recorded, call :func:`raise_if_cancelled`."""
 
     async def run(self, job: str) -> BaseException | None:
         """Run the function to its end.
 
-        Only Ctrl-C and the cancellation of the running asyncio task pass through: a coroutine is cancelled with it. A
-        function in a thread cannot be, so it is waited for, and its end told as usual.
+        Only Ctrl-C and the cancellation of the running asyncio task pass through, and a coroutine is cancelled with it.
+        A function in a thread cannot be cancelled, so this waits for it, and returns as usual.
 
         :param job: The job.
         :returns: What the function raised, if it did, ``SystemExit`` included.
@@ -42,7 +42,7 @@ class FunctionRunner(Protocol):
 
 
 def function_runner(task: str, function: BoundFunction) -> FunctionRunner:
-    """Make the runner for a function: in the event loop or in threads, as it is ``async`` or not.
+    """Return the runner for a function: in the event loop if it is ``async``, or else in threads.
 
     :param task: The name of the task, for messages.
     :param function: The function, which takes the job.
@@ -73,7 +73,7 @@ class _CoroutineRunner:
         return None
 
     def _cancellation(self, error: BaseException, job: str) -> BaseException:
-        """Make sure that what a cancelled coroutine raised does not hide the cancellation."""
+        """Return a cancellation in place of what a cancelled coroutine raised."""
         if isinstance(error, asyncio.CancelledError):
             return error
         _log.error("task %s, job %s: the function was cancelled, and then raised", self._task, job, exc_info=error)
@@ -101,22 +101,22 @@ class _ThreadRunner:
         return error
 
     def _call(self, job: str) -> tuple[object, BaseException | None]:
-        """Call the function; errors are returned, as not every exception survives the way through a future."""
+        """Call the function, and return what it raised, since a future cannot carry every exception."""
         try:
             return self._function(job), None
         except BaseException as error:
             return None, error
 
     async def _wait(self, future: asyncio.Future[tuple[object, BaseException | None]], job: str) -> None:
-        """Wait until the thread is done, even where this asyncio task is cancelled meanwhile."""
-        told = False
+        """Wait until the thread is done, even if this asyncio task is cancelled meanwhile."""
+        warned = False
         while not future.done():
             try:
                 await asyncio.wait([future])
             except asyncio.CancelledError:
-                if not told:
+                if not warned:
                     _log.warning("task %s, job %s: waiting for its function, which runs in a thread", self._task, job)
-                told = True
+                warned = True
 
 
 @cache
@@ -125,7 +125,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def raise_if_cancelled() -> None:
-    """Take up a cancellation of the running asyncio task that a function in a thread has outlived.
+    """Raise a cancellation of the running asyncio task that came while a function ran in a thread.
 
     :raises asyncio.CancelledError: The task is being cancelled.
     """

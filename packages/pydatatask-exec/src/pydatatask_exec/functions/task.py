@@ -1,4 +1,4 @@
-"""What tasks whose body is a Python function have in common."""
+"""Base class of tasks whose body is a Python function."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class FunctionTask(Task, ABC):
     """A task whose body is a function, given by decoration or as an argument."""
 
     func: TaskFunction | None = None
-    """The function that is run for each job."""
+    """The function that runs for each job."""
 
     def __call__(self, func: TaskFunction) -> Self:
         """Make ``func`` the body of this task, so that the task can be used as a decorator.
 
-        :param func: The function; :mod:`pydatatask_exec.functions.binding` tells how its parameters are bound.
+        :param func: The function; :mod:`pydatatask_exec.functions.binding` describes how its parameters are bound.
         :returns: The task.
         :raises DefinitionError: The task has a function already.
         """
@@ -34,7 +34,7 @@ class FunctionTask(Task, ABC):
         return self
 
     def bind(self) -> BoundFunction:
-        """Bind the function's parameters to the links that there are now.
+        """Return the function with its parameters bound to the current links.
 
         :raises MissingFunctionError: There is no function.
         :raises FunctionBindingError: A parameter is neither ``job`` nor a link, and has no default.

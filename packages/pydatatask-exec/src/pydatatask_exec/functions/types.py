@@ -1,4 +1,4 @@
-"""What a function task may be given to run."""
+"""Types of functions that a task can run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class FunctionTaskProtocol(Protocol):
     """A coroutine function that is the body of a task: it takes ``job`` and any links of the task, by name."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[object]:
-        """Run one job. What is returned is thrown away."""
+        """Run one job. The result is discarded."""
         ...
 
 
 class PlainFunctionProtocol(Protocol):
-    """A plain function that is the body of a task; it is run in a thread."""
+    """A plain function that is the body of a task; it runs in a thread."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> object:
-        """Run one job. What is returned is thrown away."""
+        """Run one job. The result is discarded."""
         ...
 
 
@@ -31,7 +31,7 @@ TaskFunction: TypeAlias = FunctionTaskProtocol | PlainFunctionProtocol
 
 
 def function_name(func: object) -> str:
-    """Name a function in messages.
+    """Return the name of a function for messages.
 
     :param func: A function, method, ``functools.partial`` or object with ``__call__``.
     """
@@ -42,7 +42,7 @@ def function_name(func: object) -> str:
 
 
 def is_coroutine_function(func: object) -> bool:
-    """Tell whether calling ``func`` makes a coroutine, which has to be awaited to do anything.
+    """Return whether calling ``func`` makes a coroutine, which has to be awaited to do anything.
 
     :param func: A function, method, ``functools.partial`` or object with ``__call__``.
     """

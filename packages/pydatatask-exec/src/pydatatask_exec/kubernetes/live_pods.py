@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Hashable, Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
-from pydatatask_core.repositories.method_overrides import DELETION, LISTING, MEMBERSHIP, shortcut
-from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.repositories.method_overrides import DELETION, shortcut
 from pydatatask_exec.kubernetes.cluster.cache import TaskPods
 from pydatatask_exec.kubernetes.manager import PodManager
+from pydatatask_exec.live_jobs import LiveJobs, LiveRepository
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import V1Pod
@@ -45,7 +44,7 @@ class PodTask(Protocol):
         ...
 
 
-class LiveKubeRepository(Repository):
+class LiveKubeRepository(LiveRepository[PodTask]):
     """A repository where keys translate to running kube pods: to the exact job ids in their annotations.
 
     This repository is constructed automatically by a KubeTask or subclass and is linked as the ``live`` repository. Do
@@ -54,41 +53,15 @@ class LiveKubeRepository(Repository):
     :param task: The task whose pods these are.
     """
 
-    def __init__(self, task: PodTask) -> None:
-        self.task = task
-
     @override
-    def describe(self) -> str:
-        return f"{type(self).__name__} of task {self.task.name}"
+    async def live_jobs(self) -> LiveJobs:
+        pods = await self.task.followed()
+        return LiveJobs(pods.jobs.keys(), pods.revision)
 
     @override
     def admits(self, job: str) -> bool:
         """Take every id: whatever has been launched is live."""
         return bool(job)
-
-    @override
-    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        for job in list((await self.task.followed()).jobs):
-            yield job
-
-    @override
-    async def contains(self, item: str) -> bool:
-        return item in (await self.task.followed()).jobs
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        return jobs & (await self.task.followed()).jobs.keys()
-
-    @override
-    @shortcut(unless=LISTING)
-    async def keys(self) -> AbstractSet[str]:
-        return set((await self.task.followed()).jobs)
-
-    @override
-    @shortcut(unless=MEMBERSHIP)
-    async def revision(self) -> Hashable | None:
-        return (await self.task.followed()).revision
 
     @override
     async def info(self, job: str) -> Any:

@@ -1,4 +1,4 @@
-"""Compiling templates: their Jinja2 environment, what they include, and which names they will look up."""
+"""Compile templates: their Jinja2 environment, what they include, and which names they look up."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The filters of templates that make a value safe for where it goes: a shell script, JSON, YAML.
+"""Filters of templates, which make a value safe for where it goes: a shell script, JSON, YAML.
 
-All give one line of text (``tojson`` unless it is asked to indent), and refuse what has no form there with an error,
-rather than write something that looks like it.
+All return one line of text (``tojson`` unless it is asked to indent). A value that cannot be represented is an error.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def shquote(value: object) -> str:
     """Quote a value as one word of a shell script; a list or tuple becomes as many words as it has items.
 
     :param value: The value; what is no string is converted as ``{{ value }}`` would be.
-    :raises ValueError: It has a NUL character, which no word can have.
+    :raises ValueError: It contains a NUL character, which no word can have.
     :raises TypeError: It is made of bytes.
     """
     if isinstance(value, list | tuple):

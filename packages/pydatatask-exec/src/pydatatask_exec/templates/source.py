@@ -1,4 +1,4 @@
-"""Finding the text of a template: the argument may be the text itself, or name a file that holds it."""
+"""Sources of templates: the argument is the text itself, or the name of a file with the text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOOKS_LIKE_A_FILE = re.compile(r"[\w~./-]+\.(sh|bash|py|ya?ml|json|txt|j2|jinja
 
 @dataclass(frozen=True, slots=True)
 class TemplateSource:
-    """The text of a template, and where it was found."""
+    """The text of a template and the file that it was read from."""
 
     text: str
     """The text."""
@@ -29,12 +29,12 @@ class TemplateSource:
 
     @property
     def directory(self) -> Path:
-        """Where to look for templates that this one includes: beside it, or in the working directory."""
+        """The directory of templates that this one includes: its own, or the working directory."""
         return _working_directory() if self.path is None else self.path.absolute().parent
 
 
 def read_template(template: str | Path, task: str) -> TemplateSource:
-    """Give the text of a template argument; this may read a file.
+    """Return the text of a template argument; this may read a file.
 
     :param template: The text itself, or the path of a file: a ``Path`` always is one, a ``str`` is one if that file
         exists. Relative paths start from the working directory.
@@ -61,4 +61,4 @@ def _working_directory() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        return Path()  # it has been removed, so nothing is found there, and most templates look for nothing
+        return Path()  # it has been removed; that matters only to templates that include others

@@ -1,12 +1,9 @@
 """Templates: the Jinja2 texts from which tasks make the script or manifest of a job.
 
-In a template there are the names ``job`` and ``task`` (both are strings), those of the task's links and those of the
-task's own environment. A link, and a repository in the environment, stands for its ``info(job)``. A hyphen in the name
-of a link is written as an underscore.
-
-All of Jinja2 works, with the extensions ``do`` and ``loopcontrols``; ``include``, ``import`` and ``extends`` look
-beside the template's file, or in the working directory where there is none. Nothing is escaped without being asked
-for: :mod:`pydatatask_exec.templates.filters` has the filters ``shquote``, ``tojson`` and ``toyaml``.
+The names that a template can use are in :mod:`pydatatask_exec.templates.environment`. All of Jinja2 works, with the
+extensions ``do`` and ``loopcontrols``; ``include``, ``import`` and ``extends`` read files beside the template's file,
+or in the working directory if there is none. Nothing is escaped unless the template asks for it, by the filters of
+:mod:`pydatatask_exec.templates.filters`: ``shquote``, ``tojson`` and ``toyaml``.
 """
 
 from __future__ import annotations
@@ -18,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pydatatask_core.errors import TemplateError, TemplateNameError
-from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.links import Link
 from pydatatask_exec.templates.compiling import compile_template
+from pydatatask_exec.templates.environment import TemplateEnvironment
 from pydatatask_exec.templates.filters import FILTERS
 from pydatatask_exec.templates.source import read_template
 
@@ -34,7 +31,7 @@ _HINT = " (if text has {{, {% or {# in it, write {% raw %} before and {% endraw 
 
 
 class Template:
-    """A template that has been read and compiled, once, and is rendered for each job.
+    """A template that is read and compiled once, and rendered for each job.
 
     Making one reads a file and takes milliseconds; in a coroutine, use :meth:`load`.
 
@@ -63,7 +60,7 @@ class Template:
 
     @classmethod
     async def load(cls, template: str | Path, task: str) -> Self:
-        """Read and compile a template without holding up the event loop; the parameters are those of the class.
+        """Read and compile a template in a thread; the parameters are those of the class.
 
         :param template: The text, or the path of a file.
         :param task: The name of the task.
@@ -76,54 +73,27 @@ class Template:
 
         :param job: The job.
         :param links: The task's links; the ``info`` of one is looked up once, and only if the template uses it.
-        :param environment: Optional: further names; they go before links of the same name, though not before ``job``
-            and ``task``.
-        :raises TemplateNameError: The template uses a name or an attribute that is not there.
-        :raises TemplateError: A link's ``info`` cannot be had, or something in the template fails.
+        :param environment: Optional: further names, which override links, but not ``job`` and ``task``.
+        :raises TemplateNameError: The template uses a name or an attribute that does not exist.
+        :raises TemplateError: The ``info`` of a link cannot be read, or something in the template fails.
         """
         if self._constant is not None:
             return self._constant
         import jinja2
 
-        context = await self._context(job, links, environment or {})
+        names = TemplateEnvironment(self.task, job, links, environment or {})
+        context = await names.values(self._names)
         try:
             if self._names is None:  # it will read files, so not in this thread
                 return await asyncio.to_thread(self._template.render, context)
             return await self._template.render_async(context)
         except jinja2.UndefinedError as error:
-            names = ", ".join(dict.fromkeys(["job", "task", *(environment or ()), *map(_spelling, links)]))
+            known = ", ".join(names.known())
             raise TemplateNameError(
-                f"{self._place(job, error)}: {error.message}; the names there are: {names}"
+                f"{self._place(job, error)}: {error.message}; the names there are: {known}"
             ) from error
         except Exception as error:
             raise TemplateError(f"{self._place(job, error)}: {type(error).__name__}: {error}") from error
-
-    async def _context(
-        self, job: str, links: Mapping[str, Link], environment: Mapping[str, object]
-    ) -> dict[str, object]:
-        """Give a value to each name that the template uses."""
-        spellings = {_spelling(name): name for name in links} | {name: name for name in links}
-        context: dict[str, object] = {}
-        for name in self._names if self._names is not None else {*spellings, *environment}:
-            if name in environment:
-                context[name] = await self._value(name, environment[name], job)
-            elif name in spellings:
-                link = spellings[name]
-                context[name] = await self._value(link, links[link], job)
-        return context | {"job": job, "task": self.task}
-
-    async def _value(self, name: str, value: object, job: str) -> object:
-        """Give what a name stands for: the value itself, or the info of a repository."""
-        repository = value.repo if isinstance(value, Link) else value
-        if not isinstance(repository, Repository):
-            return value
-        try:
-            return await repository.info(job)
-        except Exception as error:
-            raise TemplateError(
-                f"task {self.task}, job {job}: the template uses {name!r}, whose info cannot be had from "
-                f"{repository.describe()}: {type(error).__name__}: {error}"
-            ) from error
 
     def _place(self, job: str, error: Exception) -> str:
         line = _line_of(error.__traceback__)
@@ -136,13 +106,8 @@ def _hint(error: jinja2.TemplateSyntaxError) -> str:
     return _HINT
 
 
-def _spelling(link: str) -> str:
-    """Give the name under which a template can use a link."""
-    return link.replace("-", "_")
-
-
 def _line_of(traceback: TracebackType | None) -> int | None:
-    """Find the line of a template in a traceback, where Jinja has put frames that stand for it."""
+    """Return the line of a template in a traceback, where Jinja puts frames that stand for it."""
     line = None
     while traceback is not None:
         if "__jinja_exception__" in traceback.tb_frame.f_globals:

@@ -47,7 +47,7 @@ class TaskPods:
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
-        self._on_news = on_change
+        self._on_change = on_change
         self._pods: dict[str, PodState] = {}
         self._jobs: dict[str, set[str]] = {}
         self._finished: dict[str, PodState] = {}
@@ -106,7 +106,7 @@ class TaskPods:
         if has_new_condition:
             self._conditions[state.uid] = state
         if before is None or has_new_condition or (state.finished and not before.finished):
-            self._on_news()
+            self._on_change()
 
     def drop(self, state: PodState) -> None:
         """Remove a pod that is gone.
@@ -122,7 +122,7 @@ class TaskPods:
         if not uids:
             del self._jobs[state.job]
             self._changes += 1
-        self._on_news()
+        self._on_change()
 
     def take_new(self) -> list[PodState]:
         """Return the pods that have appeared since the last call, and may be gone by now."""
