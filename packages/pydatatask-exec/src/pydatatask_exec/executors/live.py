@@ -42,6 +42,9 @@ class ExecutorLiveRepo(LiveRepository[CancellingTask]):
     :param task: The task whose jobs these are.
     """
 
+    def __init__(self, task: CancellingTask) -> None:
+        super().__init__(task)
+
     @override
     async def live_jobs(self) -> LiveJobs:
         return LiveJobs(self.task.live_jobs, self.task.live_changes)

@@ -53,6 +53,9 @@ class LiveKubeRepository(LiveRepository[PodTask]):
     :param task: The task whose pods these are.
     """
 
+    def __init__(self, task: PodTask) -> None:
+        super().__init__(task)
+
     @override
     async def live_jobs(self) -> LiveJobs:
         pods = await self.task.followed()
