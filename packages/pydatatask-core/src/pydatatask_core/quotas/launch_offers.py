@@ -60,15 +60,15 @@ class Offer:
     )
 
     def __init__(self, task: str, job: str, priority: int, holds: Holds, predecessor: Offer | None) -> None:
-        self.task = task
-        self.job = job
-        self.priority = priority
-        self.holds = holds
+        self.task: str = task
+        self.job: str = job
+        self.priority: int = priority
+        self.holds: Holds = holds
         self.predecessor = predecessor
         self.refused: ResourceType | None = None
         self.impossible: ResourceType | None = None
         self.managers: list[Settling] = []
-        self.ended = False
+        self.ended: bool = False
         self._decided = False
         self._waiter: asyncio.Event | None = None
 

@@ -144,16 +144,11 @@ class Repository(ABC):
 
     @abstractmethod
     def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        """Yield every string in the store that may be a job id.
-
-        This is the core method of a repository. Iterating the repository filters it by :meth:`filter_jobs`.
-        """
+        """Yield every string in the store that may be a job id; :meth:`filter_jobs` removes the others."""
 
     @abstractmethod
     async def info(self, job: str) -> Any:
-        """Return data about ``job``, which templates use among others.
-
-        It should be meaningful even if the repository does not contain the job.
+        """Return data about ``job``, for templates among others; meaningful even if the job is not present.
 
         :param job: The job.
         """
@@ -176,10 +171,7 @@ class Repository(ABC):
             await self.delete(job)
 
     async def info_all(self) -> dict[str, Any]:
-        """Return the info of every job that is present.
-
-        The default calls :meth:`info` for each job.
-        """
+        """Return the info of every job that is present; the default calls :meth:`info` for each."""
         return {job: await self.info(job) async for job in self}
 
     async def validate(self) -> None:
@@ -194,12 +186,7 @@ class Repository(ABC):
         filt: Callable[[str], Awaitable[bool]] | None = None,
         allow_deletes: bool = False,
     ) -> MapRepository:
-        """Return a view of this repository with other infos, and perhaps fewer jobs.
-
-        :param func: Applied to what :meth:`info` returns; a coroutine function is awaited.
-        :param filt: Optional: which jobs the result contains.
-        :param allow_deletes: Whether deleting from the result deletes from this repository.
-        """
+        """Return a view of this repository; :class:`MapRepository` describes the parameters."""
         return MapRepository(self, func, filt, allow_deletes)
 
     # What follows is for the scheduler. The defaults are right for every repository; stores override them for speed.
@@ -220,9 +207,7 @@ class Repository(ABC):
         return await self.keys()
 
     async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        """Return those of ``jobs`` that are present: :meth:`contains` for many at once.
-
-        An override needs the decorator, as with :meth:`keys`.
+        """Return those of ``jobs`` that are present; an override needs the decorator, as with :meth:`keys`.
 
         :param jobs: The jobs to look for.
         """
@@ -238,8 +223,7 @@ class Repository(ABC):
     async def revision_via(self, lookup: KeyLookup) -> Hashable | None:
         """Return :meth:`revision`; a repository that is made of others asks ``lookup`` about these.
 
-        An answer of the lookup may be older than a revision that is read now, and the change in between would never be
-        noticed. So the revision has to come from where the keys come from.
+        Keys from the lookup may be older than a revision read now, and a change in between would go unnoticed.
 
         :param lookup: Answers for other repositories.
         """
