@@ -14,6 +14,7 @@ from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.repositories.access import Access
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import DIRECT
+from pydatatask_core.scheduling.polling import POLL_SECONDS
 from pydatatask_core.scheduling.reconcile import Reconciler
 from pydatatask_core.scheduling.run import run
 from pydatatask_core.scheduling.run_options import RunOptions
@@ -63,7 +64,7 @@ class Pipeline:
         priority: Callable[[str, str], int] | None = None,
         *,
         concurrency: int = 15,
-        poll_seconds: tuple[float, float] = (0.01, 1.0),
+        poll_seconds: tuple[float, float] = POLL_SECONDS,
         retry_seconds: float = 0.25,
     ) -> None:
         if concurrency < 1:

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["MinimumIntervals", "PollTimer"]
+__all__ = ["POLL_SECONDS", "MinimumIntervals", "PollTimer"]
+
+POLL_SECONDS = (0.01, 1.0)
+"""The shortest and the longest poll interval of a run, unless the pipeline says otherwise."""
 
 _INTERVAL_FACTOR = 20
 """Polling a task takes at most this fraction of the time (one part in so many), unless everything else is idle."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydatatask_core.scheduling.polling import POLL_SECONDS
+
 __all__ = ["RunOptions"]
 
 
@@ -17,5 +19,5 @@ class RunOptions:
     launch_once: bool = False
     """Whether to launch only what the first reconcile finds ready, and then only to reap it."""
 
-    poll_seconds: tuple[float, float] = (0.01, 1.0)
+    poll_seconds: tuple[float, float] = POLL_SECONDS
     """The shortest and the longest wait between two reconciles; the wait doubles while nothing happens."""

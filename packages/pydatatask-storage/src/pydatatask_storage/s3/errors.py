@@ -17,7 +17,26 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from types_aiobotocore_s3.type_defs import ErrorTypeDef
 
-__all__ = ["MissingBucketError", "answer_code", "client_error", "failed_deletions", "http_status", "s3_errors"]
+__all__ = [
+    "ARCHIVED",
+    "MISSING_BUCKET",
+    "MISSING_OBJECT",
+    "MissingBucketError",
+    "answer_code",
+    "client_error",
+    "failed_deletions",
+    "http_status",
+    "s3_errors",
+]
+
+MISSING_OBJECT = frozenset({"NoSuchKey", "NoSuchObject", "NotFound", "KeyNotFound"})
+"""The codes of servers for a missing object; Amazon's is the first."""
+
+MISSING_BUCKET = "NoSuchBucket"
+"""The code for a missing bucket."""
+
+ARCHIVED = "InvalidObjectState"
+"""The code for an object in an archive, which exists but cannot be read."""
 
 _REFUSALS = frozenset(
     {"AccessDenied", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
@@ -130,12 +149,12 @@ def _answered(error: ClientError, place: str) -> StoreError:
         said += (
             "; this was a web page: check that the endpoint is that of an S3 server, not of its web console or a proxy"
         )
-    if code == "NoSuchBucket":
+    if code == MISSING_BUCKET:
         return MissingBucketError(
             f"{place}: the bucket does not exist; check its name, or create it (opening a pipeline creates only the "
             f"buckets that it writes); {said}"
         )
-    if code == "InvalidObjectState":
+    if code == ARCHIVED:
         return StoreError(f"{place} is archived and cannot be read before it is restored; {said}")
     if status in (401, 403) or code in _REFUSALS:
         return StoreRefusedError(f"{place}: access was refused; look at the credentials and their rights; {said}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import StoreError
 from pydatatask_storage.s3.answers import require_listing, require_object
-from pydatatask_storage.s3.errors import answer_code, client_error, http_status
+from pydatatask_storage.s3.errors import ARCHIVED, MISSING_OBJECT, answer_code, client_error, http_status
 
 if TYPE_CHECKING:
     from aiobotocore.response import StreamingBody
@@ -15,14 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["object_exists", "object_size", "open_object"]
 
-_MISSING = ("NoSuchKey", "NoSuchObject", "NotFound", "KeyNotFound")
-"""The codes of servers for a missing object; Amazon's is the first."""
-
 _NO_FIRST_BYTE = 416
 """The status for an object that is empty, so that the requested range lies outside."""
-
-_ARCHIVED = "InvalidObjectState"
-"""The code for an object in an archive, which exists but cannot be read."""
 
 
 async def object_exists(client: S3Client, bucket: str, key: str) -> bool:
@@ -39,7 +33,7 @@ async def object_exists(client: S3Client, bucket: str, key: str) -> bool:
     try:
         answer = await client.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")
     except client_error() as error:
-        if http_status(error) == _NO_FIRST_BYTE or answer_code(error) in ("InvalidRange", _ARCHIVED):
+        if http_status(error) == _NO_FIRST_BYTE or answer_code(error) in ("InvalidRange", ARCHIVED):
             return True
         if await _is_missing(client, bucket, key, error):
             return False
@@ -95,7 +89,7 @@ async def _is_missing(client: S3Client, bucket: str, key: str, error: ClientErro
     just that object tells.
     """
     code = answer_code(error)
-    if code in _MISSING:
+    if code in MISSING_OBJECT:
         return True
     if code != "404":
         return False

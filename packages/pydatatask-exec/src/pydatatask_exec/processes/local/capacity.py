@@ -1,12 +1,13 @@
-"""How many jobs at a time one supervisor can run."""
+"""Capacity of a supervisor: how many jobs one runs at a time."""
 
 from __future__ import annotations
 
 import resource
 
-from pydatatask_exec.processes.local.supervisor.protocol import CAPACITY
-
 __all__ = ["supervisor_capacity"]
+
+_CAPACITY = 200
+"""How many jobs at a time one supervisor runs, unless the limit on open files is lower."""
 
 _OTHER_FILES = 24
 """How many files a supervisor may have open for a moment besides one for each job."""
@@ -18,4 +19,4 @@ def supervisor_capacity() -> int:
     It inherits our limit on open files, and keeps one open for each job.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CAPACITY if limit == resource.RLIM_INFINITY else min(CAPACITY, max(1, limit - _OTHER_FILES))
+    return _CAPACITY if limit == resource.RLIM_INFINITY else min(_CAPACITY, max(1, limit - _OTHER_FILES))

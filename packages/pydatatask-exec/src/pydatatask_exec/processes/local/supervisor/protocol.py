@@ -19,7 +19,6 @@ from __future__ import annotations
 import os
 
 __all__ = [
-    "CAPACITY",
     "CRASHED",
     "CWD",
     "EXE",
@@ -32,9 +31,6 @@ __all__ = [
     "Requests",
     "no_more_requests",
 ]
-
-CAPACITY = 200
-"""How many jobs one supervisor runs at a time, at most: it keeps a file open for each."""
 
 IDENTITY, EXE, CWD, RETURN_CODE, STDIN = b"pid", b"exe", b"cwd", b"return_code", b"stdin"
 """Files and directories in the directory of a job."""
