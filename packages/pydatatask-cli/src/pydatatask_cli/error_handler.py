@@ -14,6 +14,7 @@ from functools import wraps
 from typing import ParamSpec, TypeGuard
 
 from pydatatask_cli.command_errors import CommandFailedError
+from pydatatask_cli.reasons import reason
 from pydatatask_cli.terminal import output
 from pydatatask_core.errors import (
     DefinitionError,
@@ -140,8 +141,6 @@ def _describe(error: Exception) -> str:
 
 
 def _message(error: Exception) -> str:
-    if isinstance(error, PydatataskError) and str(error):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    if isinstance(error, PydatataskError | OSError):
+        return reason(error)
     return f"{type(error).__name__}: {error} (-v shows where it came from)"

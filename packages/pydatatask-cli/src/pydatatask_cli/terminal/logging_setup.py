@@ -8,6 +8,7 @@ from typing import TextIO
 
 from typing_extensions import override
 
+from pydatatask_cli.reasons import with_reasons
 from pydatatask_core.errors import PydatataskError
 
 __all__ = ["configure"]
@@ -52,9 +53,9 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
 
 
 class BriefFormatter(logging.Formatter):
-    """Leaves out the traceback of an error whose message says it all, unless tracebacks are wanted.
+    """Replaces the traceback of an expected error, of a store or of the system, by its message.
 
-    :param tracebacks: Whether they are.
+    :param tracebacks: Whether to keep tracebacks all the same.
     """
 
     def __init__(self, tracebacks: bool) -> None:
@@ -67,4 +68,4 @@ class BriefFormatter(logging.Formatter):
         if self._tracebacks or not isinstance(error, PydatataskError | OSError):
             return super().format(record)
         brief = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
-        return super().format(brief)
+        return with_reasons(super().format(brief), error)
