@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import functools
+import importlib
 import io
 import logging
 import subprocess
@@ -463,6 +464,11 @@ def test_the_public_names_are_those_of_the_documentation() -> None:
         value: Any = getattr(pydatatask_cli, name)
         assert callable(value)
         assert value.__doc__
+
+
+def test_no_folder_takes_the_place_of_a_public_function() -> None:
+    shell_command = importlib.import_module("pydatatask_cli.commands.shell")  # and all that it needs
+    assert pydatatask_cli.shell is shell_command.shell
 
 
 @pytest.mark.requirement("cli.help")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.open_pipeline import opened
-from pydatatask_cli.shell.background_loop import BackgroundLoop
-from pydatatask_cli.shell.prompt_signals import prompt_signals
+from pydatatask_cli.prompt.background_loop import BackgroundLoop
+from pydatatask_cli.prompt.prompt_signals import prompt_signals
 from pydatatask_cli.signals import require_no_loop
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
@@ -54,7 +54,7 @@ def shell(pipeline: Pipeline) -> int:
 
 def _interact(loop: BackgroundLoop, names: dict[str, object]) -> int:
     """Use IPython on a terminal if it is installed, and plain Python for a script on a pipe."""
-    from pydatatask_cli.shell import ipython_console, python_console
+    from pydatatask_cli.prompt import ipython_console, python_console
 
     if output.on_terminal() and sys.stdin.isatty() and ipython_console.is_installed():
         return ipython_console.interact(loop, names)

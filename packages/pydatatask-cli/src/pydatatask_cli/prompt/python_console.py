@@ -12,7 +12,7 @@ from types import CodeType, FunctionType
 
 from typing_extensions import override
 
-from pydatatask_cli.shell.background_loop import BackgroundLoop
+from pydatatask_cli.prompt.background_loop import BackgroundLoop
 
 __all__ = ["interact"]
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pydatatask_cli.shell.background_loop import BackgroundLoop
+from pydatatask_cli.prompt.background_loop import BackgroundLoop
 
 if TYPE_CHECKING:
     from types import TracebackType
