@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, ClassVar
 
 import pytest
+from core_doubles import Plain
 from core_own_repository import Own
 from typing_extensions import override
 
@@ -81,3 +82,25 @@ def test_a_repository_cannot_be_made_without_the_three_members() -> None:
 
     with pytest.raises(TypeError, match=r"delete.*info.*unfiltered_iter"):
         Unfinished()  # type: ignore[abstract]  # that is the point
+
+
+async def test_many_jobs_are_looked_for_in_one_walk_through_a_repository_without_a_contains_of_its_own() -> None:
+    class Counting(Plain):
+        walks = 0
+
+        @override
+        async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+            self.walks += 1
+            async for job in super().unfiltered_iter():
+                yield job
+
+    class Searching(Counting):
+        @override
+        async def contains(self, item: str) -> bool:
+            return item == "b"
+
+    repository, searching = Counting("abc"), Searching("abc")
+    assert await repository.contained({"a", "c", "x"}) == {"a", "c"}
+    assert repository.walks == 1
+    assert await searching.contained({"a", "b"}) == {"b"}
+    assert searching.walks == 0

@@ -14,9 +14,12 @@ from pydatatask_core.repositories.lookups import listed
 from pydatatask_core.repositories.method_overrides import answers_by_contains
 from pydatatask_core.repositories.repository import KeyLookup, Repository
 
-__all__ = ["difference", "in_all", "in_any", "intersection", "joint_revision", "listed", "union"]
+__all__ = ["difference", "in_all", "in_any", "intersection", "joint_revision", "listed", "present", "union"]
 
 _NOTHING: frozenset[str] = frozenset()
+
+_LISTED_FROM = 1000
+"""From this number of jobs on, a listing costs less than a question for each of them, with most stores."""
 
 
 async def union(lookup: KeyLookup, repositories: Iterable[Repository]) -> AbstractSet[str]:
@@ -62,6 +65,19 @@ async def difference(lookup: KeyLookup, jobs: AbstractSet[str], without: Iterabl
         else:  # the whole listing, which the lookup has anyway: `members` would intersect it with the jobs first
             jobs = jobs - await lookup.keys(repository)
     return jobs
+
+
+async def present(repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    """Return those of ``jobs`` that are in a repository now; a large number is looked for in a listing.
+
+    :param repository: The repository to ask.
+    :param jobs: The candidates.
+    """
+    if not jobs:
+        return _NOTHING
+    if len(jobs) < _LISTED_FROM or answers_by_contains(type(repository)):
+        return await repository.contained(jobs)
+    return jobs & await repository.keys()
 
 
 async def in_any(repositories: Iterable[Repository], job: str) -> bool:

@@ -51,6 +51,13 @@ class Backlog:
         """The tasks that have been refused and not released since."""
         return frozenset(self._held)
 
+    def queued(self, task: Task) -> AbstractSet[str]:
+        """Return the jobs of a task that wait, held ones included; the set must not be changed.
+
+        :param task: The task.
+        """
+        return self._queued.setdefault(task, set())
+
     def waiting(self) -> Iterator[Task]:
         """Iterate the tasks of which a job may be taken now."""
         return iter(()) if self.top is None else iter(tuple(self.top.open))

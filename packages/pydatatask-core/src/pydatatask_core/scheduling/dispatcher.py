@@ -108,6 +108,13 @@ class Dispatcher:
         """
         return self._workers_of(task).in_flight
 
+    def known(self, task: Task) -> AbstractSet[str]:
+        """Return the jobs of a task that wait for their launch or are in flight.
+
+        :param task: The task.
+        """
+        return self._backlog.queued(task) | self.in_flight(task)
+
     def watch(self, task: Task) -> JobWatch:
         """Begin to collect jobs of a task that are launched or changed, until :meth:`JobWatch.end` is called.
 

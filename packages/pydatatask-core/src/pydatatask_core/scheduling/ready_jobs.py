@@ -66,9 +66,7 @@ class ReadyJobs:
         self._on_idle = on_idle
         timer = PollTimer(*options.poll_seconds, minimum=_rate_limit(reconciler.tasks))
         self._sweep = Sweep("ready", self._enabled, timer, reconciler.failures, clock)
-        self._scanner = ReadyScanner(
-            group, reconciler.ready_for, dispatcher.watch, self._add_late, self._sweep.intervals
-        )
+        self._scanner = ReadyScanner(group, self._query, dispatcher.watch, self._add_late, self._sweep.intervals)
         self._checker = ReadinessChecker(group, reconciler.width, self._check, on_idle)
         self.queues: Mapping[Task, CheckQueue] = {
             task: CheckQueue(task, self._checker.schedule) for task in reconciler.tasks
@@ -123,6 +121,9 @@ class ReadyJobs:
         self._dispatcher.submit(self._due(ready))
         self._sweep.intervals.extend(snapshots, time.monotonic() - begun)
         self._ready |= ready
+
+    async def _query(self, task: Task) -> AbstractSet[str] | None:
+        return await self._reconciler.ready_for(task, self._dispatcher.known)
 
     async def _scan(self, idle: bool) -> dict[Task, ReadySnapshot]:
         tasks = self._sweep.begin(time.monotonic(), idle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from pydatatask_core.quotas.launch_offers import Offer, Settling
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import ResourceType
 from pydatatask_core.repositories.algebra import listed
+from pydatatask_core.repositories.method_overrides import answers_by_contains
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher
@@ -21,9 +22,16 @@ from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.scheduling.task_groups import unwrapped_task_group
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Reconciler"]
+__all__ = ["Known", "Reconciler"]
 
 T = TypeVar("T")
+
+Known = Callable[[Task], AbstractSet[str]]
+"""Returns the jobs of a task that have been confirmed to be ready before."""
+
+
+def _nothing_known(task: Task) -> AbstractSet[str]:
+    return frozenset()
 
 
 class Reconciler:
@@ -82,15 +90,33 @@ class Reconciler:
         enabled = [task for task in self.tasks if not task.disabled]
         return dict(zip(enabled, await _gather_results([self.ready_for(task) for task in enabled]), strict=True))
 
-    async def ready_for(self, task: Task) -> AbstractSet[str] | None:
+    async def ready_for(self, task: Task, known: Known = _nothing_known) -> AbstractSet[str] | None:
         """Find the ready jobs of one task, as part of a round; a failure is recorded and not raised.
 
         :param task: The task.
+        :param known: Returns the jobs of a task that wait or are in flight, which need not be confirmed again.
         :returns: The jobs, or None if its repositories failed.
         """
-        return await self.failures.guard(
-            FailureKey("ready", task.name), lambda: listed(self.listing, task.ready), otherwise=None
-        )
+        return await self.failures.guard(FailureKey("ready", task.name), lambda: self._ready(task, known), None)
+
+    async def _ready(self, task: Task, known: Known) -> AbstractSet[str]:
+        """List the ready jobs of a task, each of which was ready at some instant.
+
+        The listings of a round are read at different times. A finished job whose input is listed, and which is deleted
+        before its record is listed, looks ready though it never was. It would be launched without its input, fail, and
+        the record of that would keep its name from ever being done again. If nothing has changed while the listings
+        were read, they are one view. Otherwise ``contained`` confirms the jobs, as it reads in an order that cannot be
+        deceived; only those that are new, or each job would be confirmed in every round.
+        """
+        ready = task.ready
+        before = None if answers_by_contains(type(ready)) else await self.listing.revision(ready)
+        jobs = await listed(self.listing, ready)
+        if not jobs or (before is not None and before == await ready.revision()):
+            return jobs
+        confirmed = known(task)
+        new = {job for job in jobs if job not in confirmed}
+        unconfirmed = new - await ready.contained(new) if new else new
+        return jobs - unconfirmed if unconfirmed else jobs
 
     async def launch_all(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
         """Launch jobs, and return when every launch has.

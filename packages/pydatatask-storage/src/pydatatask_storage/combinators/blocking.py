@@ -41,12 +41,12 @@ class BlockingRepository(DerivedRepository):
 
     @override
     async def _has(self, job: str) -> bool:
-        return await self.source.contains(job) and not await self.unless.contains(job)
+        # The source last: a job that is deleted from it first, and then from `unless`, must not show up in between.
+        return not await self.unless.contains(job) and await self.source.contains(job)
 
     @override
     async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        there = await self.source.contained(jobs)
-        return there - await self.unless.contained(there)
+        return await self.source.contained(jobs - await self.unless.contained(jobs))  # in the order of `_has`
 
     @override
     async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
