@@ -8,16 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiohttp import web
 from typing_extensions import override
 
 from integration.kube.stages import SECOND, Stage, until
 from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.faults import User
+from integration.kube.stub.pod_status import End, terminated
 from integration.kube.stub.statuses import ApiError, Json
 from integration.kube.stub.store import stamp
 from pydatatask_core import Pipeline, ResourceManager, Resources
 from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask
+from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache
 from pydatatask_storage import InProcessMetadataRepository
 
 JOBS = [f"j{number}" for number in range(30)]
@@ -164,7 +167,107 @@ async def test_the_server_says_when_to_try_again(stub_stage: Stage, stub: StubCl
         assert asyncio.get_running_loop().time() - begin >= 1
 
 
+def login_page() -> web.HTTPOk:
+    return web.HTTPOk(text="<html>\n<body>please log in</body>\n</html>\n", content_type="text/html")
+
+
+@pytest.mark.requirement("podman.watch-survives")
+@pytest.mark.parametrize("answer", ["page", "list", "no-listing", "no-object"])
+async def test_answers_of_a_proxy_do_not_end_the_watch(
+    stub_stage: Stage, stub: StubCluster, answer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: dict[str, Callable[[], Exception]] = {
+        "page": login_page,
+        "list": lambda: web.HTTPOk(text="[]", content_type="application/json"),
+        "no-listing": lambda: web.HTTPOk(text="{}", content_type="application/json"),
+        "no-object": lambda: web.HTTPOk(text="5", content_type="application/json"),
+    }
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"))
+
+    async def disturb() -> None:
+        await until(lambda: phases(stub) == ["Running"])
+        stub.faults.fail("watch", answers[answer], times=2)
+        stub.faults.fail("list", answers[answer], times=2)
+        await stub.watches.end()
+        await until(lambda: stub.faults.refused["list"] == 2)
+        assert list(stub_stage.done.data) == []
+        ((namespace, name),) = stub.store.pods
+        uid = stub.store.pods[namespace, name]["metadata"]["uid"]
+        await stub.store.change(namespace, name, uid, lambda pod: terminated(pod, {"main": End(0)}, "Succeeded"))
+
+    await run_with(pipeline, disturb)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    assert stub.faults.counts["create"] == 1
+    assert "is not that of an API server: " in caplog.text
+
+
+@pytest.mark.requirement("podman.watch-survives")
+async def test_an_error_that_nobody_expects_does_not_end_the_watch(
+    stub_stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [ZeroDivisionError("a fault of ours")]
+    apply = PodCache.apply_change
+
+    def failing(cache: PodCache, pod: KnownPod, version: int) -> None:
+        if failures:
+            raise failures.pop()
+        apply(cache, pod, version)
+
+    monkeypatch.setattr(PodCache, "apply_change", failing)
+    await run(quick(stub_stage))
+    assert_all_succeeded(stub_stage)
+    assert "a fault of ours" in caplog.text
+
+
+@pytest.mark.requirement("podman.watch-survives")
+async def test_a_watch_that_has_ended_is_followed_by_another(stub_stage: Stage) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"), JOBS)
+    async with pipeline:
+        await task.followed()
+        (watching,) = (other for other in asyncio.all_tasks() if other.get_name().startswith("pydatatask: watching"))
+        watching.cancel()
+        await asyncio.wait([watching])
+        await pipeline.run(timeout=60)
+    assert_all_succeeded(stub_stage)
+
+
 # Pods that somebody else deletes
+
+
+@pytest.mark.requirement("pod.delete-live")
+async def test_a_deletion_that_is_refused_leaves_the_job_to_be_reaped(stub_stage: Stage, stub: StubCluster) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"))
+    stub.kubelet.step = 0.3
+
+    async def disturb() -> None:
+        await until(lambda: phases(stub) == ["Running"])
+        stub.users["admin"] = User("admin", frozenset({"delete"}))
+        with pytest.raises(ClusterAccessError, match="cannot delete"):
+            await task.live.delete("j")
+        stub.users["admin"] = User("admin")
+
+    await run_with(pipeline, disturb)
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    assert not stub.store.pods
+
+
+@pytest.mark.requirement("pod.ghost")
+async def test_the_answer_to_a_deletion_that_lost_a_race_brings_no_pod_back(
+    stub_stage: Stage, stub: StubCluster
+) -> None:
+    """A cleaner deletes each finished pod while the request of the pipeline waits for the server."""
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="quick"), JOBS)
+    stub.faults.delays["delete"] = 0.1
+
+    async def clean() -> None:
+        while len(stub_stage.done.data) < len(JOBS) or stub.store.pods:
+            for (namespace, name), pod in list(stub.store.pods.items()):
+                if pod["status"]["phase"] == "Succeeded" and stub.faults.names["delete", name]:
+                    await stub.writer.delete(namespace, name, {}, {})
+            await asyncio.sleep(0.01)
+
+    await run_with(pipeline, clean)
+    assert_all_succeeded(stub_stage)
 
 
 @pytest.mark.requirement("pod.vanished")

@@ -147,10 +147,14 @@ class StubCluster:
         kind = _kind(request, resource, name, parts[6] if len(parts) > 6 else "")
         with self.faults.request(kind, name):
             self._authorize(request, kind, namespace, name)
+            present = self.store.get(namespace, name)
             await self.faults.spoil(kind)
-            return await self._serve(request, kind, namespace, name)
+            return await self._serve(request, kind, namespace, name, present)
 
-    async def _serve(self, request: web.Request, kind: str, namespace: str, name: str) -> web.StreamResponse:
+    async def _serve(
+        self, request: web.Request, kind: str, namespace: str, name: str, present: Json | None
+    ) -> web.StreamResponse:
+        """Answer a request; `present` is the pod that it names, as it was when the request came."""
         match kind:
             case "watch":
                 return await self.watches.serve(request, namespace)
@@ -161,7 +165,7 @@ class StubCluster:
             case "create":
                 return _json(await self.writer.create(namespace, await _body(request), request.query), 201)
             case "delete":
-                return _json(await self.writer.delete(namespace, name, await _body(request), request.query))
+                return _json(await self.writer.delete(namespace, name, await _body(request), request.query, present))
             case "log":
                 return await self.logs.serve(request, namespace, name)
             case "exec":

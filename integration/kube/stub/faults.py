@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from integration.kube.stub.statuses import ApiError
-
 __all__ = ["Faults", "User"]
 
 
@@ -23,7 +21,7 @@ class User:
 
 @dataclass
 class _Failure:
-    error: Callable[[], ApiError]
+    error: Callable[[], Exception]
     times: int
 
 
@@ -39,8 +37,8 @@ class Faults:
     delays: dict[str, float] = field(default_factory=dict)
     _failures: dict[str, _Failure] = field(default_factory=dict)
 
-    def fail(self, kind: str, error: Callable[[], ApiError], times: int = 1) -> None:
-        """Answer the next requests of a kind by an error."""
+    def fail(self, kind: str, error: Callable[[], Exception], times: int = 1) -> None:
+        """Answer the next requests of a kind by an error, or by a response that is raised."""
         self._failures[kind] = _Failure(error, times)
 
     def heal(self) -> None:

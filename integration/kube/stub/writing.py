@@ -44,12 +44,17 @@ class Writer:
         self._kubelet.start(pod)
         return pod
 
-    async def delete(self, namespace: str, name: str, body: Json, query: Mapping[str, str]) -> Json:
+    async def delete(
+        self, namespace: str, name: str, body: Json, query: Mapping[str, str], present: Json | None = None
+    ) -> Json:
+        """Delete a pod; `present` is what the request has found when it came, if it had to wait since."""
         pod = self._store.get(namespace, name)
+        wanted = (body.get("preconditions") or {}).get("uid")
+        if pod is None and present is not None and wanted in (None, present["metadata"]["uid"]):
+            return _lost_race(present)
         if pod is None:
             raise not_found(name)
         uid = pod["metadata"]["uid"]
-        wanted = (body.get("preconditions") or {}).get("uid")
         if wanted is not None and wanted != uid:
             raise uid_conflict(name, wanted, uid)
         asked = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
@@ -97,3 +102,9 @@ class Writer:
         if handle is not None:
             await self._kubelet.disrupt(handle, reason, message)
         return await self.delete(namespace, name, {}, {})
+
+
+def _lost_race(pod: Json) -> Json:
+    """The answer to the later one of two deletions at a time: the pod, which is gone by now, without a version."""
+    metadata = {key: value for key, value in pod["metadata"].items() if key != "resourceVersion"}
+    return {**pod, "metadata": metadata | {"deletionGracePeriodSeconds": 0, "deletionTimestamp": stamp(now())}}

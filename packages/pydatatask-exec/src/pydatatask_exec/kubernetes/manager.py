@@ -156,13 +156,22 @@ class PodManager:
     async def _synced(self) -> PodCache:
         """Return the cache once it has been filled."""
         if self._watching is not None and self._watching.done():
-            ended, self._watching, self._watch = self._watching, None, None
-            await ended  # raises what ended it; the next query starts another one
+            self._watching = self._watch = None
+            self._cache = PodCache()  # the followers of the old one have been closed
         if self._watch is None:
             self._watch = PodWatch(self.requests, self._cache, label_selector(self.app), self._times)
             self._watching = asyncio.create_task(self._watch.run(), name=f"pydatatask: watching pods of {self.app}")
+            self._watching.add_done_callback(self._watch_ended)
         await self._watch.ready()
         return self._cache
+
+    def _watch_ended(self, watching: asyncio.Task[None]) -> None:
+        """Have followers start another watch, should one end that was not closed."""
+        if watching is not self._watching:
+            return
+        self._cache.close()
+        if not watching.cancelled():
+            _log.error("the watch of pods has ended; it starts again", exc_info=watching.exception())
 
     async def follow(self, task: str, on_change: Callable[[], None]) -> TaskPods:
         """Follow the pods of a task from now on.

@@ -77,6 +77,16 @@ def test_a_pod_that_is_known_to_be_gone_does_not_come_back() -> None:
     assert jobs(cache) == set()
 
 
+def test_an_answer_without_a_version_is_no_news() -> None:
+    cache = PodCache()
+    cache.replace([known("a", 2)], 2)
+    cache.apply_response(known("a", 0, phase="Succeeded"))
+    assert not cache.select()[0].state.finished
+    cache.apply_deletion(known("a", 3), 3)
+    cache.apply_response(known("a", 0))
+    assert jobs(cache) == set()
+
+
 def test_another_pod_of_the_same_name_takes_the_place() -> None:
     cache = PodCache()
     pods, _ = followed(cache)

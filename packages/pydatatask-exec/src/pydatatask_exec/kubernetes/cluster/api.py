@@ -8,7 +8,8 @@ from typing import Any
 
 from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.client import ClusterClient, Request, Stream
-from pydatatask_exec.kubernetes.pods.fields import Manifest
+from pydatatask_exec.kubernetes.cluster.errors import unintelligible
+from pydatatask_exec.kubernetes.pods.fields import Manifest, mappings, section, text_of
 
 __all__ = ["PodApi"]
 
@@ -38,7 +39,7 @@ class PodApi:
         :raises ClusterError: It was not created; the reason ``AlreadyExists`` says that there is one of this name.
         """
         purpose = f"create pod {manifest['metadata']['name']} in namespace {self._namespace}"
-        pod: Manifest = await self._client.json(Request(purpose, "POST", self._path, {}, body=manifest))
+        pod = await self._client.json(Request(purpose, "POST", self._path, {}, body=manifest))
         return pod
 
     async def get(self, name: str) -> Manifest | None:
@@ -47,7 +48,7 @@ class PodApi:
         :param name: The pod's name.
         """
         try:
-            pod: Manifest = await self._client.json(self._request(f"read pod {name}", "GET", f"/{name}"))
+            pod = await self._client.json(self._request(f"read pod {name}", "GET", f"/{name}"))
         except ClusterError as error:
             if error.status == 404:
                 return None
@@ -66,24 +67,29 @@ class PodApi:
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         purpose = f"delete pod {name} in namespace {self._namespace}"
         try:
-            pod: Manifest = await self._client.json(Request(purpose, "DELETE", f"{self._path}/{name}", {}, body=body))
+            pod = await self._client.json(Request(purpose, "DELETE", f"{self._path}/{name}", {}, body=body))
         except ClusterError as error:
             if error.status in (404, 409):
                 return None
             raise
         return pod if pod.get("kind") == "Pod" else None
 
-    async def page(self, selector: str, token: str) -> Mapping[str, Any]:
+    async def page(self, selector: str, token: str) -> Manifest:
         """List pods, some at a time.
 
         :param selector: Which pods, by their labels.
         :param token: The continue token of the page before, or an empty text.
         :returns: A list as the API server returns it.
+        :raises ClusterError: The cluster failed, or the answer is no list of pods.
         """
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         if token:
             query["continue"] = token
-        answer: Mapping[str, Any] = await self._client.json(self._request("list pods", "GET", query=query))
+        request = self._request("list pods", "GET", query=query)
+        answer = await self._client.json(request)
+        # Pods that a list lacks are gone, and their jobs are launched again: so it has to be a list beyond doubt.
+        if not isinstance(answer.get("items"), list) or not text_of(section(answer, "metadata").get("resourceVersion")):
+            raise unintelligible(request.purpose, answer)
         return answer
 
     def watch(self, selector: str, version: str, seconds: int, silent_seconds: float) -> _Opening:
@@ -124,7 +130,7 @@ class PodApi:
         request = Request(purpose, "GET", path, query, total_seconds=None, silent_seconds=silent_seconds, accept="*/*")
         return self._client.slot(request)
 
-    async def events(self, uid: str) -> list[Mapping[str, Any]]:
+    async def events(self, uid: str) -> list[Manifest]:
         """Return the events about a pod; this needs a right of its own.
 
         :param uid: The pod's uid.
@@ -132,9 +138,7 @@ class PodApi:
         path = f"/api/v1/namespaces/{self._namespace}/events"
         query = {"fieldSelector": f"involvedObject.uid={uid}", "limit": "50"}
         request = Request(f"list events in namespace {self._namespace}", "GET", path, query, attempts=1)
-        answer = await self._client.json(request)
-        items: list[Mapping[str, Any]] = answer.get("items") or []
-        return items
+        return mappings((await self._client.json(request)).get("items"))
 
 
 _Opening = AbstractAsyncContextManager[Stream]

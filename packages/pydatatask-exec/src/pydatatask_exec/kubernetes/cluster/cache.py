@@ -243,8 +243,11 @@ class PodCache:
 
         :param pod: The pod.
         """
+        # An answer without a version cannot be put in order. It may come after the pod's deletion: of two requests that
+        # delete a pod, the server answers the later one with the pod, but without a version, after the watch has
+        # reported it gone. Taken for news it would stay for ever, as no event about it follows.
         known = self._pods.get(pod.state.name)
-        if known is not None or pod.state.version > self.version or pod.state.version == 0:
+        if pod.state.version and (known is not None or pod.state.version > self.version):
             self._put(pod)
 
     def apply_absence(self, uid: str, name: str) -> None:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError
-from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unreachable
+from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unintelligible, unreachable
 from pydatatask_exec.kubernetes.cluster.library import raw_client
 from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
+from pydatatask_exec.kubernetes.pods.fields import Manifest, is_manifest
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
     from kubernetes_asyncio.client import ApiClient
 
-__all__ = ["ClusterClient", "Request", "RequestLimits", "Stream"]
+__all__ = ["ClusterClient", "Request", "RequestLimits", "Stream", "parsed_object"]
 
 _log = logging.getLogger("pydatatask.pod")
 
@@ -123,17 +124,17 @@ class ClusterClient:
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._rate_limit = RateLimit(limits.per_second, limits.burst)
 
-    async def json(self, request: Request) -> Any:
+    async def json(self, request: Request) -> Manifest:
         """Make a request and return its parsed answer, an object in JSON.
 
         :param request: The request.
         :raises ClusterError: The server refused or failed it, or could not be reached.
         """
-        import json
-
         async with self._slots, self.stream(request) as stream:
             data = await stream.read()
-        return await asyncio.to_thread(json.loads, data) if len(data) > _LONGEST_ANSWER else json.loads(data)
+        if len(data) > _LONGEST_ANSWER:
+            return await asyncio.to_thread(parsed_object, data, request.purpose)
+        return parsed_object(data, request.purpose)
 
     @asynccontextmanager
     async def slot(self, request: Request) -> AsyncGenerator[Stream, None]:
@@ -213,3 +214,21 @@ class ClusterClient:
             return await response.read()
         finally:
             response.close()
+
+
+def parsed_object(data: bytes, purpose: str) -> Manifest:
+    """Parse an object in JSON, as each answer and each event of an API server is one.
+
+    :param data: The JSON.
+    :param purpose: What the request was for.
+    :raises ClusterError: It is something else.
+    """
+    import json
+
+    try:
+        answer: object = json.loads(data)
+    except ValueError as error:
+        raise unintelligible(purpose, data) from error
+    if not is_manifest(answer):
+        raise unintelligible(purpose, answer)
+    return answer

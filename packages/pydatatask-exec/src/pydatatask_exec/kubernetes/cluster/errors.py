@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
 from pydatatask_exec.kubernetes.pods.fields import Manifest, is_manifest, section
 
-__all__ = ["ALREADY_EXISTS", "EXCEEDED_QUOTA", "EXPIRED", "cluster_error", "retry_after", "unreachable"]
+__all__ = [
+    "ALREADY_EXISTS",
+    "EXCEEDED_QUOTA",
+    "EXPIRED",
+    "cluster_error",
+    "retry_after",
+    "unintelligible",
+    "unreachable",
+]
 
 ALREADY_EXISTS = "AlreadyExists"
 """The reason of an error: the name is taken."""
@@ -19,6 +27,7 @@ EXCEEDED_QUOTA = "ExceededQuota"
 """Our reason for a refusal by a quota of the namespace, which the API server merely calls forbidden."""
 
 _LONGEST = 1000
+_EXCERPT = 200
 
 _ADVICE = {
     401: "check the credentials of the configuration",
@@ -55,6 +64,19 @@ def unreachable(purpose: str, error: BaseException) -> ClusterUnreachableError:
     """
     detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return ClusterUnreachableError(f"the cluster could not be reached to {purpose}: {detail}")
+
+
+def unintelligible(purpose: str, answer: object) -> ClusterError:
+    """Return the error for an answer with a good status that no API server would send: the page of a proxy, say.
+
+    :param purpose: What the request was for.
+    :param answer: The answer, or what was parsed of it.
+    """
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else repr(answer)
+    return ClusterError(
+        f"the answer to the request to {purpose} is not that of an API server: {' '.join(text.split())[:_EXCERPT]!r}; "
+        "check the address of the cluster, and the proxies on the way"
+    )
 
 
 def retry_after(headers: Mapping[str, str], body: bytes) -> float | None:

@@ -16,15 +16,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
 from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, known_pod
-from pydatatask_exec.kubernetes.cluster.client import Stream
-from pydatatask_exec.kubernetes.cluster.errors import EXPIRED, cluster_error
-from pydatatask_exec.kubernetes.pods.fields import mappings, section
+from pydatatask_exec.kubernetes.cluster.client import Stream, parsed_object
+from pydatatask_exec.kubernetes.cluster.errors import EXPIRED, cluster_error, unintelligible
+from pydatatask_exec.kubernetes.pods.fields import Manifest, mappings, section
 from pydatatask_exec.kubernetes.pods.state import version_number
 
 __all__ = ["PodWatch", "WatchTimes"]
@@ -32,6 +31,7 @@ __all__ = ["PodWatch", "WatchTimes"]
 _log = logging.getLogger("pydatatask.pod")
 
 _BLOCK = 65536
+_PURPOSE = "watch pods"
 _SOON = 1.0
 
 
@@ -109,8 +109,12 @@ class PodWatch:
                 self._listed.set()  # so that ready() does not wait for ever
                 raise
             except Exception as error:
+                # Whatever it is, without the watch no pod would ever be reaped: list again, which needs nothing that
+                # was known before.
+                _log.error("the watch of pods failed unexpectedly", exc_info=error if self._failures == 0 else None)
+                self._version = ""
                 self._report(error)
-                raise
+                await self._back_off()
 
     # Listing
 
@@ -151,15 +155,13 @@ class PodWatch:
 
     async def _follow(self) -> None:
         """Read one stream to its end. The next one continues from there, unless the version is unset by then."""
-        import json
-
         begin = time.monotonic()
         seconds = round(self._times.stream * random.uniform(1, 2))
         events = 0
         try:
             async with self._api.watch(self._selector, self._version, seconds, self._times.silence) as stream:
                 async for line in _lines(stream):
-                    self._apply(json.loads(line))
+                    self._apply(parsed_object(line, _PURPOSE))
                     events += 1
                     self._failures = 0
         except ClusterAccessError as error:
@@ -170,18 +172,16 @@ class PodWatch:
         if not events and time.monotonic() - begin < _SOON:
             await self._back_off()  # from a server that ends streams at once
 
-    def _apply(self, event: Mapping[str, Any]) -> None:
+    def _apply(self, event: Manifest) -> None:
         kind, pod = event.get("type"), section(event, "object")
         if kind == "ERROR":
             import json
 
             status = pod.get("code")
-            raise cluster_error(
-                "go on watching pods", status if isinstance(status, int) else 0, json.dumps(pod).encode()
-            )
+            raise cluster_error(_PURPOSE, status if isinstance(status, int) else 0, json.dumps(pod).encode())
         version = section(pod, "metadata").get("resourceVersion")
         if not isinstance(version, str):
-            raise ClusterError(f"the cluster sent an event without a version: {kind}")
+            raise unintelligible(_PURPOSE, event)
         known = None if kind == "BOOKMARK" else known_pod(pod)
         if known is not None and kind == "DELETED":
             self._cache.apply_deletion(known, version_number(version))
@@ -220,7 +220,7 @@ class PodWatch:
         await asyncio.sleep(delay * random.uniform(0.8, 1.2))
 
 
-def _known_pods(page: Mapping[str, Any]) -> list[KnownPod]:
+def _known_pods(page: Manifest) -> list[KnownPod]:
     return [known for item in mappings(page.get("items")) if (known := known_pod(item)) is not None]
 
 
@@ -236,3 +236,5 @@ async def _lines(stream: Stream) -> AsyncGenerator[bytes, None]:
             parts = []
         if rest:
             parts.append(rest)
+    if parts:  # an API server ends each event with a line break, so this is the answer of something else
+        yield b"".join(parts)
