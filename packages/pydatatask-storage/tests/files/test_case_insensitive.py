@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from file_side_door import FileSideDoor
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pydatatask_storage import DirectoryRepository, FileRepository, YamlMetadataFileRepository
 from pydatatask_storage.files.extension import Extension
+from pydatatask_storage.files.name_index import NameIndex
 
 EXTENSIONS = [".txt", ".TXT", ".Spectrogram", ".grün"]
 
@@ -99,6 +102,45 @@ async def test_an_absent_directory_has_no_spellings(tmp_path: Path) -> None:
         await repository.open("first")
 
 
+async def test_many_lookups_with_a_long_extension_list_the_directory_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "first.JSONlines").touch()
+    repository = repository_of(tmp_path, ".jsonlines")
+    listdir, listed = os.listdir, []
+
+    def counting(path: str) -> list[str]:
+        listed.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", counting)
+    jobs = {"first", *(f"job{number}" for number in range(100))}
+    assert await repository.contained(jobs) == {"first"}
+    assert len(listed) == 1
+
+
+async def test_single_lookups_with_a_long_extension_list_a_directory_that_does_not_change_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "first.JSONlines").touch()
+    repository = repository_of(tmp_path, ".jsonlines")
+    await FileSideDoor().settle(repository)
+    listdir, listed = os.listdir, []
+
+    def counting(path: str) -> list[str]:
+        listed.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", counting)
+    assert await repository.contains("first")
+    assert not await repository.contains("second")
+    assert len(listed) == 1
+    (tmp_path / "second.JSONLines").touch()
+    assert await repository.contains("second")
+    (tmp_path / "first.JSONlines").unlink()
+    assert not await repository.contains("first")
+
+
 @given(
     text=st.text(st.sampled_from("abIK\u0130\u0131\u212ak\u00dfs.1-"), max_size=12),
     job=st.text(st.sampled_from("aA1."), min_size=1, max_size=3),
@@ -114,6 +156,7 @@ def test_a_name_is_listed_for_a_job_exactly_if_it_is_looked_for(
     (directory / f"{name}x").touch()
     (directory / f"x{name}").touch()
     (directory / name).touch()
-    assert (extension.job_of(name) == job) == (name in extension.names_of(job, str(directory)))
+    names = NameIndex(str(directory), extension).lookup()(job)
+    assert (extension.job_of(name) == job) == (name in names)
     assert extension.job_of(job + text) == job
-    assert extension.names_of(job, str(directory))[0] == job + text
+    assert names[0] == job + text

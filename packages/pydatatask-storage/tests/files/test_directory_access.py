@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -197,3 +199,44 @@ async def test_what_may_not_be_looked_at_is_not_absent(tmp_path: Path, monkeypat
             with pytest.raises(StoreRefusedError, match=rf"{tmp_path}.*cannot be.*Permission denied") as caught:
                 await ask()
             assert isinstance(caught.value, PermissionError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_system_without_nameless_files_is_asked_for_its_permissions(
+    kind: Kind, tmp_path: Path, read_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.delattr(os, "O_TMPFILE")
+    await validate(kind(tmp_path), Access.WRITE)
+    with pytest.raises(UnwritableStoreError):
+        await validate(kind(read_only), Access.WRITE)
+
+
+@pytest.mark.requirement("file.no-op-warnings")
+@pytest.mark.parametrize("access", list(Access))
+async def test_an_input_directory_that_had_to_be_created_is_warned_about_once(
+    access: Access, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository = FileRepository(tmp_path / "inptu")
+    with caplog.at_level(logging.WARNING, "pydatatask.repository"):
+        for _ in range(2):
+            await validate(repository, access)
+    expected = f"{tmp_path}/inptu did not exist and has been created, so it has no jobs yet; if it should have some, "
+    assert [record.getMessage() for record in caplog.records] == (
+        [f"{expected}check the path"] if access is Access.READ else []
+    )
+
+
+@pytest.mark.requirement("file.no-op-warnings")
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_extension_without_its_dot_is_warned_about_once(
+    kind: Kind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for extension in ("txt", ".txt", "", "-txt"):
+        repository = kind(tmp_path, extension)
+        for _ in range(2):
+            await validate(repository, Access.OBSERVE)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(
+        "the extension 'txt' has no dot, so the name for job a is 'atxt'; if that is not meant, write '.txt'"
+    )

@@ -388,6 +388,28 @@ async def test_values_are_synchronized_only_if_wanted(
         assert synchronized == []
 
 
+@pytest.mark.requirement("file.fsync")
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_new_directories_and_deletions_are_synchronized_only_if_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    synchronized: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synchronized.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    repository = await repository_of(tmp_path / "a/b", fsync=wanted)
+    assert sorted(synchronized) == ([str(tmp_path), str(tmp_path / "a")] if wanted else [])
+    (tmp_path / "a/b/first").touch()
+    synchronized.clear()
+    await repository.delete("first")
+    await repository.delete_many(["second", "third"])
+    assert synchronized == ([str(tmp_path / "a/b")] * 2 if wanted else [])
+    (tmp_path / "a/b").rmdir()
+    await repository.delete("first")
+
+
 @pytest.mark.requirement("blob.bounded-memory")
 async def test_copying_a_large_file_takes_little_memory(tmp_path: Path) -> None:
     repository = await repository_of(tmp_path)

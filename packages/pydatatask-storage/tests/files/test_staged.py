@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
@@ -60,6 +61,35 @@ async def test_staged_files_are_swept_at_validation_once_a_day_old(tmp_path: Pat
         assert names(tmp_path) == sorted(hours)
     await repository.validate()
     assert names(tmp_path) == sorted(hours.keys() - {old})
+
+
+@pytest.mark.requirement("file.staged-locked")
+async def test_a_writer_that_is_alive_but_quiet_keeps_its_staged_file(tmp_path: Path) -> None:
+    repository = FileRepository(tmp_path)
+    async with await repository.open("first", "wb") as stream:
+        await stream.write(b"x" * 1_000_000)
+        (name,) = names(tmp_path)
+        os.utime(tmp_path / name, (0, 0))
+        await FileRepository(tmp_path).validate()
+        await stream.write(b"y" * 1_000_000)
+    assert (tmp_path / "first").read_bytes() == b"x" * 1_000_000 + b"y" * 1_000_000
+
+
+async def test_without_locks_in_the_file_system_values_are_written_and_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    staged = tmp_path / staged_name("other")
+    staged.touch()
+    os.utime(staged, (0, 0))
+    repository = FileRepository(tmp_path)
+    async with await repository.open("first", "wb") as stream:
+        await stream.write(b"x" * 1_000_000)
+    await repository.validate()
+    assert names(tmp_path) == ["first"]
 
 
 def test_what_cannot_be_swept_is_logged_and_stays(

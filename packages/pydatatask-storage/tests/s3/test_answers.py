@@ -138,6 +138,16 @@ class TestValidate:
             validation_access.reset(token)
         assert [operation for operation, _ in client.asked] == ["list_objects_v2"]
 
+    @pytest.mark.requirement("file.no-op-warnings")
+    async def test_a_suffix_without_its_dot_is_warned_about_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        client: Any = FakeClient(list_objects_v2={"KeyCount": 0})
+        for suffix in ("txt", ".txt", "/data"):
+            repository = S3BucketRepository(lambda: client, "bucket", "in/", suffix)
+            await repository.validate()
+            await repository.validate()
+        (record,) = caplog.records
+        assert "'txt' has no dot" in record.getMessage()
+
     @pytest.mark.requirement("s3.observed-missing-bucket")
     async def test_a_missing_bucket_is_empty_for_a_pipeline_that_is_only_looked_at(
         self, caplog: pytest.LogCaptureFixture

@@ -28,6 +28,7 @@ from pydatatask_storage.files.entry_kinds import ANYTHING, EntryKind
 from pydatatask_storage.files.errors import failure, unwritable
 from pydatatask_storage.files.extension import Extension
 from pydatatask_storage.files.job_directory import JobDirectory
+from pydatatask_storage.missing_dot import warn_of_missing_dot
 
 __all__ = ["FileRepositoryBase"]
 
@@ -64,6 +65,7 @@ class FileRepositoryBase(Repository, ABC):
             own_path=self.fullpath if type(self).fullpath is not FileRepositoryBase.fullpath else None,
         )
         self._seen_at_validation: _Seen | None = None
+        self._checked_extension = False
 
     @property
     def basedir(self) -> Path:
@@ -162,6 +164,9 @@ class FileRepositoryBase(Repository, ABC):
         :raises StoreError: The path is not a directory, or it cannot be created.
         """
         access = validation_access.get()
+        if not self._checked_extension:
+            self._checked_extension = True
+            warn_of_missing_dot(self, self.extension)
         revision = await self.revision() if access is Access.WRITE else None
         self._seen_at_validation = None
         try:

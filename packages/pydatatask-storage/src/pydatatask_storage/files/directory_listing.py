@@ -26,6 +26,9 @@ class Listing(NamedTuple):
     staged: list[str]
     """The names of staged files, which are no members."""
 
+    uncertain: list[tuple[str, PermissionError]]
+    """Names of entries that cannot be looked at, with the reason; they count as no members."""
+
 
 def list_directory(directory: str, extension: Extension, kind: EntryKind) -> Listing:
     """List the jobs of a directory. Where the listing has the type of an entry, the entry itself is not looked at.
@@ -57,9 +60,17 @@ def list_directory(directory: str, extension: Extension, kind: EntryKind) -> Lis
             jobs = [job for job, entry in named if job is not None and is_one(job, entry)]
         else:
             jobs = _exactly_named(entries, extension.text, is_certain, is_one, is_staged)
-    jobs += [job for job, entry in others if _answer(kind.matches, entry.path)]
+    uncertain: list[tuple[str, PermissionError]] = []
+    for job, entry in others:
+        try:
+            if _answer(kind.matches, entry.path):
+                jobs.append(job)
+        except PermissionError as error:
+            # One link into somebody's private directory must not hide all other jobs. Other errors may pass, and befall
+            # many entries at once (a server that does not answer): then a shorter listing would be a wrong one.
+            uncertain.append((entry.name, error))
     has_links = any(entry.is_symlink() for _, entry in others)
-    return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links, staged)
+    return Listing(list(dict.fromkeys(jobs)) if extension.case_insensitive else jobs, has_links, staged, uncertain)
 
 
 def _exactly_named(

@@ -7,6 +7,7 @@ import os
 
 from pydatatask_storage.files.errors import NO_SUCH_FILE
 from pydatatask_storage.files.staged import staged_name
+from pydatatask_storage.files.tree_removal import remove_tree
 
 __all__ = ["remove_directory"]
 
@@ -27,7 +28,7 @@ def remove_directory(path: str) -> None:
         if os.path.islink(path):
             os.unlink(path)
         else:
-            _remove_tree(_set_aside(path))
+            remove_tree(_set_aside(path))
     except OSError as error:
         if error.errno not in NO_SUCH_FILE:  # else another process was faster
             raise
@@ -44,9 +45,3 @@ def _set_aside(path: str) -> str:
             return path
         raise
     return aside
-
-
-def _remove_tree(path: str) -> None:
-    import shutil
-
-    shutil.rmtree(path)

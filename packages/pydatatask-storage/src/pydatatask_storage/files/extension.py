@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import product
 
@@ -28,7 +27,8 @@ class Extension:
             raise DefinitionError(f"{text!r} cannot be the extension of files: it must have no slash and no NUL")
         self.text = text
         self.case_insensitive = case_insensitive
-        self._spellings = _spellings(text) if case_insensitive else [text]
+        self.spellings: Sequence[str] | None = _spellings(text) if case_insensitive else [text]
+        """All spellings, the exact one first; None if they are too many to try each."""
 
     @override
     def __str__(self) -> str:
@@ -47,23 +47,7 @@ class Extension:
         return name[:cut] if end == self.text or (self.case_insensitive and self._is_spelling(end)) else None
 
     def _is_spelling(self, end: str) -> bool:
-        return end.lower() == self.text.lower() if self._spellings is None else end in self._spellings
-
-    def names_of(self, job: str, directory: str) -> Sequence[str]:
-        """List the names that the file of a job may have, the exact one first.
-
-        :param job: The job.
-        :param directory: The directory to list if the extension has too many spellings to try each.
-        :raises OSError: The directory had to be listed, and exists, but cannot be.
-        """
-        if self._spellings is not None:
-            return [job + end for end in self._spellings]
-        exact = job + self.text
-        try:
-            names = os.listdir(directory)
-        except FileNotFoundError:
-            return [exact]
-        return [exact, *sorted(name for name in names if name != exact and self.job_of(name) == job)]
+        return end.lower() == self.text.lower() if self.spellings is None else end in self.spellings
 
 
 def _spellings(text: str) -> list[str] | None:

@@ -17,6 +17,7 @@ from pydatatask_storage.files.entry_kinds import FILES
 from pydatatask_storage.files.errors import NO_SUCH_FILE, unwritable
 from pydatatask_storage.files.staged import StagedFile
 from pydatatask_storage.files.streams import FileReader, FileWriter
+from pydatatask_storage.files.synced import sync_directory
 
 __all__ = ["FileRepository"]
 
@@ -30,7 +31,8 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
     :param extension: What is put behind a job's id to name its file, dot included.
     :param case_insensitive: Whether a file whose extension differs in case belongs to the job as well. Of two spellings
         the exact one counts.
-    :param fsync: Whether closing a writer waits until the value is on the disk, so that it survives a power failure.
+    :param fsync: Whether closing a writer, deleting and creating the directory wait until the change is on the disk, so
+        that it survives a power failure.
     """
 
     ENTRIES = FILES
@@ -44,7 +46,12 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
         fsync: bool = False,
     ) -> None:
         super().__init__(basedir, extension, case_insensitive)
-        self.fsync = fsync
+        self._directory.fsync = fsync
+
+    @property
+    def fsync(self) -> bool:
+        """Whether values, deletions and new directories are on the disk when the call returns."""
+        return self._directory.fsync
 
     @override
     async def open_reader(self, job: str) -> AReadStream:
@@ -106,6 +113,8 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
         for job in jobs:
             for path in self._directory.candidates(job):
                 _remove_file(path)
+        if self.fsync and os.path.isdir(self.basedir):
+            sync_directory(str(self.basedir))
 
 
 def _remove_file(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,9 +14,15 @@ from pydatatask_storage.files.directory_listing import Listing, list_directory
 from pydatatask_storage.files.entry_kinds import EntryKind
 from pydatatask_storage.files.errors import NO_SUCH_FILE
 from pydatatask_storage.files.extension import Extension
+from pydatatask_storage.files.name_index import NameIndex
 from pydatatask_storage.files.staged import staged_names, sweep
 
 __all__ = ["JobDirectory"]
+
+_log = logging.getLogger("pydatatask.repository")
+
+_MOST_WARNINGS = 100
+"""About how many entries of a directory a warning is logged."""
 
 
 class JobDirectory:
@@ -43,7 +50,11 @@ class JobDirectory:
         """Whether the directory need not exist: then it has no jobs, which otherwise is an error."""
         self.has_links: bool = False
         """Whether the last listing had links, so that a job may come or go without the directory changing."""
+        self.fsync: bool = False
+        """Whether new directories and removals wait until they are on the disk."""
         self._own_path = own_path
+        self._names = NameIndex(str(path), extension)
+        self._uncertain: set[str] = set()
 
     def exact_path(self, job: str) -> str:
         """Return the path that is spelled exactly like the job and the extension. This never looks at the directory.
@@ -61,10 +72,14 @@ class JobDirectory:
         :param job: The job.
         :raises OSError: The directory had to be listed, and cannot be.
         """
+        return self._candidates()(job)
+
+    def _candidates(self) -> Callable[[str], Sequence[str]]:
+        """Return :meth:`candidates` for lookups that are made at about the same time."""
         if not self.extension.case_insensitive or self._own_path is not None:
-            return [self.exact_path(job)]
-        directory = str(self.path)
-        return [f"{directory}/{name}" for name in self.extension.names_of(job, directory)]
+            return lambda job: [self.exact_path(job)]
+        directory, names_of = str(self.path), self._names.lookup()
+        return lambda job: [f"{directory}/{name}" for name in names_of(job)]
 
     def locate(self, job: str) -> str | None:
         """Return the path at which the entry of a job lies, or None if it has none.
@@ -72,11 +87,10 @@ class JobDirectory:
         :param job: The job.
         :raises OSError: It cannot be looked up, or the directory itself is missing.
         """
-        for path in self.candidates(job):
-            if self._is_present(path):
-                return path
-        self._require_directory()
-        return None
+        path = self._first_present(self.candidates(job))
+        if path is None:
+            self._require_directory()
+        return path
 
     def locate_all(self, jobs: AbstractSet[str]) -> set[str]:
         """Return those of some jobs that have an entry.
@@ -84,7 +98,11 @@ class JobDirectory:
         :param jobs: The jobs.
         :raises OSError: One of them cannot be looked up, or the directory itself is missing.
         """
-        return {job for job in jobs if self.locate(job) is not None}
+        candidates = self._candidates()
+        found = {job for job in jobs if self._first_present(candidates(job)) is not None}
+        if len(found) < len(jobs):
+            self._require_directory()
+        return found
 
     def path_for(self, job: str) -> str:
         """Return the path at which the entry of a job lies, or at which a new one is to be made.
@@ -114,6 +132,10 @@ class JobDirectory:
         """
         listing = list_directory(str(self.path), self.extension, self.kind)
         self.has_links = listing.has_links
+        for name, error in listing.uncertain:
+            if name not in self._uncertain and len(self._uncertain) < _MOST_WARNINGS:
+                self._uncertain.add(name)
+                _log.warning("%s/%s cannot be looked at, so it counts as no job: %s", self.path, name, error.strerror)
         return listing
 
     def prepare(self, access: Access, with_listing: bool) -> Listing | None:
@@ -125,12 +147,18 @@ class JobDirectory:
         :raises OSError: The directory cannot be used.
         """
         directory = str(self.path)
-        self.may_be_absent = not make_ready(directory, access)
+        self.may_be_absent = not make_ready(directory, access, self.fsync)
         if access is not Access.WRITE:
             return None
         listing = self.scan() if with_listing else None
         sweep(directory, staged_names(directory) if listing is None else listing.staged)
         return listing
+
+    def _first_present(self, paths: Sequence[str]) -> str | None:
+        for path in paths:
+            if self._is_present(path):
+                return path
+        return None
 
     def _is_present(self, path: str) -> bool:
         try:

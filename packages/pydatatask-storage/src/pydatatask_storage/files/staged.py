@@ -12,6 +12,10 @@ from contextlib import suppress
 
 from typing_extensions import override
 
+from pydatatask_storage.files.locks import is_locked, lock
+from pydatatask_storage.files.synced import sync_directory
+from pydatatask_storage.files.tree_removal import remove_tree
+
 __all__ = ["StagedFile", "is_staged_name", "staged_name", "staged_names", "sweep"]
 
 _log = logging.getLogger("pydatatask.repository")
@@ -48,21 +52,23 @@ class StagedFile:
         self.fsync = fsync
         self._descriptor: int | None = None
         self._path: str | None = None
+        self._locked = False
 
     @override
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.target}>"
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append bytes to the staged file.
+        """Append bytes to the staged file. It stays locked from now on, however long the next bytes take to come.
 
         :param data: The bytes that come next.
         :raises OSError: Not all of them can be written.
         """
         descriptor = self._open()
-        written = os.write(descriptor, data)
-        if written < len(data):
-            self.write(memoryview(data)[written:])
+        if not self._locked:
+            self._locked = True
+            lock(descriptor)
+        _write_all(descriptor, data)
 
     def commit(self, data: bytes = b"") -> None:
         """Append the last bytes, and replace the target by the staged file.
@@ -70,8 +76,8 @@ class StagedFile:
         :param data: The last bytes.
         :raises OSError: The target is unchanged; call :meth:`discard`.
         """
-        self.write(data)
         descriptor = self._open()
+        _write_all(descriptor, data)
         self._keep_mode(descriptor)
         # The bytes must be on the disk before the rename is: otherwise a power failure can leave an empty file under
         # the final name. The rename itself is durable only once the directory is synced as well.
@@ -83,7 +89,7 @@ class StagedFile:
         os.rename(self._path, self.target)
         self._path = None
         if self.fsync:
-            _sync_directory(os.path.dirname(self.target))
+            sync_directory(os.path.dirname(self.target))
 
     def discard(self) -> None:
         """Remove the staged file, if there is one.
@@ -120,12 +126,11 @@ def _unlink_if_there(path: str) -> None:
         pass
 
 
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        data = memoryview(data)[written:]
+        written = os.write(descriptor, data)
 
 
 def staged_names(directory: str) -> list[str]:
@@ -139,7 +144,7 @@ def staged_names(directory: str) -> list[str]:
 
 
 def sweep(directory: str, names: Iterable[str]) -> None:
-    """Remove staged files and directories that have not been touched for a day, as their writers have died.
+    """Remove staged files and directories that have not been touched for a day and whose writers have died.
 
     What cannot be removed is logged and stays.
 
@@ -151,7 +156,7 @@ def sweep(directory: str, names: Iterable[str]) -> None:
         path = os.path.join(directory, name)
         try:
             status = os.lstat(path)
-            if status.st_mtime < oldest:
+            if status.st_mtime < oldest and not is_locked(path):
                 _remove(path, stat.S_ISDIR(status.st_mode))
         except FileNotFoundError:
             continue  # its writer, or another sweep, was faster
@@ -161,9 +166,7 @@ def sweep(directory: str, names: Iterable[str]) -> None:
 
 def _remove(path: str, is_directory: bool) -> None:
     if is_directory:
-        import shutil
-
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         os.unlink(path)
     _log.info("removed %s, left behind by a writer that died", path)

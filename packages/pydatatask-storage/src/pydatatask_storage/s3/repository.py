@@ -22,6 +22,7 @@ from pydatatask_core.repositories.method_overrides import (
     shortcut,
 )
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_storage.missing_dot import warn_of_missing_dot
 from pydatatask_storage.remote.concurrent_membership import ConcurrentMembership
 from pydatatask_storage.remote.polling import NETWORK_INTERVAL
 from pydatatask_storage.s3.answers import require_listing
@@ -96,6 +97,7 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         self._deletion = ObjectDeletion()
         self._may_lack_bucket = False
         self._warned_of_bucket = False
+        self._checked_suffix = False
 
     @property
     def client(self) -> S3Client:
@@ -125,6 +127,9 @@ class S3BucketRepository(ConcurrentMembership, StreamBlobRepository):
         :raises StoreError: The server refused, failed or cannot be reached.
         """
         access = validation_access.get()
+        if not self._checked_suffix:
+            self._checked_suffix = True
+            warn_of_missing_dot(self, self.suffix)
         self._may_lack_bucket = access is Access.OBSERVE
         if access is Access.OBSERVE:
             return
