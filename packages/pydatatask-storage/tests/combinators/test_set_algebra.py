@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -46,6 +46,29 @@ class Knower(InProcessMetadataRepository):
         return item in self.jobs
 
 
+class Repeater(InProcessMetadataRepository):
+    """Lists each job twice."""
+
+    def __init__(self, jobs: Sets) -> None:
+        super().__init__(dict.fromkeys(jobs))
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        for job in [*self.data, *self.data]:
+            yield job
+
+
+class Worded(InProcessMetadataRepository):
+    """Has infos that cannot be job ids."""
+
+    @override
+    async def info(self, job: str) -> str:
+        return f"no id: {job}"
+
+
+Leaf = type[Lister] | type[Knower] | type[Repeater]
+
+
 @dataclass(frozen=True)
 class Expression:
     """A repository, and the set that it should be."""
@@ -59,7 +82,7 @@ class Expression:
         return f"{self.text} = {''.join(sorted(self.jobs))}"
 
 
-def leaf(kind: type[Lister] | type[Knower], jobs: Sets) -> Expression:
+def leaf(kind: Leaf, jobs: Sets) -> Expression:
     return Expression(f"{kind.__name__}({''.join(sorted(jobs))})", kind(jobs), jobs)
 
 
@@ -98,6 +121,12 @@ def rotated(prefetch: bool) -> Callable[[Expression], Expression]:
     return translate
 
 
+def astray(a: Expression) -> Expression:
+    """Translate each job to what cannot be a job id."""
+    translator = Worded(dict.fromkeys(JOBS))
+    return Expression(f"astray({a.text})", RelatedItemRepository(a.repository, translator), frozenset())
+
+
 def mapped(a: Expression) -> Expression:
     return Expression(f"map({a.text})", a.repository.map(str), a.jobs)
 
@@ -109,9 +138,9 @@ def filtered(a: Expression) -> Expression:
     return Expression(f"filter({a.text})", a.repository.map(str, is_vowel), a.jobs & {"a", "e"})
 
 
-LEAVES = st.builds(leaf, st.sampled_from([Lister, Knower]), st.frozensets(st.sampled_from(JOBS)))
+LEAVES = st.builds(leaf, st.sampled_from([Lister, Knower, Repeater]), st.frozensets(st.sampled_from(JOBS)))
 BINARY = st.sampled_from([either, both, without(True), without(False), ready])
-UNARY = st.sampled_from([rotated(True), rotated(False), mapped, filtered])
+UNARY = st.sampled_from([rotated(True), rotated(False), astray, mapped, filtered])
 
 
 def grow(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
@@ -139,9 +168,21 @@ def test_combinators_agree_with_sets(expression: Expression, asked: Sets) -> Non
 def test_iteration_yields_each_job_once(expression: Expression) -> None:
     async def check() -> None:
         jobs = [job async for job in expression.repository]
-        assert len(jobs) == len(set(jobs))
+        assert len(jobs) == len(set(jobs)) or isinstance(expression.repository, Repeater)
         if not isinstance(expression.repository, Knower):
             assert set(jobs) == expression.jobs
             assert await expression.repository.keys() == expression.jobs
+
+    asyncio.run(check())
+
+
+@pytest.mark.requirement("repo.info-all")
+@given(EXPRESSIONS)
+def test_there_is_an_info_of_each_job_and_of_no_other(expression: Expression) -> None:
+    async def check() -> None:
+        repository = expression.repository
+        infos = {job: await repository.info(job) for job in expression.jobs}
+        if not isinstance(repository, Knower):
+            assert await repository.info_all() == infos
 
     asyncio.run(check())

@@ -45,9 +45,8 @@ __all__ = ["DIRECT", "KeyLookup", "MapRepository", "Repository"]
 class Repository(ABC):
     """A key-value store whose keys are the ids of jobs.
 
-    What a value is depends on the store, so a repository in general can only be asked about its keys; ``async for``
-    lists them. A subclass has to define only :meth:`unfiltered_iter`, :meth:`info` and :meth:`delete`, and need not
-    call ``super().__init__()``.
+    What a value is depends on the store; ``async for`` lists the keys. A subclass has to define only
+    :meth:`unfiltered_iter`, :meth:`info` and :meth:`delete`, and need not call ``super().__init__()``.
     """
 
     CHARSET = CHARSET
@@ -298,10 +297,8 @@ class MapRepository(Repository):
 
     @override
     async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
-        asking = answers_by_contains(type(self.base))
-        async for job in self.base:
-            if (not asking or await self.base.contains(job)) and await self._shows(job):
-                yield job
+        for job in await self._list(DIRECT):
+            yield job
 
     @override
     async def info(self, job: str) -> Any:
@@ -322,7 +319,8 @@ class MapRepository(Repository):
     @shortcut(unless=INFOS)
     async def info_all(self) -> dict[str, Any]:
         infos = await self.base.info_all()
-        return {job: await settled(self.func(info)) for job, info in infos.items() if await self._shows(job)}
+        present = await self.base.contained(infos.keys()) if answers_by_contains(type(self.base)) else infos
+        return {job: await settled(self.func(infos[job])) for job in infos if job in present and await self._shows(job)}
 
     @override
     @shortcut(unless=LISTING)
@@ -332,6 +330,9 @@ class MapRepository(Repository):
     @override
     @shortcut(unless=LISTING)
     async def keys_via(self, lookup: KeyLookup) -> AbstractSet[str]:
+        return await self._list(lookup)
+
+    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
         jobs = await listed(lookup, self.base)
         return jobs if self.filter is None else {job for job in jobs if await self._shows(job)}
 

@@ -100,9 +100,16 @@ class TranslatedRepository(DerivedRepository):
 
         :param job: A job of the translator.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
-        :raises UnknownRelationError: The translator does not contain it.
+        :raises UnknownRelationError: The translator does not contain it, or names what cannot be a job of the base.
         """
         self.require_valid(job)
+        target = await self._target(job)
+        if not self.base.admits(target):
+            reason = f"the translator names {target!r}, which is not a valid job id for {self.base.describe()}"
+            raise UnknownRelationError(job, f"{reason}; correct the translation, or widen CHARSET there in a subclass")
+        return target
+
+    async def _target(self, job: str) -> str:
         if self.prefetch_lookup:
             target = (await self._translations.recent(DIRECT)).get(job)
             if target is not None:
