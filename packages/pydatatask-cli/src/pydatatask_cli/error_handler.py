@@ -1,9 +1,4 @@
-"""Report errors in one line each that says what to do, and choose the exit status.
-
-- 2: what the user typed, or the definition of the pipeline, is wrong;
-- 1: the command ran, and failed or found nothing;
-- 128 + N: the command was ended by signal N, a reader of its output that went away included.
-"""
+"""Report errors in one line each that says what to do, and turn them into an exit status."""
 
 from __future__ import annotations
 
@@ -14,46 +9,16 @@ from functools import wraps
 from typing import ParamSpec, TypeGuard
 
 from pydatatask_cli.command_errors import CommandFailedError
+from pydatatask_cli.exit_status import FAILURE, signal_status, status_of_errors
 from pydatatask_cli.reasons import reason
 from pydatatask_cli.terminal import output
-from pydatatask_core.errors import (
-    DefinitionError,
-    FunctionBindingError,
-    InvalidJobIdError,
-    MissingExtraError,
-    PydatataskError,
-    TemplateNameError,
-    UsageError,
-)
+from pydatatask_core.errors import InvalidJobIdError, PydatataskError, UsageError
 
-__all__ = ["FAILURE", "USAGE", "report", "returns_status", "signal_status", "status_of"]
-
-FAILURE = 1
-"""The command ran, and failed or found nothing."""
-
-USAGE = 2
-"""What the user typed, or the definition of the pipeline, is wrong."""
-
-_USER_ERRORS = (
-    UsageError,
-    DefinitionError,
-    FunctionBindingError,
-    InvalidJobIdError,
-    MissingExtraError,
-    TemplateNameError,
-)
+__all__ = ["report", "returns_status", "status_of"]
 
 _log = logging.getLogger("pydatatask.cli")
 
 P = ParamSpec("P")
-
-
-def signal_status(number: int) -> int:
-    """Return the exit status of a command that was ended by a signal.
-
-    :param number: The signal's number.
-    """
-    return 128 + number
 
 
 def returns_status(function: Callable[P, Awaitable[int]]) -> Callable[P, Awaitable[int]]:
@@ -84,7 +49,7 @@ def report(error: Exception) -> int:
     for line in dict.fromkeys(map(_describe, leaves)):
         output.write_error(line)
     _log.info("where it came from:", exc_info=error)
-    return USAGE if all(isinstance(leaf, _USER_ERRORS) for leaf in leaves) else FAILURE
+    return status_of_errors(leaves)
 
 
 def status_of(action: Callable[[], int]) -> int:

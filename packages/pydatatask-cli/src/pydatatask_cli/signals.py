@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-from pydatatask_cli.error_handler import report, signal_status
+from pydatatask_cli.error_handler import report
+from pydatatask_cli.exit_status import signal_status
 from pydatatask_core.errors import SessionStateError
 
 __all__ = ["Interruption", "require_no_loop", "run_interruptibly"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.deletion_plan import Doomed, plan, refuses_deletes, stop_job
-from pydatatask_cli.error_handler import FAILURE, returns_status
+from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.exit_status import FAILURE
 from pydatatask_cli.gather import gather
 from pydatatask_cli.name_lookup import all_links, find_data, find_task
 from pydatatask_cli.terminal import output

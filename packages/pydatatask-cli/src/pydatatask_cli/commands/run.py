@@ -6,7 +6,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command, seconds
-from pydatatask_cli.error_handler import FAILURE, returns_status
+from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.exit_status import FAILURE
 from pydatatask_cli.open_pipeline import opened
 from pydatatask_cli.terminal import output
 from pydatatask_core.errors import PipelineStuckError

@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-from pydatatask_cli.error_handler import signal_status
+from pydatatask_cli.exit_status import signal_status
 
 __all__ = ["prompt_signals"]
 

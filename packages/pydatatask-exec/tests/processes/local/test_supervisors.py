@@ -24,7 +24,7 @@ from process_doubles import number_of, process_exists, supervisor_of, until
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import LaunchError
 from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.local import capacity, supervisor_process
+from pydatatask_exec.processes.local import supervisor_capacity, supervisor_process
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
 from pydatatask_exec.processes.local.supervised_job import SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
@@ -200,7 +200,7 @@ async def test_many_large_scripts_take_no_more_time_than_their_size_demands(work
 async def test_more_jobs_than_one_supervisor_can_have_go_to_another(
     workspace: Workspace, fifo: Path, monkeypatch: pytest.MonkeyPatch, jobs_at_a_time: int, files: int
 ) -> None:
-    monkeypatch.setattr(capacity, "CAPACITY", jobs_at_a_time)
+    monkeypatch.setattr(supervisor_capacity, "CAPACITY", jobs_at_a_time)
     monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
     jobs = [f"job{number}" for number in range(5)]
     for job in jobs:
@@ -313,7 +313,7 @@ async def cancel_a_launch(workspace: Workspace, job: str) -> None:
 async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_job_is_done(
     workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "CAPACITY", 2)
+    monkeypatch.setattr(supervisor_capacity, "CAPACITY", 2)
     await start(workspace, "first", WAITING)
     with stopped(workspace, "first"):
         await cancel_a_launch(workspace, "job")
@@ -349,7 +349,7 @@ async def test_a_launch_that_was_cancelled_does_not_come_about_after_the_pipelin
 async def test_a_launch_that_is_lost_late_gives_up_no_place_but_its_own(
     workspace: Workspace, tmp_path: Path, fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "CAPACITY", 2)
+    monkeypatch.setattr(supervisor_capacity, "CAPACITY", 2)
     staged = tmp_path / "targets" / "app" / ".work.launching"
     await start(workspace, "first", WAITING)
     with stopped(workspace, "first"):

@@ -12,9 +12,9 @@ from contextlib import suppress
 
 from pydatatask_exec.processes.identity import ProcessIdentity, stat_fields
 from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.local.capacity import supervisor_capacity
 from pydatatask_exec.processes.local.supervised_job import SupervisedJob
 from pydatatask_exec.processes.local.supervisor.protocol import Claim
+from pydatatask_exec.processes.local.supervisor_capacity import supervisor_capacity
 from pydatatask_exec.processes.local.supervisor_connection import Pipes
 from pydatatask_exec.processes.local.supervisor_process import Environment, SupervisorProcess, detach_all
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import resource
 
-__all__ = ["supervisor_capacity"]
+__all__ = ["CAPACITY", "supervisor_capacity"]
 
-_CAPACITY = 200
+CAPACITY = 200
 """How many jobs at a time one supervisor runs, unless the limit on open files is lower."""
 
 _OTHER_FILES = 24
@@ -19,4 +19,4 @@ def supervisor_capacity() -> int:
     It inherits our limit on open files, and keeps one open for each job.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _CAPACITY if limit == resource.RLIM_INFINITY else min(_CAPACITY, max(1, limit - _OTHER_FILES))
+    return CAPACITY if limit == resource.RLIM_INFINITY else min(CAPACITY, max(1, limit - _OTHER_FILES))
