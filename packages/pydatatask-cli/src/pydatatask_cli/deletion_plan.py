@@ -62,7 +62,7 @@ async def stop_job(pipeline: Pipeline, repository: Repository, job: str) -> None
 async def _behind(repository: Repository, job: str) -> Resolved:
     """Find the repository from which a view deletes."""
     while isinstance(repository, MapRepository | TranslatedRepository):
-        job = await repository.translate(job) if isinstance(repository, TranslatedRepository) else job
+        job = await repository.translate(job, fresh=True) if isinstance(repository, TranslatedRepository) else job
         repository = repository.base
     return Resolved(repository, job)
 

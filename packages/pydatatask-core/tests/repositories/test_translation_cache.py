@@ -5,12 +5,12 @@ import logging
 from typing import Any
 
 import pytest
-from core_doubles import Records
+from core_doubles import Blobs, Records
 from typing_extensions import override
 
 import pydatatask_core.repositories.translation_cache
-from pydatatask_core.repositories.repository import DIRECT
-from pydatatask_core.repositories.translation import TranslatedRepository
+from pydatatask_core.repositories.blobs import BlobRepository
+from pydatatask_core.repositories.translation import TranslatedRepository, resolve
 from pydatatask_core.repositories.translation_cache import TranslationCache, related_id
 from pydatatask_core.scheduling.listing import Listing
 
@@ -100,24 +100,81 @@ async def test_views_by_one_translator_load_it_once_a_round(clock: Clock) -> Non
 async def test_a_table_is_trusted_for_a_second(clock: Clock) -> None:
     translator = Records({"a": "t"})
     table = TranslationCache(translator)
-    assert await table.recent(DIRECT) == {"a": "t"}
+    assert await table.recent() == {"a": "t"}
     translator.data["a"] = "u"
     clock.now = 0.9
-    assert await table.recent(DIRECT) == {"a": "t"}
+    assert await table.recent() == {"a": "t"}
+    assert await table.translate("a") == "t"
     clock.now = 1.1
-    assert await table.recent(DIRECT) == {"a": "u"}
+    assert await table.recent() == {"a": "u"}
 
 
-async def test_a_table_that_took_long_to_load_is_trusted_for_twenty_times_that(clock: Clock) -> None:
+@pytest.mark.requirement("related.changes-not-cached")
+async def test_the_age_of_a_table_counts_from_before_it_was_read(clock: Clock) -> None:
     translator = Slow({"a": "t"}, clock, seconds=3)
     table = TranslationCache(translator)
-    await table.recent(DIRECT)
+    assert await table.recent() == {"a": "t"}
+    translator.data["a"] = "u"  # may have happened right after the request was sent
+    assert await table.translate("a") == "u"
+
+
+async def test_a_table_that_takes_long_is_loaded_for_one_job_only_a_twentieth_of_the_time(clock: Clock) -> None:
+    translator = Slow({"a": "t"}, clock, seconds=3)
+    table = TranslationCache(translator)
+    await table.translate("a")
     for clock.now in (4, 30, 62):
-        await table.recent(DIRECT)
+        assert await table.translate("a") == "t"
     assert translator.asked["info_all"] == 1
+    assert translator.asked["info"] == 3
     clock.now = 64
-    await table.recent(DIRECT)
+    await table.translate("a")
     assert translator.asked["info_all"] == 2
+
+
+@pytest.mark.requirement("related.changes-not-cached")
+@pytest.mark.parametrize("prefetch", [True, False])
+async def test_a_value_is_changed_or_deleted_as_the_translator_says_now(prefetch: bool) -> None:
+    translator = Records({"a": "t", "b": "t"})
+    base = Records({"t": 0, "u": 0, "v": 0, "w": 0})
+    view: Any = TranslatedRepository(base, translator, allow_deletes=True, prefetch_lookup=prefetch)
+    assert await view.info("a") == 0  # the translations may be kept from here on
+    translator.data["a"] = "u"
+    await view.dump("a", 1)
+    translator.data["a"] = "v"
+    await view.rename("a", "x")
+    translator.data["a"] = "w"
+    assert base.data == {"t": 0, "u": 1, "w": 0, "x": 0}
+    await view.delete("a")
+    assert base.data == {"t": 0, "u": 1, "x": 0}
+    translator.data |= {"a": "u", "b": "x"}
+    await view.delete_many(["a", "b", "c"])
+    assert base.data == {"t": 0}
+
+
+@pytest.mark.requirement("related.changes-not-cached")
+async def test_a_blob_is_written_as_the_translator_says_now() -> None:
+    translator, base = Records({"a": "t"}), Blobs({"t": b"old", "u": b"old"})
+    view = TranslatedRepository(base, translator)
+    assert isinstance(view, BlobRepository)
+    async with await view.open("a", "rb") as reader:
+        assert await reader.read() == b"old"
+    translator.data["a"] = "u"
+    assert (await resolve(view, "a", fresh=True)).job == "u"
+    async with await view.open("a", "w") as text:
+        await text.write("new")
+    translator.data["a"] = "v"
+    async with await view.open("a", "wb") as writer:
+        await writer.write(b"newer")
+    assert base.data == {"t": b"old", "u": b"new", "v": b"newer"}
+
+
+async def test_many_jobs_are_looked_up_in_one_table_however_long_it_takes_to_load(clock: Clock) -> None:
+    translator = Slow({f"j{i}": f"t{i}" for i in range(50)}, clock, seconds=3)
+    view = TranslatedRepository(Records(["t7"]), translator, allow_deletes=True)
+    assert await view.contained({f"j{i}" for i in range(50)}) == {"j7"}
+    await view.delete_many([f"j{i}" for i in range(50)])
+    assert await view.base.keys() == set()
+    assert translator.asked == {"info_all": 2, "list": 2}
 
 
 async def test_those_who_need_a_table_at_the_same_time_wait_for_one_loading(clock: Clock) -> None:

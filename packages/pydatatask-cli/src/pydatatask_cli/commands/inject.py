@@ -62,7 +62,7 @@ async def inject_data(pipeline: Pipeline, data: str, job: str) -> int:
         )
     await validate_repositories(pipeline, [repository])
     try:
-        target = await resolve(repository, job)
+        target = await resolve(repository, job, fresh=True)
     except UnknownRelationError as error:
         raise CommandFailedError(f"{named}: {error}") from error
     target.repository.require_valid(target.job)

@@ -165,7 +165,7 @@ class RepositoryAdapter:
 
     async def _to_write(self, job: str) -> Resolved:
         """Find the repository that stores a value, behind views and translators."""
-        there = await resolve(self.repository, job)
+        there = await resolve(self.repository, job, fresh=True)
         there.repository.require_valid(there.job)
         # The pipeline was opened for observing, so the first write has to validate the repository for writing.
         if not self._validated:

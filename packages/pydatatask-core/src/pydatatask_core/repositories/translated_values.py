@@ -43,10 +43,11 @@ class _Side(Repository, ABC):
     base: Repository
 
     @abstractmethod
-    async def translate(self, job: str) -> str:
+    async def translate(self, job: str, *, fresh: bool = False) -> str:
         """Return the job of the base repository that ``job`` stands for.
 
         :param job: A job of the view.
+        :param fresh: Whether to ask the translator now, as is needed to change a value.
         """
 
 
@@ -64,7 +65,7 @@ class TranslatedBlobs(_Side, BlobRepository, ABC):
 
     @override
     async def open(self, job: str, mode: OpenMode = "r") -> AReadText | AReadStream | AWriteText | AWriteStream:
-        target = await self.translate(job)
+        target = await self.translate(job, fresh=mode in ("w", "wb"))
         assert isinstance(self.base, BlobRepository)
         return await self.base.open(target, mode)
 
@@ -74,7 +75,7 @@ class TranslatedRecords(_Side, MetadataRepository, ABC):
 
     @override
     async def dump(self, job: str, data: Any) -> None:
-        target = await self.translate(job)
+        target = await self.translate(job, fresh=True)
         assert isinstance(self.base, MetadataRepository)
         await self.base.dump(target, data)
 

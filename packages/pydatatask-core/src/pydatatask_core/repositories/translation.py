@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from types import MethodType
 from typing import Any, NamedTuple, Self
@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from pydatatask_core.errors import InvalidJobIdError, UnknownRelationError
 from pydatatask_core.repositories.derived import DerivedRepository
+from pydatatask_core.repositories.method_overrides import DELETION, shortcut
 from pydatatask_core.repositories.repository import DIRECT, KeyLookup, Repository
 from pydatatask_core.repositories.translated_values import split_view_class, takes_job, value_sides, view_class
-from pydatatask_core.repositories.translation_cache import TranslationCache, related_id
+from pydatatask_core.repositories.translation_cache import TranslationCache
 
 __all__ = ["Resolved", "TranslatedRepository", "resolve"]
 
@@ -71,7 +72,8 @@ class TranslatedRepository(DerivedRepository):
 
     def _translating(self, name: str, member: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def translated(view: TranslatedRepository, job: str, *args: Any, **kwargs: Any) -> Any:
-            return await member(await view.translate(job), *args, **kwargs)
+            # What the member does is not known, so it is treated as one that changes the value.
+            return await member(await view.translate(job, fresh=True), *args, **kwargs)
 
         translated.__name__, translated.__doc__ = name, member.__doc__
         return MethodType(translated, self)  # a method, so that a view of this view sees that it takes a job
@@ -95,28 +97,22 @@ class TranslatedRepository(DerivedRepository):
     def _accepts(self, job: str) -> bool:
         return self.translator.admits(job)
 
-    async def translate(self, job: str) -> str:
+    async def translate(self, job: str, *, fresh: bool = False) -> str:
         """Return the job of the base repository that ``job`` stands for.
 
         :param job: A job of the translator.
+        :param fresh: Whether to ask the translator now, as is needed to change or delete a value; otherwise the
+            translation may have been read up to a second ago.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         :raises UnknownRelationError: The translator does not contain it, or names what cannot be a job of the base.
         """
         self.require_valid(job)
-        target = await self._target(job)
+        cache = self._translations
+        target = await (cache.translate(job) if self.prefetch_lookup and not fresh else cache.ask(job))
         if not self.base.admits(target):
             reason = f"the translator names {target!r}, which is not a valid job id for {self.base.describe()}"
             raise UnknownRelationError(job, f"{reason}; correct the translation, or widen CHARSET there in a subclass")
         return target
-
-    async def _target(self, job: str) -> str:
-        if self.prefetch_lookup:
-            target = (await self._translations.recent(DIRECT)).get(job)
-            if target is not None:
-                return target
-        if not await self.translator.contains(job):
-            raise UnknownRelationError(job)
-        return related_id(job, await self.translator.info(job))
 
     @override
     async def _has(self, job: str) -> bool:
@@ -135,17 +131,29 @@ class TranslatedRepository(DerivedRepository):
         if not self.allow_deletes:
             return
         try:
-            target = await self.translate(job)
+            target = await self.translate(job, fresh=True)
         except (InvalidJobIdError, UnknownRelationError):
             return
         await self.base.delete(target)
 
     @override
+    @shortcut(unless=DELETION)
+    async def delete_many(self, jobs: Iterable[str]) -> None:
+        if not self.allow_deletes:
+            return
+        if not self.prefetch_lookup:
+            await super().delete_many(jobs)
+            return
+        table = await self._translations.load(DIRECT)
+        await self.base.delete_many([table[job] for job in jobs if job in table])
+
+    @override
     async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         targets: dict[str, str] = {}
+        table = await self._translations.recent() if self.prefetch_lookup else {}
         for job in jobs:
             try:
-                targets[job] = await self.translate(job)
+                targets[job] = table.get(job) or await self.translate(job)
             except (InvalidJobIdError, UnknownRelationError):
                 continue
         there = await self.base.contained(set(targets.values()))
@@ -172,7 +180,7 @@ class TranslatedRepository(DerivedRepository):
     async def jobs_from(self, source: Repository, job: str) -> AbstractSet[str]:
         if source is not self.base:
             return {job}
-        return {here for here, target in (await self._translations.recent(DIRECT)).items() if target == job}
+        return {here for here, target in (await self._translations.recent()).items() if target == job}
 
 
 def _blank_view(cls: type[TranslatedRepository], sides: tuple[type[Repository], ...]) -> TranslatedRepository:
@@ -191,14 +199,15 @@ class Resolved(NamedTuple):
     """The job's id there."""
 
 
-async def resolve(repository: Repository, job: str) -> Resolved:
+async def resolve(repository: Repository, job: str, *, fresh: bool = False) -> Resolved:
     """Follow translations from a job of a view to the repository that holds it.
 
     :param repository: A view, or any other repository, which is then the result.
     :param job: The job's id in ``repository``.
+    :param fresh: Whether to ask the translators now, as is needed to change or delete the value.
     :raises UnknownRelationError: A translator on the way does not contain the job.
     """
     while isinstance(repository, TranslatedRepository):
-        job = await repository.translate(job)
+        job = await repository.translate(job, fresh=fresh)
         repository = repository.base
     return Resolved(repository, job)
