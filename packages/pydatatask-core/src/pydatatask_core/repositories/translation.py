@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import MethodType
 from typing import Any, NamedTuple, Self
@@ -150,7 +150,7 @@ class TranslatedRepository(DerivedRepository):
     @override
     async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         targets: dict[str, str] = {}
-        table = await self._translations.recent() if self.prefetch_lookup else {}
+        table: Mapping[str, str] = await self._translations.recent() if self.prefetch_lookup else {}
         for job in jobs:
             try:
                 targets[job] = table.get(job) or await self.translate(job)
