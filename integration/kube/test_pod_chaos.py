@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 from typing_extensions import override
 
@@ -16,8 +18,8 @@ from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.faults import User
 from integration.kube.stub.pod_status import End, terminated
 from integration.kube.stub.statuses import ApiError, Json
-from integration.kube.stub.store import stamp
-from pydatatask_core import Pipeline, ResourceManager, Resources
+from integration.kube.stub.store import clock_ahead, stamp
+from pydatatask_core import Pipeline, ResourceManager, Resources, Task
 from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache
@@ -635,6 +637,113 @@ async def test_a_volume_that_is_missing_is_explained_by_the_events(stub_stage: S
         for _ in range(3):
             await task.notes()
         assert stub.faults.counts["events"] == 1
+
+
+@pytest.mark.requirement("pod.events")
+async def test_in_a_run_the_events_of_a_waiting_pod_are_asked_for_once_and_at_its_timeout(
+    stub_stage: Stage, stub: StubCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pydatatask_exec.kubernetes.events._USUAL_WAIT", SECOND / 5)
+    volume = {"name": "v", "configMap": {"name": "nosuch"}}
+    text = 'MountVolume.SetUp failed for volume "v" : configmap "nosuch" not found'
+    stub.events = [
+        {"type": "Warning", "reason": "FailedMount", "message": text, "lastTimestamp": "2026-01-01T00:00:00Z"}
+    ]
+    await stub_stage.run(stub_stage.shell("true", volumes=[volume]), timeout=3 * SECOND)
+    assert stub_stage.done.data["j"]["reason"] == "Timeout"
+    assert stub_stage.done.data["j"]["message"] == f"FailedMount: {text}"
+    assert f"task task, job j: its pod is Pending: FailedMount: {text}" in caplog.text
+    assert stub.faults.counts["events"] == 1  # within a minute, the answer of before will do
+
+
+# Side-cars
+
+
+def meshed(stage: Stage, name: str, **metadata: Any) -> str:
+    more = [{"name": name, "image": "y", "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}}]
+    template = yaml.safe_load(stage.shell("", life="meshed", more=more))
+    template["metadata"]["annotations"] |= metadata
+    text: str = yaml.safe_dump(template)
+    return text
+
+
+@pytest.mark.requirement("pod.sidecars")
+@pytest.mark.parametrize("how", ["known", "annotation"])
+async def test_a_job_is_over_when_its_main_containers_are(stub_stage: Stage, stub: StubCluster, how: str) -> None:
+    annotations = {"pydatatask/main-containers": "main"} if how == "annotation" else {}
+    await stub_stage.run(meshed(stub_stage, "istio-proxy" if how == "known" else "mesh", **annotations))
+    assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+    assert stub_stage.done.data["j"]["exit_code"] == 0
+    assert b"main\n" in stub_stage.logs.data["j"]
+    assert not stub.store.pods
+
+
+@pytest.mark.requirement("pod.sidecars")
+async def test_a_container_that_runs_on_alone_is_named(stub_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pydatatask_exec.kubernetes.events._USUAL_LINGERING", SECOND / 5)
+    task, pipeline = stub_stage.task(meshed(stub_stage, "helper"))
+    async with pipeline:
+        await pipeline.update()
+        await until(lambda: has_note(task))
+        (note,) = (await task.notes()).values()
+    assert note.startswith("container helper still runs, 0 min after the others have ended; ")
+    assert stub_stage.done.data == {}
+
+
+# Clocks
+
+
+@pytest.mark.requirement("pod.timeout")
+@pytest.mark.parametrize("minutes", [-6, 6])
+async def test_a_timeout_goes_by_the_clock_of_the_api_server(stub_stage: Stage, minutes: int) -> None:
+    with clock_ahead(timedelta(minutes=minutes)):
+        await stub_stage.run(stub_stage.shell("", life="quick"), timeout=timedelta(minutes=5))
+        assert stub_stage.done.data["j"]["reason"] == "Succeeded"
+        other = Stage(stub_stage.cluster)
+        await other.run(other.shell("", life="lasting"), timeout=SECOND)
+        assert other.done.data["j"]["reason"] == "Timeout"
+
+
+# Quotas that are shared
+
+
+class Local(Task):
+    """A task that needs no cluster, but shares the quota."""
+
+    def __init__(self, stage: Stage, jobs: set[str]) -> None:
+        super().__init__("local")
+        self._stage = stage
+        self._jobs = jobs
+        self.link("input", InProcessMetadataRepository(dict.fromkeys(jobs)), is_input=True)
+        self.done = InProcessMetadataRepository({})
+        self.link("done", self.done, is_status=True, inhibits_start=True)
+
+    @override
+    async def launch(self, job: str) -> None:
+        request = Resources.parse(1, 1, launches=1)
+        if await self._stage.quota.reserve(request) is None:
+            await self.done.dump(job, "done")
+            await self._stage.quota.relinquish(request)
+
+    @override
+    async def update(self) -> bool:
+        return False
+
+
+@pytest.mark.requirement("quota.unreachable-cluster")
+async def test_a_cluster_that_is_unreachable_holds_up_no_task_that_shares_its_quota(
+    stub_stage: Stage, stub: StubCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    await stub.down()
+    session, podman = stub_stage.session()
+    task = KubeTask("task", podman, stub_stage.quota, stub_stage.shell("", life="quick"), None, stub_stage.done)
+    local = Local(stub_stage, {"a", "b"})
+    async with Pipeline([task, local], session, [stub_stage.quota]) as pipeline, asyncio.TaskGroup() as group:
+        running = group.create_task(pipeline.run(timeout=60))
+        await until(lambda: len(local.done.data) == 2)
+        assert "task task: the quota counts its pods as last known: the cluster could not be reached" in caplog.text
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def has_note(task: KubeTask) -> bool:

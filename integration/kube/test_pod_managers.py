@@ -224,6 +224,22 @@ async def test_a_deleted_pod_gives_back_its_resources_once_it_is_gone(stub_stage
     assert stub_stage.done.data == {}
 
 
+@pytest.mark.requirement("pod.delete-task")
+async def test_a_deleted_pod_leaves_room_for_the_next_launch_without_an_update(
+    stub_stage: Stage, stub: StubCluster
+) -> None:
+    task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting", cpu="60"))
+    async with pipeline:
+        await task.launch("j")
+        await task.launch("k")
+        assert await task.live.keys() == {"j"}
+        (pod,) = await task.live.pods()
+        await task.delete(pod)
+        await until(lambda: not_live(task))
+        await task.launch("k")
+        assert await task.live.keys() == {"k"}
+
+
 async def not_live(task: KubeTask) -> bool:
     return not await task.live.contains("j")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,7 +12,9 @@ from pydatatask_exec.kubernetes.cluster.cache import PodCache, TaskPods, known_p
 from pydatatask_exec.kubernetes.pods.labels import PodIdentity
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState, pod_state
 from pydatatask_exec.kubernetes.pods.state import version_number as number
-from pydatatask_exec.kubernetes.reaping import outcome_record
+from pydatatask_exec.kubernetes.reaping import PodOutcome, outcome_record
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 class Meaning(NamedTuple):
@@ -117,8 +120,8 @@ def test_a_recorded_pod_means_what_it_means(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, meaning in MEANINGS.items() if meaning.finished])
 def test_the_record_of_a_finished_pod_is_the_same_whenever_it_is_made(name: str) -> None:
     state = state_of(name)
-    record = outcome_record(state, state.phase.value)
-    assert record == outcome_record(state, state.phase.value)
+    record = outcome_record(PodOutcome(state, state.outcome, NOW, state.condition))
+    assert record == outcome_record(PodOutcome(state, state.outcome, NOW, state.condition))
     assert list(record)[:5] == ["reason", "start_time", "end_time", "image", "node"]
     assert record["reason"] == ("Succeeded" if MEANINGS[name].exit_code == 0 else "Failed")
     assert record["exit_code"] == MEANINGS[name].exit_code
@@ -136,14 +139,14 @@ def test_an_evicted_pod_without_any_container_status_is_over() -> None:
     state = pod_state(pod)
     assert state is not None
     assert state.finished
-    record = outcome_record(state, "Failed")
+    record = outcome_record(PodOutcome(state, "Failed", NOW, state.condition))
     assert record["message"] == 'Evicted: Usage of EmptyDir volume "d" exceeds the limit "1Mi".'
     assert "exit_code" not in record
 
 
 def test_containers_that_ended_are_told_from_their_phase_which_lags() -> None:
-    assert state_of("pod-running-terminated-container").all_ended
-    assert not state_of("pod-running").all_ended
+    assert state_of("pod-running-terminated-container").main_ended
+    assert not state_of("pod-running").main_ended
 
 
 def test_only_containers_that_ran_are_asked_for_logs() -> None:

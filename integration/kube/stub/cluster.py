@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +19,7 @@ from integration.kube.stub.log_requests import LogServer
 from integration.kube.stub.namespaces import Namespaces
 from integration.kube.stub.reading import get_pod, list_pods
 from integration.kube.stub.statuses import ApiError, Json, forbidden, not_allowed, too_large, unauthorized
-from integration.kube.stub.store import Store
+from integration.kube.stub.store import Store, now
 from integration.kube.stub.watching import Watches
 from integration.kube.stub.writing import Writer
 
@@ -90,6 +91,7 @@ class StubCluster:
         """Begin to answer, on the port of before if there was one."""
         application = web.Application(client_max_size=2 * _LARGEST)
         application.router.add_route("*", "/{path:.*}", self._answer)
+        application.on_response_prepare.append(_date)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -185,6 +187,10 @@ class StubCluster:
             verb = {"log": "get", "exec": "get", "events": "list"}.get(kind, kind)
             resource = {"log": "pods/log", "exec": "pods/exec", "events": "events"}.get(kind, "pods")
             raise forbidden(user.name, verb, resource, namespace, name or None)
+
+
+async def _date(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Date"] = format_datetime(now(), usegmt=True)
 
 
 def _kind(request: web.Request, resource: str, name: str, subresource: str) -> str:

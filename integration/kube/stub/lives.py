@@ -129,6 +129,16 @@ async def lasting(handle: PodHandle) -> None:
     await killed(handle)
 
 
+async def meshed(handle: PodHandle) -> None:
+    """End but for the last container, which runs until it is killed."""
+    *main, sidecar = handle.main
+    if not await begin(handle):
+        handle.write_log(b"main\n", main[0])
+        await handle.change(lambda pod: terminated(pod, dict.fromkeys(main, End(0)), "Running"))
+        await handle.deleted.wait()
+    await handle.finish({sidecar: End(137)}, "Failed")
+
+
 async def evicted(handle: PodHandle) -> None:
     """Be stopped as a whole, as the node runs out of something, before any container was started."""
     await handle.change(scheduled)
@@ -241,6 +251,7 @@ LIVES: dict[str, Life] = {
     "fails": fails,
     "out-of-memory": out_of_memory,
     "lasting": lasting,
+    "meshed": meshed,
     "evicted": evicted,
     "init-fails": init_fails,
     "processes": processes,

@@ -5,17 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from integration.kube.stub.statuses import Json
 
-__all__ = ["Event", "Store", "now", "stamp"]
+__all__ = ["Event", "Store", "clock_ahead", "now", "stamp"]
+
+
+_ahead = [timedelta()]
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    """The time of the cluster."""
+    return datetime.now(UTC) + _ahead[-1]
+
+
+@contextmanager
+def clock_ahead(by: timedelta) -> Iterator[None]:
+    """Let the cluster's clock be ahead of the local one, or behind."""
+    _ahead.append(by)
+    try:
+        yield
+    finally:
+        _ahead.pop()
 
 
 def stamp(moment: datetime) -> str:

@@ -26,7 +26,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydatatask_core.repositories.blobs import BlobRepository
@@ -34,6 +34,7 @@ from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.kubernetes.lifecycle import PodLifecycles, PodStep, PodStepEvent
 from pydatatask_exec.kubernetes.logs import PodGoneError, annotated_pod_log
 from pydatatask_exec.kubernetes.manager import PodManager
+from pydatatask_exec.kubernetes.pods.conditions import PodCondition
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
 __all__ = ["PodOutcome", "PodReaper", "outcome_record"]
@@ -57,6 +58,12 @@ class PodOutcome:
     reason: str
     """The reason: ``Succeeded``, ``Failed`` or ``Timeout``."""
 
+    at: datetime
+    """The API server's time, which counts as its end where none of its containers has one."""
+
+    condition: PodCondition | None = None
+    """Why it ended so, if there is a reason beside the usual ones."""
+
 
 @dataclass(slots=True)
 class _Failures:
@@ -67,26 +74,25 @@ class _Failures:
     retry_at: float = 0.0
 
 
-def outcome_record(pod: PodState, reason: str) -> dict[str, Any]:
+def outcome_record(outcome: PodOutcome) -> dict[str, Any]:
     """Return the ``done`` record of a pod.
 
-    :param pod: The pod.
-    :param reason: ``Succeeded``, ``Failed`` or ``Timeout``.
+    :param outcome: The pod and its outcome.
     :returns: ``reason``, ``start_time`` (of the pod's creation), ``end_time``, ``image`` and ``node``; where there is
         one, ``exit_code``; and where more is known, ``message``.
     """
-    ended = pod.ended or datetime.now(UTC)
+    pod = outcome.pod
     record: dict[str, Any] = {
-        "reason": reason,
+        "reason": outcome.reason,
         "start_time": pod.created,
-        "end_time": max(ended, pod.created),  # the two times come from the clocks of two machines
+        "end_time": max(pod.ended or outcome.at, pod.created),  # the two times come from the clocks of two machines
         "image": pod.image,
         "node": pod.node,
     }
     if pod.exit_code is not None:
         record["exit_code"] = pod.exit_code
-    if pod.condition is not None:
-        record["message"] = str(pod.condition)
+    if outcome.condition is not None:
+        record["message"] = str(outcome.condition)
     return record
 
 
@@ -174,7 +180,7 @@ class PodReaper:
         if lifecycles.is_leaving(pod.uid):
             return  # the user has had it deleted meanwhile
         if self._done is not None and metadata and lifecycles.step(pod.uid) is not PodStep.RECORDED:
-            await self._done.dump(pod.job, outcome_record(pod, outcome.reason))
+            await self._done.dump(pod.job, outcome_record(outcome))
             lifecycles.move(pod.uid, PodStepEvent.OUTCOME_RECORDED)
         await podman.delete_by_uid(pod.name, pod.uid)
         lifecycles.move(pod.uid, PodStepEvent.DELETED)
@@ -198,7 +204,7 @@ class PodReaper:
     @staticmethod
     def _log_outcome(outcome: PodOutcome) -> None:
         pod = outcome.pod
-        if pod.phase is Phase.SUCCEEDED and outcome.reason != "Timeout":
+        if outcome.reason == Phase.SUCCEEDED.value:
             _log.debug("task %s, job %s: its pod has succeeded", pod.identity.task, pod.job)
             return
         code = "" if pod.exit_code is None else f" with exit code {pod.exit_code}"
@@ -208,5 +214,5 @@ class PodReaper:
             pod.job,
             outcome.reason,
             code,
-            f": {pod.condition}" if pod.condition else "",
+            f": {outcome.condition}" if outcome.condition else "",
         )

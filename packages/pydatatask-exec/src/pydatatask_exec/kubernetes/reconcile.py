@@ -6,6 +6,7 @@ The cache of pods says what has changed. One reconciliation at a time acts on it
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.kubernetes.cluster.cache import TaskPods
+from pydatatask_exec.kubernetes.cluster.clock import ServerClock
 from pydatatask_exec.kubernetes.events import PodEvents
 from pydatatask_exec.kubernetes.lifecycle import PodStepEvent
 from pydatatask_exec.kubernetes.manager import PodManager
@@ -102,10 +104,14 @@ class PodReconciler:
         self._timeouts = PodTimeouts(task.timeout)
         self._events = PodEvents()
         self._turn = asyncio.Lock()
-        self._timed_out: dict[str, PodState] = {}
+        self._timed_out: dict[str, PodOutcome] = {}
         self._gone: deque[PodState] = deque()
         self._recent = RecentJobs()
         self._warned_of: dict[str, str] = {}
+
+    @property
+    def _clock(self) -> ServerClock:
+        return self._task.podman.requests.clock
 
     def had_pod_lately(self, job: str) -> bool:
         """Return whether a pod of a job has gone in the last minutes.
@@ -121,8 +127,9 @@ class PodReconciler:
         """
         adopted = False
         for pod in pods.take_new():
-            adopted |= self._quota.enter(pod.uid, Holding(pod.job, pod.request, pod.created))
-            self._timeouts.add(pod)
+            adopted |= self._quota.enter(pod.uid, Holding(pod.job, pod.request, self._clock.local(pod.created)))
+            self._timeouts.track(pod)
+            self._events.track(pod)
         gone = pods.take_gone()
         self._gone += gone
         for pod in gone:
@@ -145,10 +152,12 @@ class PodReconciler:
             had_gone = await self._process_gone()
             self._log_conditions(pods)
             await self._time_out(pods)
-            outcomes = {pod.uid: PodOutcome(pod, pod.phase.value) for pod in pods.finished}
-            outcomes |= {pod.uid: PodOutcome(pod, "Timeout") for pod in self._timed_out.values()}
+            await self._log_waiting(pods)
+            now = self._clock.now()
+            outcomes = {pod.uid: PodOutcome(pod, pod.outcome, now, pod.condition) for pod in pods.finished}
+            outcomes |= self._timed_out
             left = await self._reaper.reap(outcomes.values(), self._task.podman, self._task.metadata, until)
-            for pod in [pod for pod in self._timed_out.values() if self._is_leaving(pod)]:
+            for pod in [outcome.pod for outcome in self._timed_out.values() if self._is_leaving(outcome.pod)]:
                 del self._timed_out[pod.uid]
             await self.absorb(pods)
             had_gone |= await self._process_gone()
@@ -188,6 +197,7 @@ class PodReconciler:
 
     def _untrack(self, pod: PodState) -> None:
         self._reaper.untrack(pod.uid)
+        self._timeouts.untrack(pod.uid)
         self._events.untrack(pod.uid)
         self._warned_of.pop(pod.uid, None)
         self._timed_out.pop(pod.uid, None)
@@ -222,15 +232,25 @@ class PodReconciler:
         if not len(pods):
             self._warned_of.clear()
 
+    async def _log_waiting(self, pods: TaskPods) -> None:
+        """Log why pods wait for unusually long where only their events say so, once for each reason."""
+        due = itertools.islice(self._events.due(pods.get, self._clock.now()), _AT_A_TIME)
+        for pod in due:
+            condition = await self._events.condition(self._task.podman.requests, pod)
+            if condition is not None and self._warned_of.get(condition.reason) != condition.message:
+                self._warned_of[condition.reason] = condition.message
+                _log.warning("task %s, job %s: its pod is Pending: %s", self._task.name, pod.job, condition)
+
     async def _time_out(self, pods: TaskPods) -> None:
-        due = [pod for pod in self._timeouts.due(pods.get) if not self._is_leaving(pod)]
+        due = [pod for pod in self._timeouts.due(pods.get, self._clock.now()) if not self._is_leaving(pod)]
         slots = asyncio.Semaphore(_AT_A_TIME)
 
         async def stop(pod: PodState) -> None:
             async with slots:
                 _log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
                 await self._handle_timeout(pod)
-                self._timed_out[pod.uid] = pod
+                condition = await self._events.condition(self._task.podman.requests, pod)
+                self._timed_out[pod.uid] = PodOutcome(pod, "Timeout", self._clock.now(), condition)
 
         async with asyncio.TaskGroup() as group:
             for pod in due:
@@ -252,7 +272,7 @@ class PodReconciler:
         """
         conditions: dict[str, str] = {}
         for pod in pods:
-            condition = await self._events.explain(self._task.podman.requests, pod)
+            condition = await self._events.explain(self._task.podman.requests, pod, self._clock.now())
             if condition is not None and not pod.finished:
                 conditions[pod.job] = condition
         return conditions

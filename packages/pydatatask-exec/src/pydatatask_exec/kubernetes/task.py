@@ -41,6 +41,7 @@ _log = logging.getLogger("pydatatask.task")
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+_LONGEST_WAIT_FOR_USAGE = 5.0
 
 
 class KubeTask(Task):
@@ -109,6 +110,8 @@ class KubeTask(Task):
         self._change = asyncio.Event()
         self._pause_until = 0.0
         self._pause = _FIRST_PAUSE
+        self._usage_wait_until: float | None = None
+        self._warned_of_usage = False
         resources.register(self._usage)
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         if logs is not None:
@@ -152,7 +155,24 @@ class KubeTask(Task):
         self.wants_update()
 
     async def _usage(self) -> Resources:
-        await self._reconciler.absorb(await self.followed())
+        """Return what the task uses, as far as it is known: tasks that share the quota need not wait for the cluster.
+
+        Meanwhile this task launches nothing, as :meth:`launch` needs to know its pods.
+        """
+        loop = asyncio.get_running_loop()
+        if self._usage_wait_until is None:
+            self._usage_wait_until = loop.time() + _LONGEST_WAIT_FOR_USAGE
+        try:
+            async with asyncio.timeout_at(self._usage_wait_until):
+                pods = await self.followed()
+        except (ClusterError, TimeoutError) as error:
+            if not self._warned_of_usage:
+                self._warned_of_usage = True
+                reason = str(error) or "the cluster has not answered yet"
+                _log.warning("task %s: the quota counts its pods as last known: %s", self.name, reason)
+        else:
+            self._usage_wait_until, self._warned_of_usage = None, False
+            await self._reconciler.absorb(pods)
         return self._quota.usage()
 
     # Launching
@@ -196,6 +216,8 @@ class KubeTask(Task):
         :raises ManifestError: The result is no manifest of a pod that can be launched.
         :raises ClusterError: The pod was not created.
         """
+        # What the watch has reported since the last round: pods that are gone leave room for this one.
+        await self._reconciler.absorb(await self.followed())
         if await self._is_stale(job):
             return
         manifest, request = await self.manifest(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pydatatask_exec.kubernetes.pods.state import PodState
 
@@ -22,16 +22,25 @@ class PodTimeouts:
     def __init__(self, timeout: timedelta | None) -> None:
         self._timeout = timeout
         self._heap: list[tuple[datetime, str]] = []
+        self._tracked: set[str] = set()
 
-    def add(self, pod: PodState) -> None:
-        """Start the time of a pod.
+    def track(self, pod: PodState) -> None:
+        """Start the time of a pod, unless that has been done before.
 
         :param pod: The pod.
         """
-        if self._timeout is not None:
+        if self._timeout is not None and pod.uid not in self._tracked:
+            self._tracked.add(pod.uid)
             heapq.heappush(self._heap, (pod.created + self._timeout, pod.uid))
 
-    def due(self, get: Callable[[str], PodState | None]) -> Iterator[PodState]:
+    def untrack(self, uid: str) -> None:
+        """Untrack a pod that is gone.
+
+        :param uid: Its uid.
+        """
+        self._tracked.discard(uid)
+
+    def due(self, get: Callable[[str], PodState | None], now: datetime) -> Iterator[PodState]:
         """Yield each pod that has timed out, once.
 
         Pods that are about to end by themselves get a minute more: those whose containers have ended, and those that
@@ -39,8 +48,8 @@ class PodTimeouts:
         node, say.
 
         :param get: Returns the state of a pod, or None if it is gone.
+        :param now: The API server's time, since it has written the times of pods.
         """
-        now = datetime.now(UTC)
         while self._heap and self._heap[0][0] <= now:
             at, uid = heapq.heappop(self._heap)
             pod = get(uid)
@@ -49,7 +58,7 @@ class PodTimeouts:
             end = at
             if pod.deadline is not None:
                 end = max(at, pod.deadline + _GRACE)
-            elif pod.all_ended:
+            elif pod.main_ended:
                 end = max(at, (pod.ended or at) + _GRACE)
             if end > now:
                 heapq.heappush(self._heap, (end, uid))

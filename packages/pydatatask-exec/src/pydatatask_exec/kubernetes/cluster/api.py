@@ -8,6 +8,7 @@ from typing import Any
 
 from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.client import ClusterClient, Request, Stream
+from pydatatask_exec.kubernetes.cluster.clock import ServerClock
 from pydatatask_exec.kubernetes.cluster.errors import unintelligible
 from pydatatask_exec.kubernetes.pods.fields import Manifest, mappings, section, text_of
 
@@ -27,6 +28,11 @@ class PodApi:
         self._client = client
         self._path = f"/api/v1/namespaces/{namespace}/pods"
         self._namespace = namespace
+
+    @property
+    def clock(self) -> ServerClock:
+        """The clock of the server."""
+        return self._client.clock
 
     def _request(self, purpose: str, method: str, path: str = "", query: Mapping[str, str] | None = None) -> Request:
         return Request(f"{purpose} in namespace {self._namespace}", method, f"{self._path}{path}", query or {})

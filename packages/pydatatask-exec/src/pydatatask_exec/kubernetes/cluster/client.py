@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError
+from pydatatask_exec.kubernetes.cluster.clock import ServerClock
 from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unintelligible, unreachable
 from pydatatask_exec.kubernetes.cluster.library import raw_client
 from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
@@ -121,6 +122,7 @@ class ClusterClient:
         self._api = api
         self._renew = renew
         self._limits = limits
+        self.clock: ServerClock = ServerClock()
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._rate_limit = RateLimit(limits.per_second, limits.burst)
 
@@ -171,6 +173,7 @@ class ClusterClient:
             error: ClusterError
             try:
                 response = await self._send(request)
+                self.clock.observe(response.headers)
                 if response.status < 400:
                     return response
                 body = await self._body(response)

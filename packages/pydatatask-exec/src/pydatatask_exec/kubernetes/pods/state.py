@@ -13,6 +13,7 @@ from pydatatask_exec.kubernetes.pods.containers import Container, container_stat
 from pydatatask_exec.kubernetes.pods.fields import Manifest, moment, section, text_of, texts
 from pydatatask_exec.kubernetes.pods.labels import PodIdentity, identity_of
 from pydatatask_exec.kubernetes.pods.resource_requests import pod_request
+from pydatatask_exec.kubernetes.pods.sidecars import main_containers
 
 __all__ = ["Phase", "PodState", "pod_state", "version_number"]
 
@@ -68,7 +69,7 @@ class PodState:
     """The name of its node."""
 
     image: str | None
-    """The image of its first container."""
+    """The image of its first main container."""
 
     request: Resources
     """What it requests."""
@@ -92,14 +93,28 @@ class PodState:
 
     @property
     def finished(self) -> bool:
-        """Whether its job is complete: the pod ran to its end by itself."""
-        return self.phase in (Phase.SUCCEEDED, Phase.FAILED) and not self.terminating
+        """Whether its job is complete: the pod ran to its end by itself, or only side-cars run on."""
+        if self.terminating:
+            return False
+        return self.phase in (Phase.SUCCEEDED, Phase.FAILED) or (self.main_ended and self.has_sidecars)
 
     @property
-    def all_ended(self) -> bool:
-        """Whether its main containers have ended; its phase shows that only a moment later."""
-        main = [container for container in self.containers if not container.init]
+    def main_ended(self) -> bool:
+        """Whether its main containers have ended; without side-cars its phase shows that a moment later."""
+        main = [container for container in self.containers if container.main]
         return bool(main) and all(container.exit_code is not None for container in main)
+
+    @property
+    def has_sidecars(self) -> bool:
+        """Whether there are containers beside the main ones, which need not end."""
+        return any(not container.main and not container.init for container in self.containers)
+
+    @property
+    def outcome(self) -> str:
+        """How it ended: ``Succeeded`` or ``Failed``, which depends on its main containers only."""
+        if self.main_ended and self.has_sidecars:
+            return Phase.FAILED.value if self.exit_code else Phase.SUCCEEDED.value
+        return self.phase.value
 
 
 def pod_state(pod: Manifest) -> PodState | None:
@@ -113,7 +128,7 @@ def pod_state(pod: Manifest) -> PodState | None:
         return None
     phase = _phase(status.get("phase"))
     terminating = metadata.get("deletionTimestamp") is not None or is_orphan(status)
-    containers = tuple(container_states(spec, status))
+    containers = tuple(container_states(spec, status, main_containers(metadata, spec)))
     return PodState(
         identity=identity,
         name=str(metadata.get("name")),
@@ -124,7 +139,7 @@ def pod_state(pod: Manifest) -> PodState | None:
         terminating=terminating,
         deadline=moment(metadata.get("deletionTimestamp")),
         node=text_of(spec.get("nodeName")) or None,
-        image=next((container.image for container in containers if not container.init), None),
+        image=next((container.image for container in containers if container.main), None),
         request=_request(spec),
         containers=containers,
         ended=max(_ends(containers, status, phase), default=None),
