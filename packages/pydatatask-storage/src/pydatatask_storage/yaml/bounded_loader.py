@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from pydatatask_storage.yaml.numbers import read_exponents
+
 if TYPE_CHECKING:
     import yaml
     from yaml import SafeLoader
@@ -43,6 +45,7 @@ def safe_loader(fast: bool = True) -> type[SafeLoader | CSafeLoader]:
             return _with_few_aliases(super().get_single_node())
 
     Careful.add_constructor(_INTEGER_TAG, _construct_integer)
+    read_exponents(Careful)
     if not (fast and yaml.__with_libyaml__):
         return Careful
 
@@ -54,6 +57,7 @@ def safe_loader(fast: bool = True) -> type[SafeLoader | CSafeLoader]:
             return _with_few_aliases(super().get_single_node())
 
     Fast.add_constructor(_INTEGER_TAG, _construct_integer)
+    read_exponents(Fast)
     return Fast
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydatatask_core.errors import BrokenRecordError, RecordTypeError
 from pydatatask_storage.yaml.bounded_loader import safe_loader
 from pydatatask_storage.yaml.fast_serialization import usual_text
+from pydatatask_storage.yaml.numbers import write_exponents
 
 if TYPE_CHECKING:
     from yaml import SafeDumper
@@ -29,7 +30,18 @@ _DEEPEST = 1_000
 def _dumper() -> type[SafeDumper | CSafeDumper]:
     import yaml
 
-    return yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+    class Plain(yaml.SafeDumper):
+        """The dumper in Python."""
+
+    write_exponents(Plain)
+    if not yaml.__with_libyaml__:
+        return Plain
+
+    class Fast(yaml.CSafeDumper):
+        """The dumper in C."""
+
+    write_exponents(Fast)
+    return Fast
 
 
 def load_record(data: bytes | str, name: str) -> Any:
