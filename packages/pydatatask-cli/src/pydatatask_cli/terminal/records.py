@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_core.errors import UsageError
 from pydatatask_storage.yaml.bounded_loader import safe_loader
+from pydatatask_storage.yaml.record_dumper import record_dumper
 
 __all__ = ["parse_record", "record_text"]
 
@@ -21,7 +22,7 @@ def record_text(record: object, name: str) -> str:
     import yaml
 
     try:
-        text: str = yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
+        text: str = yaml.dump(record, Dumper=record_dumper(fast=False), sort_keys=False, allow_unicode=True)
     except (yaml.YAMLError, RecursionError) as error:
         kind = type(record).__name__
         raise CommandFailedError(f"{name} is a {kind} that YAML cannot express: {_first_line(error)}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import yaml
@@ -18,12 +18,21 @@ _WITH_EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9
 _FIRST = list("-+.0123456789")
 
 
+class Resolver(Protocol):
+    """A loader or dumper, whose stubs leave out the types of this method."""
+
+    @classmethod
+    def add_implicit_resolver(cls, tag: str, regexp: re.Pattern[str], first: list[str]) -> None:
+        """Have plain text that matches belong to a tag."""
+        ...
+
+
 def read_exponents(loader: type[SafeLoader | CSafeLoader]) -> None:
     """Make a loader read numbers with an exponent, whether or not they have a point and a sign in it.
 
     :param loader: A class of loaders of our own.
     """
-    loader.add_implicit_resolver(_FLOAT, _WITH_EXPONENT, _FIRST)
+    _resolve(loader)
     loader.add_constructor(_FLOAT, _construct_float)
 
 
@@ -32,7 +41,11 @@ def write_exponents(dumper: type[SafeDumper | CSafeDumper]) -> None:
 
     :param dumper: A class of dumpers of our own.
     """
-    dumper.add_implicit_resolver(_FLOAT, _WITH_EXPONENT, _FIRST)
+    _resolve(dumper)
+
+
+def _resolve(resolver: type[Resolver]) -> None:
+    resolver.add_implicit_resolver(_FLOAT, _WITH_EXPONENT, _FIRST)
 
 
 def _construct_float(loader: SafeLoader | CSafeLoader, node: yaml.ScalarNode) -> float | str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydatatask_core.errors import BrokenRecordError, RecordTypeError
 from pydatatask_storage.yaml.bounded_loader import safe_loader
 from pydatatask_storage.yaml.fast_serialization import usual_text
-from pydatatask_storage.yaml.numbers import write_exponents
-
-if TYPE_CHECKING:
-    from yaml import SafeDumper
-    from yaml.cyaml import CSafeDumper
+from pydatatask_storage.yaml.record_dumper import record_dumper
 
 __all__ = ["dump_record", "load_record"]
 
@@ -24,24 +19,6 @@ _CONSTRUCTOR_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionEr
 
 _DEEPEST = 1_000
 """How deep a record may be nested. The loader in C overflows the stack, and so ends the process, beyond some depth."""
-
-
-@cache
-def _dumper() -> type[SafeDumper | CSafeDumper]:
-    import yaml
-
-    class Plain(yaml.SafeDumper):
-        """The dumper in Python."""
-
-    write_exponents(Plain)
-    if not yaml.__with_libyaml__:
-        return Plain
-
-    class Fast(yaml.CSafeDumper):
-        """The dumper in C."""
-
-    write_exponents(Fast)
-    return Fast
 
 
 def load_record(data: bytes | str, name: str) -> Any:
@@ -89,7 +66,7 @@ def dump_record(record: Any, name: str) -> bytes:
     import yaml
 
     try:
-        text = yaml.dump(record, Dumper=_dumper(), sort_keys=False, allow_unicode=True)
+        text = yaml.dump(record, Dumper=record_dumper(), sort_keys=False, allow_unicode=True)
         data = text.encode("utf-8")
         if any(sign in text for sign in _DOUBTFUL):
             yaml.load(data, Loader=safe_loader())
