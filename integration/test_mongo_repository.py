@@ -102,6 +102,26 @@ async def test_what_is_no_mapping_is_refused(value: Any, motor_database: Databas
     assert await motor_database["records"].find_one() is None
 
 
+@pytest.mark.requirement("mongo.refused-values")
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\ud800": 1}, {"$set": 1}, {"nul\0key": 1}, {"a": 2**70}])
+async def test_what_a_document_cannot_hold_is_refused(value: Any, motor_database: Database) -> None:
+    with pytest.raises(TypeError, match="'a'"):
+        await MongoMetadataRepository(lambda: motor_database, "records").dump("a", value)
+    assert await motor_database["records"].find_one() is None
+
+
+@pytest.mark.requirement("mongo.plain-values")
+async def test_what_other_programs_wrote_comes_back_in_pythons_types(motor_database: Database) -> None:
+    owner = ObjectId("0123456789abcdef01234567")
+    await motor_database["records"].insert_one({"_id": "a", "owner": owner, "sizes": [5_000_000_000]})
+    repository = MongoMetadataRepository(lambda: motor_database, "records")
+    expected = {"owner": str(owner), "sizes": [5_000_000_000]}
+    for record in (await repository.info("a"), (await repository.info_all())["a"]):
+        assert record == expected
+        assert type(record["sizes"][0]) is int
+    await repository.dump("b", expected)
+
+
 @pytest.mark.requirement("mongo.info-absent")
 async def test_the_info_of_an_absent_job_is_empty(motor_database: Database) -> None:
     assert await MongoMetadataRepository(lambda: motor_database, "records").info("absent") == {}

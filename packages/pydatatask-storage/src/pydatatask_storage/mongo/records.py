@@ -10,7 +10,10 @@ from pydatatask_storage.plain_types import is_dict, is_plain_dict, is_sequence
 
 __all__ = ["RecordIdError", "as_document"]
 
-_SCALARS = (str, int, float, bool, bytes, datetime, type(None))
+_SCALARS = frozenset({str, int, float, bool, bytes, datetime, type(None)})
+
+_DEEPEST = 100
+"""How deep the server lets documents be nested."""
 
 
 class RecordIdError(PydatataskError, ValueError):
@@ -33,21 +36,28 @@ def as_document(job: str, record: object) -> dict[str, Any]:
         raise RecordIdError(
             f"the record of job {job!r} has the _id {record['_id']!r}; leave it out, the job is the _id"
         )
-    _require_plain(job, record)
+    for key in record:
+        if isinstance(key, str) and key.startswith("$"):
+            raise RecordTypeError(
+                f"the record of job {job!r} has the key {key!r}, but MongoDB takes a key with a dollar for an operator"
+            )
+    _require_plain(job, record, _DEEPEST)
     return {**record, "_id": job}
 
 
-def _require_plain(job: str, value: object) -> None:
+def _require_plain(job: str, value: object, depth: int) -> None:
     kind = type(value)
     if kind in _SCALARS:
         return
+    if not depth:
+        raise RecordTypeError(f"the record of job {job!r} is nested more than {_DEEPEST} deep, which MongoDB refuses")
     if is_plain_dict(value):
         for key, item in value.items():
             _require_key(job, key)
-            _require_plain(job, item)
+            _require_plain(job, item, depth - 1)
     elif kind in (list, tuple) and is_sequence(value):
         for item in value:
-            _require_plain(job, item)
+            _require_plain(job, item, depth - 1)
     else:
         raise _not_plain(job, value)
 
@@ -55,6 +65,10 @@ def _require_plain(job: str, value: object) -> None:
 def _require_key(job: str, key: object) -> None:
     if type(key) is not str:
         raise _not_plain(job, key, "as a key ")
+    if key == "$ref":
+        raise RecordTypeError(
+            f"the record of job {job!r} has the key '$ref' in it, which MongoDB's clients take for a reference"
+        )
 
 
 def _not_plain(job: str, value: object, where: str = "") -> RecordTypeError:

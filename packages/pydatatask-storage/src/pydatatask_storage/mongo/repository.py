@@ -12,6 +12,7 @@ from pydatatask_core.errors import ClosedSessionError, DefinitionError, RecordTy
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.method_overrides import DELETION, INFOS, LISTING, shortcut
 from pydatatask_storage.mongo.errors import mongo_errors, require_mongo
+from pydatatask_storage.mongo.plain_values import with_plain_values
 from pydatatask_storage.mongo.protocols import MongoCollection, MongoCursor, MongoDatabase, is_collection
 from pydatatask_storage.mongo.records import as_document
 from pydatatask_storage.remote.polling import NETWORK_INTERVAL
@@ -133,6 +134,9 @@ class MongoMetadataRepository(MetadataRepository):
     async def info(self, job: str) -> Any:
         """The info of a mongo metadata repository is the literal value stored in the repository with identifier job.
 
+        Values of types that only MongoDB has, which other programs may have written, come back as the nearest of
+        Python's: an ``ObjectId`` or a ``Decimal128`` as a string, for example.
+
         :param job: The job; for one that is not present the answer is an empty mapping.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
@@ -142,7 +146,7 @@ class MongoMetadataRepository(MetadataRepository):
         if document is None:
             return {}
         del document["_id"]
-        return document
+        return with_plain_values(document)
 
     @override
     @shortcut(unless=INFOS)
@@ -151,7 +155,7 @@ class MongoMetadataRepository(MetadataRepository):
             documents = await self._find().to_list(None)
         ids = [document.pop("_id") for document in documents]
         jobs = self.filter_keys(self._only_strings(ids))
-        records = zip(ids, documents, strict=True)
+        records = zip(ids, map(with_plain_values, documents), strict=True)
         if len(jobs) == len(ids):
             return dict(records)
         return {job: record for job, record in records if isinstance(job, str) and job in jobs}
@@ -175,7 +179,7 @@ class MongoMetadataRepository(MetadataRepository):
         with mongo_errors(self.describe()):
             try:
                 await self._documents().replace_one({"_id": job}, document, upsert=True)
-            except (InvalidDocument, BSONError, OverflowError) as error:
+            except (InvalidDocument, BSONError, OverflowError, UnicodeError) as error:
                 raise RecordTypeError(f"the record of job {job!r} is no MongoDB document: {error}") from error
 
     @override
