@@ -108,7 +108,9 @@ def test_no_arguments_give_a_traceback(
     status = call_main(monkeypatch, library("a").pipeline, *([command] if command else []), *arguments)
     err = capsys.readouterr().err
     assert status in (0, 1, 2)
-    assert err.count("\n") == (1 if status else 0)
+    notes = command == "trace"  # of jobs that are nowhere
+    assert (err.count("\n") == 1) if status or err else not err
+    assert not err or status or notes
     assert "Traceback" not in err
     assert "-v shows" not in err  # which would be the handling of what nobody thought of
 
@@ -479,3 +481,15 @@ def test_the_help_of_each_command_has_an_example(
     assert call_main(monkeypatch, lib.pipeline, command, "--help") == 0
     _, _, examples = capsys.readouterr().out.partition("\nexamples:\n")
     assert examples.startswith(f"  main.py {command}")
+
+
+@pytest.mark.requirement("cli.user-errors")
+def test_a_mistyped_command_gets_a_suggestion(
+    lib: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, "statsu") == 2
+    assert "'graph') (did you mean 'status'?) (see" in capsys.readouterr().err
+    assert call_main(monkeypatch, lib.pipeline, "graph", "--format", "merlaid") == 2
+    assert "(did you mean 'mermaid'?)" in capsys.readouterr().err
+    assert call_main(monkeypatch, lib.pipeline, "xyz") == 2
+    assert "did you mean" not in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from typing_extensions import override
@@ -13,7 +13,7 @@ from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.links import Link
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["Data", "all_data", "all_links", "find_data", "find_task"]
+__all__ = ["Data", "all_data", "all_links", "find_data", "find_task", "suggestion"]
 
 
 class Data(NamedTuple):
@@ -94,10 +94,15 @@ def _choose(kind: str, name: str, choices: Iterable[str], owner: str) -> str:
         return meant[0]
     if meant:
         raise UsageError(f"{kind} {name!r} may be any of {', '.join(meant)}; write the hyphens as they are")
-    raise UsageError(f"{owner} has no {kind} {name!r}{_suggestion(name, names)}; {_listing(kind, names)}")
+    raise UsageError(f"{owner} has no {kind} {name!r}{suggestion(name, names)}; {_listing(kind, names)}")
 
 
-def _suggestion(name: str, choices: list[str]) -> str:
+def suggestion(name: str, choices: Sequence[str]) -> str:
+    """Return a question in parentheses that suggests the most similar choice, or nothing if none is similar.
+
+    :param name: What the user typed.
+    :param choices: What is valid.
+    """
     from difflib import get_close_matches
 
     close = get_close_matches(name, choices, n=1)

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from pydatatask_cli.arguments import PIPELINE, add_verbosity
 from pydatatask_cli.commands import cat, fuse, graph, inject, launch, ls, rm, run, shell, status, trace, update
+from pydatatask_cli.name_lookup import suggestion
 from pydatatask_cli.terminal import output
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers
 
 __all__ = ["build_parser"]
+
+_INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)", re.DOTALL)
+"""What argparse says of a mistyped command; before Python 3.12 the choices are in quotes."""
 
 _COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fuse, graph)
 
@@ -71,10 +75,16 @@ def _one_line_parser() -> ArgumentParser:
         @override
         def error(self, message: str) -> NoReturn:
             # Of an unknown command argparse lists the commands twice, in place of the argument's name and as choices.
-            output.write_error(f"{re.sub('^argument {[^}]*}: ', '', message)} (see {self.prog} --help)")
+            message = re.sub("^argument {[^}]*}: ", "", message)
+            output.write_error(f"{message}{_suggestion(message)} (see {self.prog} --help)")
             sys.exit(2)
 
     return OneLineParser(prog=output.program())
+
+
+def _suggestion(message: str) -> str:
+    choice = _INVALID_CHOICE.search(message)
+    return suggestion(choice[1], re.findall(r"[^\s',]+", choice[2])) if choice else ""
 
 
 def _version_action() -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import subprocess
@@ -189,3 +190,47 @@ async def test_failures_of_jobs_are_logged_and_the_run_goes_on(lib: Library, cap
     with caplog.at_level(logging.ERROR, "pydatatask"):
         assert await run(lib.pipeline, forever=False, launch_once=False, timeout=None) == 0
     assert {record["result"] for record in lib.counted.data.values()} == {"exception"}
+
+
+class Lasting(Step):
+    """A task whose live jobs keep running when the pipeline stops."""
+
+    jobs_outlive_pipeline = True
+
+
+@pytest.mark.requirement("cli.interrupted-run")
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_an_interrupted_run_says_what_keeps_running(lasting: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    live, begun = InProcessMetadataRepository(), asyncio.Event()
+
+    async def begin(job: str) -> None:
+        live.data[job] = {}
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = (Lasting if lasting else Step)("count", InProcessMetadataRepository(), begin)
+    task.link("pids", live, is_status=True, inhibits_start=True, inhibits_output=True)
+    task.link("books", InProcessMetadataRepository({"a": 1}), is_input=True)
+    running = asyncio.ensure_future(run(Pipeline([task], Session()), False, False, None))
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    note = "interrupted; jobs still running: 1 of count; `run` goes on with them\n"
+    assert capsys.readouterr().err.endswith(note) == lasting
+
+
+@pytest.mark.requirement("cli.run-log")
+def test_a_run_without_a_terminal_logs_its_progress_if_asked(
+    lib: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert call_main(monkeypatch, lib.pipeline, "run", "-v") == 0
+    assert "count: 2 of 2 finished" in caplog.text
+    assert "rank-all: 2 of 2 finished" in caplog.text
+
+
+@pytest.mark.requirement("cli.run-log")
+async def test_a_run_without_a_terminal_is_silent_otherwise(lib: Library, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "pydatatask"):
+        assert await run(lib.pipeline, False, False, None) == 0
+    assert "finished" not in caplog.text

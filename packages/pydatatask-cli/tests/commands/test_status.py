@@ -77,7 +77,9 @@ async def test_trace_of_a_job_that_is_nowhere_is_no_error(lib: Library, capsys: 
     assert await print_trace(lib.pipeline, True, ["not/an id", "nowhere"]) == 0
     captured = capsys.readouterr()
     assert [line for line in captured.out.splitlines() if " " in line] == []
-    assert captured.err == ""
+    assert captured.err.endswith(": jobs 'not/an id', 'nowhere' not found in any repository\n")
+    assert await print_trace(lib.pipeline, False, ["b1", "nowhere"]) == 0
+    assert capsys.readouterr().err.endswith(": job 'nowhere' not found in any repository shown; -a shows all\n")
 
 
 @pytest.mark.requirement("cli.all-links")

@@ -135,6 +135,26 @@ async def test_a_function_in_a_thread_is_waited_for_and_recorded(
     assert caplog.text.count("task count, job j: waiting for its function, which runs in a thread") == 1
 
 
+async def test_an_interruption_of_many_threads_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    begun, finish = threading.Semaphore(0), threading.Event()
+
+    def works() -> None:
+        begun.release()
+        finish.wait()
+
+    launched = Launched(works)
+    others = [asyncio.create_task(launched.task.launch(job)) for job in "kl"]
+    for _ in range(3):
+        await asyncio.to_thread(begun.acquire)
+    for launch in (launched.launch, *others):
+        launch.cancel()
+    await asyncio.sleep(0.01)
+    finish.set()
+    await asyncio.wait([launched.launch, *others])
+    assert caplog.text.count("waiting for") == 1
+    assert "task count: waiting for 3 functions, which run in threads: j, k, l" in caplog.text
+
+
 async def test_a_thread_that_starts_nothing_new_after_a_cancellation_before_it_began() -> None:
     calls: list[str] = []
     launched = Launched(lambda job: calls.append(job))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,9 @@ from pydatatask_cli.arguments import add_command, seconds
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.exit_status import FAILURE
 from pydatatask_cli.open_pipeline import opened
+from pydatatask_cli.reasons import reason
 from pydatatask_cli.terminal import output
+from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.pipeline import Pipeline
 
@@ -17,6 +21,11 @@ if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers
 
 __all__ = ["add_parser", "run"]
+
+_log = logging.getLogger("pydatatask.cli")
+
+_SECONDS_TO_REPORT = 5.0
+"""How long an interrupted run may take to find out which jobs keep running."""
 
 
 def add_parser(commands: SubParsers) -> None:
@@ -56,7 +65,7 @@ async def run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: flo
     """
     try:
         async with opened(pipeline), _progress(pipeline):
-            await pipeline.run(forever, launch_once, timeout)
+            await _run(pipeline, forever, launch_once, timeout)
     except PipelineStuckError as error:
         output.write_error("the pipeline cannot go on: no job is live, and", *error.reasons)
         return FAILURE
@@ -70,10 +79,31 @@ async def run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: flo
     return 0
 
 
-def _progress(pipeline: Pipeline) -> AbstractAsyncContextManager[None]:
-    """Show progress on a terminal."""
-    if not output.on_terminal():
-        return nullcontext()
-    from pydatatask_cli.terminal.progress import showing_progress
+async def _run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: float | None) -> None:
+    try:
+        await pipeline.run(forever, launch_once, timeout)
+    except asyncio.CancelledError:
+        try:
+            await clean_up(_report_live_jobs(pipeline), _SECONDS_TO_REPORT)
+        except Exception as error:
+            _log.warning("cannot determine which jobs keep running: %s", reason(error))
+        raise
 
-    return showing_progress(pipeline)
+
+async def _report_live_jobs(pipeline: Pipeline) -> None:
+    """Say which jobs keep running after an interruption."""
+    from pydatatask_cli.terminal.progress import live_jobs
+
+    counts = await live_jobs(pipeline)
+    if counts:
+        jobs = ", ".join(f"{count} of {task}" for task, count in counts.items())
+        output.write_note(f"interrupted; jobs still running: {jobs}; `run` goes on with them")
+
+
+def _progress(pipeline: Pipeline) -> AbstractAsyncContextManager[None]:
+    """Show progress on a terminal, and with ``-v`` log it elsewhere."""
+    from pydatatask_cli.terminal.progress import logging_progress, logs_progress, showing_progress
+
+    if output.on_terminal():
+        return showing_progress(pipeline)
+    return logging_progress(pipeline) if logs_progress() else nullcontext()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_all_option, add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.job_report import print_report
 from pydatatask_cli.terminal.link_rows import ask_repositories, task_rows
 from pydatatask_core.pipeline import Pipeline
@@ -47,11 +48,17 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as
     :param all_repos: Whether to show also links that are neither input, output nor status.
     :param job: The jobs to look for.
     :param as_json: Whether to print JSON instead: an object of tasks, each an object of links, each a list of jobs.
-    :returns: The exit status.
+    :returns: The exit status, 0 also if jobs are in none of these repositories, which standard error says.
     """
     rows = task_rows(pipeline, all_repos)
     wanted, listing = list(dict.fromkeys(job)), Listing()
     found = await ask_repositories(pipeline, rows, lambda repository: listing.members(repository, set(wanted)))
     jobs = [[[name for name in wanted if name in found[id(data.repository)]] for data in row.data] for row in rows]
     await print_report(rows, jobs, " ".join, numeric=False, as_json=as_json, jobs=wanted)
+    missing = [name for name in wanted if not any(name in there for there in found.values())]
+    if missing:
+        where = "any repository" if all_repos else "any repository shown; -a shows all"
+        output.write_note(
+            f"{'job' if len(missing) == 1 else 'jobs'} {', '.join(map(repr, missing))} not found in {where}"
+        )
     return 0

@@ -22,6 +22,7 @@ __all__ = [
     "write_error",
     "write_json",
     "write_lines",
+    "write_note",
 ]
 
 
@@ -118,6 +119,20 @@ def write_error(message: str, *details: str) -> None:
     lines = [f"{program()}: error: {_one_line(message)}", *(f"- {_one_line(detail)}" for detail in details)]
     try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+    except BrokenPipeError:
+        return
+
+
+def write_note(message: str) -> None:
+    """Write a message that is no error to standard error, as one line that begins with the name of the script.
+
+    :param message: What the user should know.
+    """
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{program()}: {_one_line(message)}\n")
         sys.stderr.flush()
     except BrokenPipeError:
         return

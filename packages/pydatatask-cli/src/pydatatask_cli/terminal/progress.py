@@ -1,4 +1,4 @@
-"""Live progress of ``run`` on a terminal: a line for each task with a bar and counts."""
+"""Progress of ``run``: bars on a terminal, log records elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,14 +16,21 @@ from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.tasks.task import Task
 
 if TYPE_CHECKING:
-    from rich.live import Live
     from rich.table import Table
 
-__all__ = ["Progress", "measure_progress", "showing_progress"]
+__all__ = [
+    "Progress",
+    "live_jobs",
+    "logging_progress",
+    "logs_progress",
+    "measure_progress",
+    "showing_progress",
+]
 
 _log = logging.getLogger("pydatatask.cli")
 
 _PERIOD_SECONDS = 0.25
+_LOG_PERIOD_SECONDS = 10.0
 _IDLE_FACTOR = 20
 """Wait this many times as long as listing the repositories took, so that listing stays a small part of the work."""
 
@@ -74,20 +81,58 @@ async def showing_progress(pipeline: Pipeline) -> AsyncGenerator[None, None]:
     from rich.live import Live
 
     with Live(console=Console(file=sys.stdout), auto_refresh=False) as live:
-        watch = _Watch(pipeline, live)
-        watching = asyncio.create_task(watch.keep_showing(), name="pydatatask: showing progress")
-        try:
+
+        def show(stock: list[Progress], elapsed: float) -> None:
+            live.update(_table(stock, elapsed), refresh=True)
+
+        async with _watching(pipeline, show, _PERIOD_SECONDS):
             yield
-        finally:
-            watching.cancel()
-            await asyncio.wait([watching])
-        await watch.show()
+
+
+@asynccontextmanager
+async def logging_progress(pipeline: Pipeline, seconds: float = _LOG_PERIOD_SECONDS) -> AsyncGenerator[None, None]:
+    """Log the progress of tasks during a block whenever it has changed, and once more at its end.
+
+    :param pipeline: The pipeline, open.
+    :param seconds: How often to look for changes.
+    """
+    logged: dict[str, Progress] = {}
+
+    def log(stock: list[Progress], elapsed: float) -> None:
+        for each in stock:
+            if logged.get(each.task) != each:
+                logged[each.task] = each
+                live = f", {each.live} live" if each.live else ""
+                _log.info("%s: %d of %d finished%s", each.task, each.finished, each.total, live)
+
+    async with _watching(pipeline, log, seconds):
+        yield
+
+
+def logs_progress() -> bool:
+    """Tell whether :func:`logging_progress` would log anything."""
+    return _log.isEnabledFor(logging.INFO)
+
+
+@asynccontextmanager
+async def _watching(
+    pipeline: Pipeline, show: Callable[[list[Progress], float], None], seconds: float
+) -> AsyncGenerator[None, None]:
+    watch = _Watch(pipeline, show, seconds)
+    watching = asyncio.create_task(watch.keep_showing(), name="pydatatask: showing progress")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+    await watch.show()
 
 
 class _Watch:
-    def __init__(self, pipeline: Pipeline, live: Live) -> None:
+    def __init__(self, pipeline: Pipeline, show: Callable[[list[Progress], float], None], seconds: float) -> None:
         self._pipeline = pipeline
-        self._live = live
+        self._show = show
+        self._seconds = seconds
         self._listing = Listing()
         self._began = time.monotonic()
 
@@ -96,7 +141,7 @@ class _Watch:
         while True:
             began = time.monotonic()
             await self.show()
-            await asyncio.sleep(max(_PERIOD_SECONDS, _IDLE_FACTOR * (time.monotonic() - began)))
+            await asyncio.sleep(max(self._seconds, _IDLE_FACTOR * (time.monotonic() - began)))
 
     async def show(self) -> None:
         """Show the present progress. The run itself reports a repository that fails; it is asked again next time."""
@@ -106,7 +151,18 @@ class _Watch:
         except Exception as error:
             _log.debug("cannot determine the progress: %s", error)
             return
-        self._live.update(_table(stock, time.monotonic() - self._began), refresh=True)
+        self._show(stock, time.monotonic() - self._began)
+
+
+async def live_jobs(pipeline: Pipeline) -> dict[str, int]:
+    """Count the live jobs that keep running when the pipeline stops, for each task that has some.
+
+    :param pipeline: The pipeline, open.
+    """
+    listing = Listing()
+    tasks = [task for task in pipeline.tasks.values() if task.jobs_outlive_pipeline]
+    stock = [await measure_progress(task, listing) for task in tasks]
+    return {each.task: each.live for each in stock if each.live}
 
 
 def _table(stock: list[Progress], elapsed: float) -> Table:

@@ -66,6 +66,9 @@ class Task(ABC):
     runs_in_process = False
     """Whether ``launch`` runs the job itself: it returns when the job is done, and the job ends with this process."""
 
+    jobs_outlive_pipeline = False
+    """Whether live jobs keep running when the pipeline stops, and are found again by the next run."""
+
     def __init__(self, name: str, ready: Repository | None = None, disabled: bool = False) -> None:
         check_name("task", name)
         self.name = name

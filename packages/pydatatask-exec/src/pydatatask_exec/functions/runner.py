@@ -21,6 +21,7 @@ _log = logging.getLogger("pydatatask.task")
 # The scheduler bounds how many jobs run at a time, so this pool, which starts threads on demand, need not bound them.
 # It is not the event loop's own pool, since functions could use up the threads there that stores need.
 _MANY_THREADS = 1024
+_MANY_NAMES = 5
 
 
 class FunctionRunner(Protocol):
@@ -88,6 +89,7 @@ class _ThreadRunner:
     def __init__(self, task: str, function: BoundFunction) -> None:
         self._task = task
         self._function = function
+        self._waiting: list[str] = []
 
     async def run(self, job: str) -> BaseException | None:
         context = copy_context()
@@ -115,8 +117,22 @@ class _ThreadRunner:
                 await asyncio.wait([future])
             except asyncio.CancelledError:
                 if not warned:
-                    _log.warning("task %s, job %s: waiting for its function, which runs in a thread", self._task, job)
+                    self._warn(job)
                 warned = True
+
+    def _warn(self, job: str) -> None:
+        # An interruption cancels all jobs in one turn of the event loop, and is worth one message.
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._log_waiting)
+        self._waiting.append(job)
+
+    def _log_waiting(self) -> None:
+        jobs, self._waiting = self._waiting, []
+        if len(jobs) == 1:
+            _log.warning("task %s, job %s: waiting for its function, which runs in a thread", self._task, jobs[0])
+        else:
+            names = ", ".join(jobs[:_MANY_NAMES]) + (", …" if len(jobs) > _MANY_NAMES else "")
+            _log.warning("task %s: waiting for %d functions, which run in threads: %s", self._task, len(jobs), names)
 
 
 @cache

@@ -73,6 +73,8 @@ class KubeTask(Task):
     :raises DefinitionError: ``podman`` cannot be called.
     """
 
+    jobs_outlive_pipeline = True
+
     def __init__(
         self,
         name: str,

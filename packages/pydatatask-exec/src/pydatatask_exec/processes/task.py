@@ -70,6 +70,8 @@ class ProcessTask(Task):
     is present that keeps a completed job from being launched again. Without ``done``, ``stdout`` and ``stderr`` do.
     """
 
+    jobs_outlive_pipeline = True
+
     def __init__(
         self,
         name: str,
