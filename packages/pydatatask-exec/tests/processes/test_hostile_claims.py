@@ -53,7 +53,7 @@ RECORDS = VALUES | st.fixed_dictionaries(
 @pytest.mark.fuzz
 @given(RECORDS)
 def test_a_claim_is_read_as_far_as_it_is_one(record: object) -> None:
-    pid, start = read_claim_record(record)
+    pid, start, _ = read_claim_record(record)
     assert pid is None or ProcessIdentity.parse(pid) is None or pid.isprintable() or pid.strip() != pid
     assert start is None or start.tzinfo is not None
 

@@ -21,9 +21,11 @@ from pydatatask_core import Pipeline
 from pydatatask_core.errors import BrokenRecordError
 from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
 from pydatatask_exec.processes.job_status import JobState, JobStatus
+from pydatatask_exec.processes.local.supervised_job import SupervisedJob
+from pydatatask_exec.processes.local.supervisor_connection import Answer
 from pydatatask_exec.processes.local.workspace import LocalWorkspace
 from pydatatask_exec.processes.records import completion_record
-from pydatatask_exec.processes.workspace import Order
+from pydatatask_exec.processes.workspace import IsWanted, Order
 
 SH = "#!/bin/sh\n"
 COUNTING = SH + "echo run >> ../../../../runs; read x < ../../../../fifo; echo over"
@@ -281,7 +283,7 @@ async def test_what_somebody_else_forgets_is_dropped_by_a_running_pipeline(bench
         other = Bench(bench.manager.basedir.parent.parent, COUNTING)
         other.pids.data = bench.pids.data
         await other.task.forget("pids", "job")
-        del bench.pids.data["job"]
+        assert bench.pids.data == {}
         bench.inputs.data.clear()
         await pipeline.run(timeout=20)
     assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
@@ -414,3 +416,83 @@ async def test_a_claim_that_cannot_be_read_is_told_of_and_holds_up_nobody(
     assert "a claim is left out of account: the record of job 'broken' is no valid YAML" in caplog.text
     async with bench.pipeline():
         await bench.task.forget("pids", "broken")
+
+
+async def test_a_kill_is_not_recorded_by_a_pipeline_that_updates_before_the_record_is_deleted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.pipeline() as pipeline:
+        await pipeline.update()
+        await until(lambda: runs(bench) == 1)
+        other = Bench(bench.manager.basedir.parent.parent, COUNTING)
+        other.pids.data = bench.pids.data
+        delete = other.pids.delete
+
+        async def delete_late(job: str) -> None:
+            monkeypatch.undo()
+            await pipeline.update_only_update()
+            await delete(job)
+
+        monkeypatch.setattr(other.pids, "delete", delete_late)
+        await other.task.forget("pids", "job")
+        await pipeline.update_only_update()
+        assert (bench.done.data, bench.pids.data) == ({}, {})
+
+
+async def test_a_launch_that_finishes_after_the_target_was_listed_is_not_taken_for_a_job_that_was_reaped(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, launched = asyncio.Event(), asyncio.Event()
+    list_jobs, start = LocalWorkspace.jobs, LocalWorkspace.start
+
+    async def list_slowly(self: LocalWorkspace) -> set[str]:
+        found = await list_jobs(self)
+        listed.set()
+        await asyncio.wait_for(launched.wait(), 20)
+        return found
+
+    async def start_late(self: LocalWorkspace, order: Order, is_wanted: IsWanted | None = None) -> str | None:
+        await asyncio.wait_for(listed.wait(), 20)
+        return await start(self, order, is_wanted)
+
+    async with bench.pipeline():
+        jobs = await bench.task._open()
+        await jobs.adopt()
+        monkeypatch.setattr(LocalWorkspace, "jobs", list_slowly)
+        monkeypatch.setattr(LocalWorkspace, "start", start_late)
+        launch = asyncio.create_task(bench.task.launch("job"))
+        await asyncio.sleep(0)
+        jobs._reconciler.interval.expedite()
+        reconciling = asyncio.create_task(jobs._reconcile_if_due())
+        await launch
+        launched.set()
+        await reconciling
+        assert await jobs.is_live("job")
+        monkeypatch.undo()
+        await bench.task.forget("pids", "job")
+
+
+async def test_a_job_whose_launch_was_cancelled_as_it_began_counts_against_the_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, SH + "sleep 1000", ("a", "b"), cpu=1)
+    receive = SupervisedJob.receive
+    has_begun = asyncio.Event()
+
+    def receive_late(self: SupervisedJob, answer: Answer) -> None:
+        has_begun.set()
+        asyncio.get_running_loop().call_later(0.5, receive, self, answer)
+
+    async with bench.pipeline():
+        with monkeypatch.context() as patch:
+            patch.setattr(SupervisedJob, "receive", receive_late)
+            launch = asyncio.create_task(bench.task.launch("a"))
+            await has_begun.wait()
+            launch.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await launch
+        await bench.task.launch("b")
+        jobs = await bench.task._open()
+        assert (await jobs.is_live("a"), await jobs.is_live("b")) == (True, False)
+        await asyncio.sleep(0.6)
+        await bench.task.forget("pids", "a")

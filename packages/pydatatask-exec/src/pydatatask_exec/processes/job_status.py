@@ -24,6 +24,12 @@ class JobState(Enum):
     UNSTARTED = "unstarted"
     """It is claimed, and nothing shows that its launcher has begun."""
 
+    RESERVED = "reserved"
+    """A controller that is alive has claimed it, and is about to ask for its launch."""
+
+    FOREIGN = "foreign"
+    """It is claimed by another host or PID namespace, so nothing is known of its process."""
+
     STARTING = "starting"
     """Its launcher is about to record its identity, or its supervisor that of its process."""
 
@@ -38,6 +44,11 @@ class JobState(Enum):
 
     VANISHED = "vanished"
     """Its process is gone and has recorded no exit status."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the job will not go on: it is to be recorded, revoked or released."""
+        return self not in (JobState.RUNNING, JobState.STARTING, JobState.RESERVED, JobState.FOREIGN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,12 @@ class Evidence:
 
     alive: bool = False
     """Whether the process is alive that records the exit status, or is about to record its own identity."""
+
+    reserved: bool = False
+    """Whether there is a reservation that names its controller, which ``alive`` is about then."""
+
+    foreign: bool = False
+    """Whether the process that ``alive`` is about belongs to another host or PID namespace."""
 
     return_code: str | None = None
     """The exit status, read after the check for the process: it may have ended in between."""
@@ -82,6 +99,9 @@ class JobStatus:
     kill_requested: bool = False
     """Whether it was asked to be killed without a record of its end."""
 
+    origin: str | None = None
+    """For a foreign job, the identity that shows where it belongs."""
+
     outputs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """The content of the small outputs."""
 
@@ -101,11 +121,16 @@ def infer_state(evidence: Evidence) -> JobState:
 
     :param evidence: The content of its files.
     """
+    # What is recorded is recorded, wherever that was; of everything else, only the host of the process can judge.
+    if evidence.exists and parse_return_code(evidence.return_code) is not None:
+        return JobState.FINISHED
+    if evidence.foreign:
+        return JobState.FOREIGN
     if not evidence.exists:
         return JobState.MISSING
-    if parse_return_code(evidence.return_code) is not None:
-        return JobState.FINISHED
     if evidence.identity is None:
+        if evidence.reserved and evidence.alive:
+            return JobState.RESERVED
         return JobState.STARTING if evidence.alive else JobState.UNSTARTED
     marks = parse_marks(evidence.identity)
     if marks is not None and evidence.alive:

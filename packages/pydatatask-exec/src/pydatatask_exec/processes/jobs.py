@@ -125,11 +125,15 @@ class ProcessJobs:
 
         This has to finish before the quota is asked for anything, as it counts what they use.
         """
+        if self._uncertain:  # a launch may have come about although the target was lost, or it was cancelled
+            self._uncertain = False
+            self._reconciler.interval.expedite()
+            await self._reconcile_if_due()
         if not self._is_adopted:
             await self._reconciling.share("reconcile", self._reconcile)
 
     async def _reconcile_if_due(self) -> None:
-        if self._reconciler.is_due:
+        if self._reconciler.interval.is_due:
             await self._reconciling.share("reconcile", self._reconcile)
 
     async def _reconcile(self) -> None:
@@ -146,8 +150,8 @@ class ProcessJobs:
         """
         claim = self._claims.get(job)
         if claim is None:
-            return False
-        if not claim.launching:
+            return job in self._claims.foreign()
+        if not claim.is_launching:
             await self._reconciler.record(claim, True)
         return True
 
@@ -169,30 +173,28 @@ class ProcessJobs:
         :returns: Why the process, which runs, could not be recorded, which will be tried again; or None.
         :raises ClaimedElsewhereError: It was not started, as it is live already.
         """
-        await self._settle_uncertain()
         if self._claims.get(job) is not None:
             raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: it is live already, and not started again")
-        claim = ProcessClaim(job, datetime.now(UTC), launching=True)
+        claim = ProcessClaim(job, datetime.now(UTC))
         self._claims.add(claim)
         try:
             pid = await self._start(job, await order(self.workspace, job))
         except BaseException as error:
-            self._claims.drop(claim)
-            self._uncertain = self._uncertain or isinstance(error, TargetUnreachableError)
+            self._claims.release(claim)
+            self._uncertain = self._uncertain or isinstance(error, (TargetUnreachableError, asyncio.CancelledError))
             raise
         claim.pid = pid
         return await self._record(claim, pid)
 
-    async def _settle_uncertain(self) -> None:
-        """Before anything is launched, find the jobs of those launches during which the target was lost."""
-        if self._uncertain:
-            self._reconciler.expedite()
-            await self._reconcile_if_due()
-            self._uncertain = False
-            raise LaunchError("the target was lost, and its jobs have been listed again just now; launch again")
-
     async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:
-        watched = self.workspace.watch(pid, lambda: self._claims.end(claim), lambda: self._claims.unwatch(claim))
+        lost_watch = False
+
+        def unwatch() -> None:
+            nonlocal lost_watch  # the launch may still be under way, and then finishes without a watch
+            lost_watch = True
+            self._claims.unwatch(claim)
+
+        watched = self.workspace.watch(pid, lambda: self._claims.end(claim), unwatch)
         self._account.enter(claim)
         try:
             if self.workspace.holds_claims and self._task.listener is not None:
@@ -202,7 +204,7 @@ class ProcessJobs:
         except Exception as error:
             return error
         finally:
-            self._claims.settle(claim, watched)
+            self._claims.launched(claim, watched and not lost_watch)
         return None
 
     async def _start(self, job: str, order: Order) -> str:
@@ -212,7 +214,7 @@ class ProcessJobs:
                 raise LaunchError(f"job {job} of task {self._task.name} was launched but has not begun: {reason}")
             pid = await self.workspace.start(order, partial(self._task.ready.contains, job))
             if pid is None:
-                self._reconciler.expedite()
+                self._reconciler.interval.expedite()
                 raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: another controller has claimed it")
         except BaseException:
             if isinstance(order.stdin, PurePath):
@@ -264,7 +266,7 @@ class ProcessJobs:
         deadline = time.monotonic() + _NAMING_SECONDS
         while True:
             status = (await self.workspace.inspect({job: pid}, ()))[job]
-            if status.state is not JobState.STARTING or time.monotonic() > deadline:
+            if status.state not in (JobState.STARTING, JobState.RESERVED) or time.monotonic() > deadline:
                 return status
             await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
 
@@ -274,14 +276,28 @@ class ProcessJobs:
         :param job: The job; nothing happens if it is not live.
         """
         claim = self._claims.get(job)
-        pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job))[0]
-        pid = (await self._inspect_started(job, pid)).pid or pid
-        if pid is not None:
+        pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job)).pid
+        status = await self._inspect_started(job, pid)
+        if status.state in (JobState.RESERVED, JobState.UNSTARTED) and not await self.workspace.revoke(job):
+            status = await self._inspect_started(job, pid)  # it has been started just now
+        pid = status.pid or pid
+        if status.state is JobState.FOREIGN:
+            log.warning(
+                "task %s, job %s: its claim is released; its process, if it runs, goes on", self._task.name, job
+            )
+        elif pid is not None:
             await self.workspace.kill(job, pid)
         else:
             await self.workspace.end_orphans(job, None)
         await self.workspace.retire([job])
+        # The record goes before the retired directory: a controller that finds a record and no directory looks there,
+        # and so does not take the job for one whose directory was lost.
+        await self._results.pids.delete(job)
         await self.workspace.discard([job])
         if claim is not None:
-            self._claims.drop(claim)
+            self._claims.release(claim)
             self._account.leave(claim)
+
+    async def notes(self) -> dict[str, str]:
+        """Return what people should know about jobs: which claims are foreign. Nothing is changed."""
+        return await self._reconciler.foreign_notes()

@@ -45,8 +45,8 @@ _OF_SHELLS = frozenset(
 class Introduction:
     """How the script records its identity, in the file :data:`IDENTITY` of the directory that it is started in."""
 
-    boot: str
-    """The boot id of the target."""
+    scope: str
+    """The scope of the identities of processes on the target."""
 
     uptime: bool
     """Whether ``/proc/uptime`` of the target can be trusted."""
@@ -136,7 +136,7 @@ def time_code(uptime: bool) -> str:
 
 def _identify(introduction: Introduction) -> list[str]:
     """Return commands that create the file exclusively (``set -C``), or end the script."""
-    identity = f"$$:$pydatatask_t:{introduction.boot}"
+    identity = f"$$:$pydatatask_t:{introduction.scope}"
     return [
         time_code(introduction.uptime),
         "set -C",

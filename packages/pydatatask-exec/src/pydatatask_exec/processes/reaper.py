@@ -114,7 +114,7 @@ class ProcessReaper:
         await self._workspace.retire(jobs)
         await self._results.pids.delete_many(jobs)
         for claim in claims:
-            self._claims.drop(claim)
+            self._claims.release(claim)
             self._changed(self._results.pids, claim.job)
         await self._workspace.discard(jobs)
 
@@ -134,7 +134,7 @@ class ProcessReaper:
     ) -> None:
         """Record the outcome of a job. Add its claim to those to be released, if it is still ours."""
         if status.state is JobState.MISSING and not await self._is_still_claimed(claim):
-            self._claims.drop(claim)
+            self._claims.release(claim)
             return
         if status.kill_requested:
             log.info("task %s, job %s: it is killed on demand, and not recorded", self._task, claim.job)
@@ -158,7 +158,7 @@ class ProcessReaper:
         if done is not None and await done.contains(job) and completes(await done.info(job), claim.start_time):
             await pids.delete(job)
             return False
-        return read_claim_record(await pids.info(job))[0] == claim.pid
+        return read_claim_record(await pids.info(job)).pid == claim.pid
 
     async def _record_end(self, claim: ProcessClaim, status: JobStatus, metadata: bool) -> bool:
         """Record how a job has ended. Return False if another controller turns out to have done so."""
@@ -208,4 +208,4 @@ class ProcessReaper:
 
 
 def _has_finished(status: JobStatus) -> bool:
-    return status.kill_requested or status.state not in (JobState.RUNNING, JobState.STARTING)
+    return status.state.is_settled or (status.kill_requested and status.state is not JobState.FOREIGN)

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
+from pydatatask_exec.processes.claims import ClaimState, ProcessClaim, ProcessClaims
+from pydatatask_exec.processes.identity import Locality, ProcessIdentity, scope_name
 from pydatatask_exec.processes.job_status import JobState, JobStatus
-from pydatatask_exec.processes.records import claim_record, claim_recorded_in
+from pydatatask_exec.processes.polling import AdaptiveInterval
+from pydatatask_exec.processes.records import ClaimRecord, claim_record, claim_recorded_in, place_of
 from pydatatask_exec.processes.workspace import Workspace
 
-__all__ = ["ClaimReconciler"]
+__all__ = ["ClaimReconciler", "foreign_note"]
 
 log: logging.Logger = logging.getLogger("pydatatask.proc")
-
-_MINIMUM_INTERVAL = 1.0
-_INTERVAL_FACTOR = 20
 
 
 class ClaimReconciler:
@@ -46,28 +45,22 @@ class ClaimReconciler:
         adopted: Callable[[ProcessClaim], None],
         gone: Callable[[ProcessClaim], None],
     ) -> None:
+        self.interval: AdaptiveInterval = AdaptiveInterval()
+        """When to reconcile again."""
         self._task = task
         self._workspace = workspace
         self._claims = claims
         self._pids = pids
         self._adopted = adopted
         self._gone = gone
-        self._due_at = 0.0
+        self._place = place_of(workspace.directory)
         self._unstarted: set[str] | None = None
-
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time to reconcile again: about once a second, for no more than a twentieth of the time."""
-        return time.monotonic() >= self._due_at
-
-    def expedite(self) -> None:
-        """Reconcile again at the next opportunity."""
-        self._due_at = 0.0
 
     async def reconcile(self) -> None:
         """List the target and the record, and settle what differs."""
         begin = time.monotonic()
-        before = {claim.job: claim for claim in self._claims}
+        # A claim whose launch is under way now may be recorded and on the target after the lists were made.
+        before = {claim.job: claim for claim in self._claims if not claim.is_launching}
         recorded = await self._pids.keys()
         # The record is listed before the target: a claim that is released leaves the target first, so a job that is
         # recorded and not on the target has lost its directory or has just been released, never the other way round.
@@ -77,8 +70,7 @@ class ClaimReconciler:
             await self._remove_leftovers(recorded, there)
         await self._adopt(recorded, there)
         await self._correct(before, recorded, there)
-        took = time.monotonic() - begin
-        self._due_at = time.monotonic() + max(_MINIMUM_INTERVAL, took * _INTERVAL_FACTOR)
+        self.interval.took(time.monotonic() - begin)
 
     async def _remove_leftovers(self, recorded: AbstractSet[str], there: AbstractSet[str]) -> None:
         """Finish what a pipeline had begun that released claims and then ended."""
@@ -89,32 +81,98 @@ class ClaimReconciler:
             await self._workspace.discard(retired)
 
     async def _adopt(self, recorded: AbstractSet[str], there: AbstractSet[str]) -> None:
-        unknown = self._claims.without(recorded | there)
+        present = recorded | there
+        await self._release_foreign(recorded, there)
+        known = self._claims.foreign()
+        unknown = self._claims.without(present)
         first = self._unstarted is None
         unstarted: set[str] = set()
         if unknown:
-            level = logging.WARNING if first else logging.DEBUG
-            infos = {job: await claim_recorded_in(self._pids, job, level) for job in unknown if job in recorded}
-            statuses = await self._workspace.inspect({job: infos.get(job, (None, None))[0] for job in unknown}, ())
-            for job in self._claims.without(statuses):  # asked again, as launches go on meanwhile
-                status, (pid, start) = statuses[job], infos.get(job, (None, None))
+            inspected = await self._inspect(unknown, recorded, logging.WARNING if first else logging.DEBUG)
+            for job in self._claims.without(inspected):  # asked again, as launches go on meanwhile
+                status, record = inspected[job]
                 if status.state is JobState.UNSTARTED:
                     unstarted.add(job)
-                elif status.state is not JobState.MISSING or pid is not None:
-                    self._adopt_job(job, status, pid, start)
+                elif status.state is JobState.FOREIGN:
+                    await self._keep_foreign(job, status, record)
+                elif status.state is not JobState.RESERVED and (
+                    status.state is not JobState.MISSING or record.pid is not None
+                ):
+                    self._adopt_job(job, status, record)
             await self._revoke(unstarted if first else unstarted & (self._unstarted or set()))
         self._unstarted = unstarted
+        self._warn([claim for job, claim in self._claims.foreign().items() if known.get(job) is not claim])
 
-    def _adopt_job(self, job: str, status: JobStatus, pid: str | None, start: datetime | None) -> None:
-        claim = ProcessClaim(job, start or status.start_time or datetime.now(UTC), status.pid or pid)
-        claim.recorded = pid is not None and pid == claim.pid
-        claim.ended = status.state not in (JobState.RUNNING, JobState.STARTING) or status.kill_requested
-        claim.watched = not claim.ended and claim.pid is not None and self._watch(claim, claim.pid)
+    def _warn(self, foreign: list[ProcessClaim]) -> None:
+        """Log foreign claims that are new, all that share a note at once."""
+        notes: dict[str, list[str]] = {}
+        for claim in foreign:
+            notes.setdefault(foreign_note(claim.pid), []).append(claim.job)
+        for note, jobs in notes.items():
+            more = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+            log.warning("task %s: job %s%s: %s", self._task, jobs[0], more, note)
+
+    async def _inspect(
+        self, jobs: Collection[str], recorded: AbstractSet[str], level: int
+    ) -> dict[str, tuple[JobStatus, ClaimRecord]]:
+        records = {job: await claim_recorded_in(self._pids, job, level) for job in jobs if job in recorded}
+        pids = {job: records[job].pid if job in records else None for job in jobs}
+        statuses = await self._workspace.inspect(pids, ())
+        found: dict[str, tuple[JobStatus, ClaimRecord]] = {}
+        for job, status in statuses.items():
+            record = records.get(job, ClaimRecord())
+            found[job] = self._judged(status, record), record
+        return found
+
+    async def foreign_notes(self) -> dict[str, str]:
+        """Return a note on each foreign claim. Nothing is changed."""
+        recorded = await self._pids.keys()
+        present = recorded | {job for job in await self._workspace.jobs() if self._pids.admits(job)}
+        inspected = await self._inspect(self._claims.without(present), recorded, logging.DEBUG)
+        return {
+            job: foreign_note(status.origin)
+            for job, (status, _) in inspected.items()
+            if status.state is JobState.FOREIGN
+        }
+
+    def _judged(self, status: JobStatus, record: ClaimRecord) -> JobStatus:
+        """Return the state, where a job without a directory may have one in another place of this host."""
+        elsewhere = record.place not in (None, self._place)
+        if status.state is JobState.MISSING and elsewhere and self._workspace.holds_claims:
+            return JobStatus(JobState.FOREIGN, record.pid, origin=record.pid)
+        return status
+
+    async def _keep_foreign(self, job: str, status: JobStatus, record: ClaimRecord) -> None:
+        known = self._claims.foreign().get(job)
+        if known is not None and known.pid == status.origin:
+            # Its controller has not recorded it for a second or more, so that it may be gone. Without a record the job
+            # would look ready for ever; this one is deleted again once the claim is gone.
+            if record.pid is None:
+                await self.record(known, False)
+            return
+        start = record.start_time or status.start_time or datetime.now(UTC)
+        self._claims.add(ProcessClaim(job, start, status.origin, ClaimState.FOREIGN))
+
+    async def _release_foreign(self, recorded: AbstractSet[str], there: AbstractSet[str]) -> None:
+        for job, claim in self._claims.foreign().items():
+            if job in there or (job in recorded and not claim.recorded):
+                continue
+            if job in recorded:
+                await self._pids.delete(job)
+            self._claims.release(claim)
+
+    def _adopt_job(self, job: str, status: JobStatus, record: ClaimRecord) -> None:
+        start = record.start_time or status.start_time or datetime.now(UTC)
+        claim = ProcessClaim(job, start, status.pid or record.pid)
+        claim.recorded = record.pid is not None and record.pid == claim.pid
+        has_ended = status.state.is_settled or status.kill_requested
         log.info("task %s, job %s: adopted, %s", self._task, job, status.state.value)
         self._claims.add(claim)
-        if claim.ended:
+        watched = not has_ended and claim.pid is not None and self._watch(claim, claim.pid)
+        if has_ended:
             self._claims.end(claim)
-        else:
+        self._claims.launched(claim, watched)
+        if not has_ended:
             self._adopted(claim)
 
     def _watch(self, claim: ProcessClaim, pid: str) -> bool:
@@ -135,13 +193,13 @@ class ClaimReconciler:
     ) -> None:
         """Record claims that are not recorded, and drop those that another controller has reaped."""
         for claim in self._claims:
-            if claim.launching or claim.ended:
+            if not claim.is_running:
                 continue
             if claim.job in there or claim.job not in before:
                 await self.record(claim, claim.job in recorded or claim.job not in before)
             elif before[claim.job] is claim and claim.job not in recorded:
                 log.info("task %s, job %s: another controller has reaped or removed it", self._task, claim.job)
-                self._claims.drop(claim)
+                self._claims.release(claim)
                 self._gone(claim)
 
     async def record(self, claim: ProcessClaim, is_there: bool) -> None:
@@ -151,5 +209,18 @@ class ClaimReconciler:
         :param is_there: Whether there is a record of the job.
         """
         if claim.pid is not None and not (claim.recorded and is_there):
-            await self._pids.dump(claim.job, claim_record(claim.pid, claim.start_time))
+            await self._pids.dump(claim.job, claim_record(claim.pid, claim.start_time, self._place))
             claim.recorded = True
+
+
+def foreign_note(origin: str | None) -> str:
+    """Return what a person should know about a foreign claim.
+
+    :param origin: The identity that shows where it belongs.
+    """
+    identity = None if origin is None else ProcessIdentity.parse(origin)
+    if identity is None or identity.locality is not Locality.FOREIGN:
+        where = "in another directory of this host (another local_path or app)"
+    else:
+        where = f"by another machine or container ({scope_name(identity.scope)})"
+    return f"claimed {where}, and left alone; if that is gone for good, release the claim with `rm TASK.pids JOB`"

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeGuard
+from pathlib import PurePath
+from typing import NamedTuple, TypeGuard
 
 from pydatatask_core.errors import BrokenRecordError, JobNotFoundError
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.processes.job_status import JobState, JobStatus
 
-__all__ = ["claim_record", "claim_recorded_in", "completes", "completion_record", "read_claim_record"]
+__all__ = [
+    "ClaimRecord",
+    "claim_record",
+    "claim_recorded_in",
+    "completes",
+    "completion_record",
+    "place_of",
+    "read_claim_record",
+]
 
 log: logging.Logger = logging.getLogger("pydatatask.proc")
 
+_SCOPED = re.compile(r"[0-9]+:[0-9.]+:[^+]+\+[^+]+\+[^+]+")
+_PLACED = re.compile(rf"(?P<pid>{_SCOPED.pattern})\+(?P<place>[0-9a-f]{{8}})")
 _SAME_TIME = timedelta(milliseconds=2)  # not every store keeps microseconds
 _REASONS = {
     JobState.VANISHED: "the process is gone and has recorded no exit code: the machine was restarted, or it was killed "
@@ -23,25 +37,50 @@ _REASONS = {
 }
 
 
-def claim_record(pid: str, start_time: datetime) -> dict[str, object]:
+class ClaimRecord(NamedTuple):
+    """The record of a claim, as far as it is one."""
+
+    pid: str | None = None
+    """The process identifier."""
+
+    start_time: datetime | None = None
+    """When it was launched."""
+
+    place: str | None = None
+    """Distinguishes the directory that the job is in from others of its host."""
+
+
+def place_of(directory: PurePath) -> str:
+    """Return what distinguishes the directory of a task from others of its host.
+
+    :param directory: The directory.
+    """
+    return hashlib.blake2s(os.fsencode(directory), digest_size=4).hexdigest()
+
+
+def claim_record(pid: str, start_time: datetime, place: str) -> dict[str, object]:
     """Return the record of a claim.
 
-    :param pid: The process identifier.
+    :param pid: The process identifier. Those of other process managers are recorded as they are.
     :param start_time: When it was launched.
+    :param place: What :func:`place_of` returns.
     """
-    return {"pid": pid, "start_time": start_time}
+    return {"pid": f"{pid}+{place}" if _SCOPED.fullmatch(pid) else pid, "start_time": start_time}
 
 
-def read_claim_record(record: object) -> tuple[str | None, datetime | None]:
+def read_claim_record(record: object) -> ClaimRecord:
     """Read the record of a claim from any kind of store.
 
     :param record: What the repository gives.
-    :returns: The process identifier and the time of the launch, each None if it is not there.
+    :returns: What it says; each field is None if it is not there.
     """
     if not _is_mapping(record):
-        return None, None
-    pid = record.get("pid")
-    return None if pid is None else str(pid), _time(record.get("start_time"))
+        return ClaimRecord()
+    pid, start_time = record.get("pid"), _time(record.get("start_time"))
+    if pid is None:
+        return ClaimRecord(None, start_time)
+    placed = _PLACED.fullmatch(str(pid))
+    return ClaimRecord(placed["pid"], start_time, placed["place"]) if placed else ClaimRecord(str(pid), start_time)
 
 
 def completes(record: object, start_time: datetime) -> bool:
@@ -67,9 +106,7 @@ def _time(value: object) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
-async def claim_recorded_in(
-    pids: MetadataRepository, job: str, level: int = logging.WARNING
-) -> tuple[str | None, datetime | None]:
+async def claim_recorded_in(pids: MetadataRepository, job: str, level: int = logging.WARNING) -> ClaimRecord:
     """Read the record of a claim from ``pids``. One that is broken is logged and left out.
 
     :param pids: The record of claims.
@@ -83,7 +120,7 @@ async def claim_recorded_in(
         log.log(level, "a claim is left out of account: %s", error)
     except JobNotFoundError:
         log.debug("the record of job %s of %s has just been deleted", job, pids.describe())
-    return None, None
+    return ClaimRecord()
 
 
 def completion_record(start_time: datetime, status: JobStatus) -> dict[str, object]:

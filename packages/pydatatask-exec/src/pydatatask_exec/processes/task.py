@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -253,6 +253,14 @@ class ProcessTask(Task):
         """
         self._quota.begin_round(in_a_run=self.listener is not None)
         return await (await self._open()).update()
+
+    @override
+    async def notes(self) -> Mapping[str, str]:
+        try:
+            return await (await self._open()).notes()
+        except ConnectionError as error:
+            log.warning("task %s: its target cannot be asked for foreign claims: %s", self.name, error)
+            return {}
 
     @override
     async def finish(self) -> None:

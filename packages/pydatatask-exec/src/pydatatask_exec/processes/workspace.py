@@ -49,7 +49,7 @@ KILL_REQUESTED = "forgotten"
 IsWanted = Callable[[], Awaitable[bool]]
 """Returns whether a job is still to be done."""
 
-_OWNER = re.compile(r"@([0-9]+:[0-9.]+:[0-9a-f-]+)")
+_STAGED = re.compile(r".*@([0-9]+:[0-9.]+:[0-9A-Za-z+.-]+?)(?:\.[0-9a-f]+\.tmp)?", re.DOTALL)
 
 REVOKED = "revoked\n"
 """The content of the file for the identity of a revoked claim: the launcher finds it, and does not run the job."""
@@ -122,8 +122,8 @@ def staged_by(name: str) -> str | None:
 
     :param name: The name of the file, or of the temporary one that is to become it.
     """
-    owners = _OWNER.findall(name)
-    return owners[-1] if owners else None
+    staged = _STAGED.fullmatch(name)
+    return staged[1] if staged else None
 
 
 class Workspace(ABC):

@@ -124,7 +124,7 @@ async def _is_dead(manager: LocalLinuxManager, pid: str) -> bool:
 async def test_another_process_with_the_same_id_is_neither_alive_nor_killed(manager: LocalLinuxManager) -> None:
     with stranger() as other:
         earlier = await asyncio.to_thread(ProcessIdentity.now, other.pid)
-        earlier = ProcessIdentity(other.pid, earlier.seen - 100, earlier.boot)
+        earlier = ProcessIdentity(other.pid, earlier.seen - 100, earlier.scope)
         another_boot = ProcessIdentity(other.pid, earlier.seen + 1000, "another")
         for other_identity in (str(earlier), str(another_boot)):
             assert await manager.get_live_pids({other_identity}) == set()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from process_doubles import until
+from process_doubles import supervisor_of, until
 
-from pydatatask_exec.processes.local import other_controllers as other_controllers
+from pydatatask_exec.processes.identity import own_scope
+from pydatatask_exec.processes.identity_file import Owner
+from pydatatask_exec.processes.job_status import JobState
+from pydatatask_exec.processes.local import job_directory, other_controllers
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
 from pydatatask_exec.processes.local.other_controllers import OtherControllers
 from pydatatask_exec.processes.workspace import Order, Workspace
@@ -205,3 +211,64 @@ def test_a_directory_of_our_own_that_goes_is_nobody_else(tmp_path: Path, monkeyp
     (tmp_path / "own").rmdir()
     others.left()
     assert is_alone(others)
+
+
+@pytest.mark.requirement("pipeline.one-process")
+async def test_a_request_that_is_held_up_does_not_do_a_job_that_another_controller_has_done_meanwhile(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBER", "1")
+    first = await opened()
+    monkeypatch.setenv("NUMBER", "2")  # so that the second one has a supervisor of its own
+    second = await opened()
+    await run(second, "other")
+    assert await first.start(Order("warm", SH), Wanted(True)) is not None
+    supervisor = supervisor_of(Path(first.directory) / "warm")
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        held_up = asyncio.create_task(first.start(Order("job", COUNTING), Wanted(True)))
+        await until((Path(first.directory) / "job").exists)
+        (status,) = (await second.inspect({"job": None}, ())).values()
+        assert status.state is JobState.RESERVED  # as its controller is alive
+        assert await second.revoke("job")  # as if it were not
+        await second.retire(["job"])
+        await second.discard(["job"])
+        await run(second, "job")
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    assert await held_up is None
+    assert runs(first) == 2
+    assert not (Path(first.directory) / "job").exists()
+
+
+async def test_a_reservation_of_a_controller_that_is_gone_is_revoked(opened: Opener) -> None:
+    workspace = await opened()
+    directory = Path(workspace.directory) / "job"
+    directory.mkdir()
+    (directory / "owner").write_text(f"owner 1:0.01:{own_scope()} 1-0123abcd\n")
+    (status,) = (await workspace.inspect({"job": None}, ())).values()
+    assert status.state is JobState.UNSTARTED
+
+
+async def test_a_reservation_made_as_its_launch_is_cancelled_is_released(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await opened(), await opened()
+    await run(second, "other")
+    has_begun, go_on = threading.Event(), threading.Event()
+    reserve = job_directory.reserve
+
+    def slow(directory: str, staging: str, owner: Owner) -> bool:
+        has_begun.set()
+        assert go_on.wait(20)
+        return reserve(directory, staging, owner)
+
+    monkeypatch.setattr(job_directory, "reserve", slow)
+    launch = asyncio.create_task(first.start(Order("job", COUNTING), Wanted(True)))
+    await until(has_begun.is_set)
+    launch.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await launch
+    monkeypatch.undo()
+    await run(second, "job")

@@ -41,6 +41,7 @@ async def test_a_supervisor_goes_through_its_states(tmp_path: Path) -> None:
     await until(lambda: process.states[-1] is SupervisorState.GONE)
     assert process.states == [
         SupervisorState.STARTING,
+        SupervisorState.GREETING,
         SupervisorState.SERVING,
         SupervisorState.FINISHING,
         SupervisorState.ENDING,

@@ -445,7 +445,7 @@ async def test_a_process_that_a_killed_supervisor_has_not_named_is_found_and_end
     (status,) = (await workspace.inspect({"job": None}, ())).values()
     assert (status.state.value, status.pid) == ("vanished", None)
     await workspace.end_orphans("job", None)
-    assert not process_exists(number_of(marks[1]))
+    assert not process_exists(number_of(marks[-1]))
 
 
 async def test_supervisors_end_with_the_last_pipeline_and_its_jobs(tmp_path: Path, fifo: Path) -> None:

@@ -10,17 +10,19 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
-from pydatatask_exec.processes.identity_file import parse_marks
+from pydatatask_exec.processes.identity_file import Owner, parse_marks, parse_owner
 from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
 from pydatatask_exec.processes.launch_script import IDENTITY
-from pydatatask_exec.processes.local.process_sessions import is_alive
-from pydatatask_exec.processes.local.supervisor.protocol import Claim
+from pydatatask_exec.processes.local.process_sessions import is_alive, is_foreign
+from pydatatask_exec.processes.local.supervisor.protocol import OWNER, OWNER_FILE, Claim
 from pydatatask_exec.processes.workspace import KILL_REQUESTED, RETURN_CODE, REVOKED, Order
 
 __all__ = [
     "claim_of",
+    "disown",
     "is_file",
     "jobs",
+    "owner_line",
     "read_status",
     "release",
     "remove",
@@ -46,13 +48,15 @@ def jobs(root: Path) -> set[str]:
         return {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
 
 
-def claim_of(order: Order, directory: str, staging: str, token: int | None = None) -> Claim:
+def claim_of(order: Order, directory: str, staging: str, owner: Owner, token: int | None, reserved: bool) -> Claim:
     """Return what is to be in the directory of a job.
 
     :param order: What to run.
     :param directory: The directory.
     :param staging: The staging directory in which it is filled.
-    :param token: Optional: the exclusivity token, if the claim is valid only without other controllers.
+    :param owner: Who makes the claim.
+    :param token: The exclusivity token, if the claim is valid only without other controllers; else None.
+    :param reserved: Whether the directory has been reserved.
     """
     return Claim(
         path=os.fsencode(directory),
@@ -61,32 +65,64 @@ def claim_of(order: Order, directory: str, staging: str, token: int | None = Non
         stdin=order.stdin if isinstance(order.stdin, bytes) else None,
         staged=os.fsencode(order.stdin) if isinstance(order.stdin, PurePath) else b"",
         token=b"" if token is None else b"%d" % token,
+        owner=owner_line(owner).encode(),
+        reserved=reserved,
     )
 
 
-def reserve(directory: str) -> bool:
-    """Reserve a job by an empty directory.
+def owner_line(owner: Owner) -> str:
+    """Return the line that says who makes a claim.
+
+    :param owner: The controller and the attempt.
+    """
+    return f"{OWNER.decode()}{owner.controller} {owner.attempt}"
+
+
+def reserve(directory: str, staging: str, owner: Owner) -> bool:
+    """Claim a job by a directory that says who makes the claim, and nothing else.
 
     :param directory: The directory.
-    :returns: Whether there was none.
+    :param staging: A path in a staging directory, where it is made.
+    :param owner: Who makes the claim.
+    :returns: Whether the job had no directory.
     """
+    os.mkdir(staging, 0o700)
+    with open(f"{staging}/{OWNER_FILE.decode()}", "x") as file:
+        file.write(owner_line(owner) + "\n")
     try:
-        os.mkdir(directory, 0o700)
-    except FileExistsError:
-        return False
+        # At no time is there a claim that nobody owns, which another controller would revoke after a while.
+        os.rename(staging, directory)
+    except OSError as error:
+        remove(Path(staging).parent, [Path(staging).name])
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            return False
+        raise
     return True
 
 
-def release(directory: str) -> None:
-    """Release a reservation, unless the directory is no longer empty, as the job has been started.
+def disown(directory: str) -> None:
+    """Make a reservation an empty directory, as version 1 knows it.
 
     :param directory: The directory.
     """
-    try:
-        os.rmdir(directory)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            raise
+    os.unlink(f"{directory}/{OWNER_FILE.decode()}")
+
+
+def release(root: Path, retired: Path, job: str, owner: Owner) -> None:
+    """Release a reservation, unless the job has been started, or another controller has released it.
+
+    :param root: Where the directories of the jobs are.
+    :param retired: Where those are that are to be removed.
+    :param job: The job.
+    :param owner: Who has made the reservation.
+    """
+    found = _read(f"{root}/{job}/{OWNER_FILE.decode()}")
+    if found is None or found[0].rstrip("\n") != owner_line(owner):
+        return
+    # A supervisor may be about to start the job, though nobody waits for that any more. One of the two creates the file
+    # for the identity, and the other one leaves the job alone.
+    if revoke(root, job):
+        remove(retired, retire(root, retired, [job]))
 
 
 def is_file(path: str) -> bool:
@@ -137,13 +173,17 @@ def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str])
     path = str(root / job)
     identity = _read(f"{path}/{IDENTITY}")
     marks = parse_marks(identity[0]) if identity else None
-    recorder = marks.recorder if marks is not None else None if identity else pid
-    return_code, alive = _read_end(path, recorder)
+    owner = _reservation(path) if identity is None else None
+    responsible = owner.controller if owner else pid if identity is None else marks.recorder if marks else None
+    return_code, alive = _read_end(path, responsible)
+    foreign = not alive and responsible is not None and is_foreign(responsible)
     evidence = Evidence(
         exists=identity is not None or os.path.isdir(path),
         identity=identity[0] if identity else None,
         identity_age=time.time() - identity[1] if identity else 0.0,
         alive=alive,
+        reserved=owner is not None,
+        foreign=foreign,
         return_code=return_code[0] if return_code else None,
     )
     state = infer_state(evidence)
@@ -155,8 +195,15 @@ def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str])
         start_time=_utc(identity[1]) if identity else None,
         end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
         kill_requested=os.path.exists(f"{path}/{KILL_REQUESTED}"),
+        origin=responsible if state is JobState.FOREIGN else None,
         outputs=_small_files(path, outputs) if finished else {},
     )
+
+
+def _reservation(path: str) -> Owner | None:
+    """Return who has reserved a job that has not been launched."""
+    found = _read(f"{path}/{OWNER_FILE.decode()}")
+    return parse_owner(found[0]) if found else None
 
 
 def _read_end(path: str, recorder: str | None) -> tuple[tuple[str, float] | None, bool]:

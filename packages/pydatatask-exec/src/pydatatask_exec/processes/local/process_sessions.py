@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from pydatatask_exec.processes.identity import ProcessIdentity, bare_process_id, process_start, stat_fields
+from pydatatask_exec.processes.identity import Locality, ProcessIdentity, bare_process_id, process_start, stat_fields
 
-__all__ = ["is_alive", "leads_session", "send_signal", "session_members"]
+__all__ = ["is_alive", "is_foreign", "leads_session", "send_signal", "session_members"]
 
 _SESSION_FIELD = 6 - 3
 
@@ -22,6 +22,15 @@ def is_alive(pid: str) -> bool:
         return identity.is_alive()
     number = bare_process_id(pid)
     return number is not None and process_start(number) is not None
+
+
+def is_foreign(pid: str) -> bool:
+    """Return whether the process of an identifier belongs to another host or PID namespace.
+
+    :param pid: A process identifier.
+    """
+    identity = ProcessIdentity.parse(pid)
+    return identity is not None and identity.locality is Locality.FOREIGN
 
 
 def session_members(leader: int) -> list[int]:

@@ -29,6 +29,7 @@ class AnswerKind(Enum):
     NOT_EXCLUSIVE = "crowded"
     FAILED = "failed"
     ENDED = "ended"
+    VERSION = "version"
     CRASHED = CRASHED.decode()
 
 
@@ -110,6 +111,18 @@ class SupervisorConnection:
             return
         for answer in self._parser.feed(block):
             self._received(answer)
+
+    def receive_rest(self) -> None:
+        """Receive what has arrived, once nothing more will, although another process may hold the pipe open."""
+        while self._is_open:
+            try:
+                block = os.read(self.pipes[1], _CHUNK)
+            except BlockingIOError:
+                return
+            if not block:
+                return
+            for answer in self._parser.feed(block):
+                self._received(answer)
 
     def close(self) -> None:
         """Close the pipes. Nothing is received from now on."""

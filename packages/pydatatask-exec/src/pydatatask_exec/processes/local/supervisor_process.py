@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sys
@@ -13,11 +14,18 @@ from pathlib import Path
 
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import LaunchError
-from pydatatask_exec.processes.identity import boot_id
+from pydatatask_exec.processes.identity import own_scope
 from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.local.child_watch import child_watch, wait_for_child
 from pydatatask_exec.processes.local.supervised_job import SupervisedJob
-from pydatatask_exec.processes.local.supervisor.protocol import Claim, Request, no_more_requests
+from pydatatask_exec.processes.local.supervisor.protocol import (
+    HELLO,
+    VERSION,
+    Claim,
+    Request,
+    hello,
+    no_more_requests,
+)
 from pydatatask_exec.processes.local.supervisor_connection import (
     Answer,
     AnswerKind,
@@ -32,6 +40,7 @@ log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
 _PACKAGE = str(Path(__file__).parent)
+_HELLO = HELLO.decode()
 
 _detached: set[int] = set()
 """Supervisors whose event loop is gone, which are children of this process until somebody waits for them."""
@@ -49,8 +58,11 @@ class SupervisorState(Enum):
     STARTING = "starting"
     """A thread is starting the process."""
 
+    GREETING = "greeting"
+    """It has yet to answer which version of the protocol it speaks; requests wait for that."""
+
     SERVING = "serving"
-    """It can be asked for jobs."""
+    """It is asked for jobs."""
 
     FINISHING = "finishing"
     """It gets no more requests, and ends with its last job."""
@@ -67,6 +79,7 @@ class SupervisorEvent(Enum):
 
     START = "start"
     STARTED = "started"
+    GREETED = "greeted"
     START_FAILED = "start failed"
     FINISH = "finish"
     LOST = "lost"
@@ -76,8 +89,10 @@ class SupervisorEvent(Enum):
 TRANSITIONS = {
     (SupervisorState.UNSTARTED, SupervisorEvent.START): SupervisorState.STARTING,
     (SupervisorState.UNSTARTED, SupervisorEvent.FINISH): SupervisorState.GONE,
-    (SupervisorState.STARTING, SupervisorEvent.STARTED): SupervisorState.SERVING,
+    (SupervisorState.STARTING, SupervisorEvent.STARTED): SupervisorState.GREETING,
     (SupervisorState.STARTING, SupervisorEvent.START_FAILED): SupervisorState.UNSTARTED,
+    (SupervisorState.GREETING, SupervisorEvent.GREETED): SupervisorState.SERVING,
+    (SupervisorState.GREETING, SupervisorEvent.LOST): SupervisorState.ENDING,
     (SupervisorState.SERVING, SupervisorEvent.FINISH): SupervisorState.FINISHING,
     (SupervisorState.SERVING, SupervisorEvent.LOST): SupervisorState.ENDING,
     (SupervisorState.FINISHING, SupervisorEvent.LOST): SupervisorState.ENDING,
@@ -119,6 +134,10 @@ class SupervisorProcess:
         self._unsent_requests = 0
         self._start_attempts = 0
         self._connection: SupervisorConnection | None = None
+        self._version: int | None = None
+        self._waiting: list[Request] = []
+        self._is_watched = False
+        self._has_exited = False
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -138,7 +157,7 @@ class SupervisorProcess:
         :raises SupervisorLostError: The supervisor has ended in between.
         """
         ticket = str(next(self._tickets))
-        request = _request(ticket, launch, claim).encode()
+        request = _request(ticket, launch, claim)
         started: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._jobs[ticket] = SupervisedJob(started)
         self._unsent_requests += 1
@@ -146,7 +165,7 @@ class SupervisorProcess:
             if self._connection is None:
                 await self._start_process()
             if self._connection is not None:  # else the supervisor has been lost already, and the job with it
-                self._connection.send(request)
+                self._send(request)
         except BaseException:
             self._jobs.pop(ticket, None)
             raise
@@ -154,6 +173,25 @@ class SupervisorProcess:
             self._unsent_requests -= 1
             self._finish_if_asked()
         return await started
+
+    def _send(self, request: Request) -> None:
+        if self._version is None:
+            self._waiting.append(request)
+            return
+        if self._version == 1 and request.claim is not None and request.claim.reserved:
+            # Version 1 knows no reservations that name their owner; the workspace has another way for that.
+            ticket = request.ticket.decode()
+            self._jobs.pop(ticket).receive(Answer(AnswerKind.FAILED, ticket, str(errno.EPROTONOSUPPORT)))
+        elif self._connection is not None:
+            self._connection.send(request.encode(self._version))
+
+    def _greeted(self, answer: Answer) -> None:
+        self._version = min(VERSION, int(answer.detail)) if answer.kind is AnswerKind.VERSION else 1
+        self._move(SupervisorEvent.GREETED)
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            self._send(request)
+        self._finish_if_asked()
 
     async def _start_process(self) -> None:
         if self.state is SupervisorState.UNSTARTED:
@@ -180,6 +218,9 @@ class SupervisorProcess:
         if pipes is not None:
             self._connection = SupervisorConnection(pipes, self._receive, self._lose)
             self._move(SupervisorEvent.STARTED)
+            self._connection.send(hello())
+            # The kernel reports the death of the process even where a forked one holds its end of the pipe open.
+            self._is_watched = self.pid is not None and child_watch().watch(self.pid, self._process_exited)
         elif self.state is SupervisorState.STARTING and not self._start_attempts:
             self._move(SupervisorEvent.START_FAILED)
         self._finish_if_asked()
@@ -187,6 +228,9 @@ class SupervisorProcess:
     def _receive(self, answer: Answer) -> None:
         if answer.kind is AnswerKind.CRASHED:
             log.error("process %s, which supervises jobs of this machine, has to end: %s", self.pid, answer.detail)
+            return
+        if answer.ticket == _HELLO:
+            self._greeted(answer)
             return
         job = self._jobs[answer.ticket]
         job.receive(answer)
@@ -214,9 +258,20 @@ class SupervisorProcess:
         if connection is not None:
             self._open_pipes.pop(connection.pipes, None)
             connection.close()
-        # Its jobs are given up only once it is gone: until then it may still record how they end.
-        if self.pid is not None and not child_watch().watch(self.pid, self._exited):
+        # Its jobs are abandoned only once it is gone: until then it may still record how they end.
+        if self._has_exited:
+            self._exited()
+        elif not self._is_watched and self.pid is not None and not child_watch().watch(self.pid, self._exited):
             wait_for_child(self.pid)
+            self._exited()
+
+    def _process_exited(self) -> None:
+        """Receive what the process has answered before its end, which the pipe may not have reported yet."""
+        self._has_exited = True
+        if self._connection is not None:
+            self._connection.receive_rest()
+            self._lose()
+        else:
             self._exited()
 
     def _exited(self) -> None:
@@ -249,7 +304,7 @@ def _spawn(environment: Environment) -> tuple[int, Pipes]:
         asked, requests, answers, answering = opened
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, boot_id(), str(os.getpid())],
+            [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, own_scope(), str(os.getpid())],
             {name: value for name, value in environment.items() if name},  # one without could not be handed over
             file_actions=[(os.POSIX_SPAWN_DUP2, asked, 0), (os.POSIX_SPAWN_DUP2, answering, 1)],
             setsid=True,
@@ -280,11 +335,14 @@ def _path(path: str | None) -> bytes:
     return b"" if path is None else os.fsencode(path)
 
 
-def detach_all(open_pipes: dict[Pipes, int]) -> None:
+def detach_all(open_pipes: dict[Pipes, int], parent: int) -> None:
     """Let supervisors end with their last jobs, without us, as their event loop is gone.
 
     :param open_pipes: The pipes to them, with their process ids.
+    :param parent: The process that has started them. In one forked from it, nothing is done: the pipes are shared.
     """
+    if os.getpid() != parent:
+        return
     while open_pipes:
         pipes, pid = open_pipes.popitem()
         send_last(pipes, no_more_requests())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,7 +33,7 @@ class Supervisors:
         self._running: dict[str, SupervisedJob] = {}
         self._users: set[object] = set()
         self._open_pipes: dict[Pipes, int] = {}
-        weakref.finalize(self, detach_all, self._open_pipes)
+        weakref.finalize(self, detach_all, self._open_pipes, os.getpid())
 
     async def start(self, launch: Launch, environment: Environment, claim: Claim | None = None) -> str | None:
         """Have a process started.

@@ -11,7 +11,7 @@ import signal
 import time
 
 from pydatatask_core.concurrency.offload import offload
-from pydatatask_exec.processes.identity import ProcessIdentity, boot_id
+from pydatatask_exec.processes.identity import Locality, ProcessIdentity
 from pydatatask_exec.processes.local.process_sessions import (
     is_alive,
     leads_session,
@@ -88,7 +88,7 @@ def _leaders(pid: str | None, directory: str) -> list[int]:
     """Return the process ids of the leaders of the sessions that may be meant."""
     if pid is not None:
         leader = ProcessIdentity.parse(pid)
-        return [leader.pid] if leader is not None and leader.boot == boot_id() else []
+        return [leader.pid] if leader is not None and leader.locality is Locality.HERE else []
     processes = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
     return [process for process in processes if leads_session(process) and _runs(process, f"{directory}/{EXE}")]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path, PurePath
 
 from typing_extensions import override
@@ -13,12 +15,13 @@ from typing_extensions import override
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.identity import ProcessIdentity
+from pydatatask_exec.processes.identity_file import Owner
 from pydatatask_exec.processes.job_status import JobStatus
 from pydatatask_exec.processes.local import job_directory
 from pydatatask_exec.processes.local.child_watch import child_watch
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
 from pydatatask_exec.processes.local.other_controllers import OtherControllers
-from pydatatask_exec.processes.local.process_sessions import is_alive
+from pydatatask_exec.processes.local.process_sessions import is_alive, is_foreign
 from pydatatask_exec.processes.local.supervised_job import NotExclusiveError, SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
 from pydatatask_exec.processes.local.termination import end_orphans, end_session
@@ -57,6 +60,8 @@ class LocalWorkspace(Workspace):
         self._abandoned: list[Path] = []
         self._environment = dict(os.environb)
         self._retired: dict[str, list[str]] = {}
+        self._controller = ""
+        self._attempts = count(1)
 
     async def prepare(self) -> None:
         """Make the directories, and remove what a pipeline staged that is gone."""
@@ -67,6 +72,7 @@ class LocalWorkspace(Workspace):
     def _make_directories(self) -> None:
         for path in (self._root, self._reaped, self._staged, self._launching):
             path.mkdir(0o700, exist_ok=True)
+        self._controller = str(ProcessIdentity.now(os.getpid()))
         self._others.begin()
 
     @override
@@ -77,7 +83,11 @@ class LocalWorkspace(Workspace):
 
     @override
     async def jobs(self) -> set[str]:
-        return await offload(job_directory.jobs, self._root)
+        return await offload(self._list_jobs)
+
+    def _list_jobs(self) -> set[str]:
+        self._remove_abandoned()  # or a launch that was cancelled could come about after the listing
+        return job_directory.jobs(self._root)
 
     @override
     async def retired(self) -> set[str]:
@@ -109,23 +119,42 @@ class LocalWorkspace(Workspace):
     async def _start_beside_others(self, order: Order, is_wanted: IsWanted | None) -> str | None:
         """Start a job that another controller may have done since it was found ready.
 
-        So it is reserved first, by an empty directory, which the supervisor replaces. A controller that has done the
-        job has recorded that before it has released its claim, so ``is_wanted`` is certain now.
+        So it is reserved first, by a directory that names us, which the supervisor fills. A controller that has done
+        the job has recorded that before it has released its claim, so ``is_wanted`` is certain now.
         """
         if is_wanted is None:
             return await self._run(order)
-        directory = f"{self._root}/{order.job}"
-        if not await offload(job_directory.reserve, directory):
-            return None
+        owner = self._new_owner()
+        staging = f"{await offload(self._make_staging)}/reserve-{owner.attempt}"
+        pid = None
         try:
-            return await self._run(order) if await is_wanted() else None
+            # Within the block, as a thread goes on to make a reservation although its caller has been cancelled.
+            if await offload(job_directory.reserve, f"{self._root}/{order.job}", staging, owner) and await is_wanted():
+                pid = await self._run_reserved(order, owner)
+            return pid
         finally:
-            await offload(job_directory.release, directory)
+            if pid is None:
+                await offload(job_directory.release, self._root, self._reaped, order.job, owner)
 
-    async def _run(self, order: Order, token: int | None = None) -> str | None:
+    async def _run_reserved(self, order: Order, owner: Owner) -> str | None:
+        try:
+            return await self._run(order, owner=owner)
+        except OSError as error:
+            if error.errno != errno.EPROTONOSUPPORT:
+                raise
+        # A supervisor of version 1 takes an empty directory for a reservation, and moves the filled one to its place.
+        await offload(job_directory.disown, f"{self._root}/{order.job}")
+        return await self._run(order)
+
+    def _new_owner(self) -> Owner:
+        return Owner(self._controller, f"{next(self._attempts)}-{os.urandom(4).hex()}")
+
+    async def _run(self, order: Order, token: int | None = None, owner: Owner | None = None) -> str | None:
         directory = f"{self._root}/{order.job}"
         staging = await offload(self._make_staging) if self._staging is None else self._staging
-        claim = job_directory.claim_of(order, directory, str(staging), token)
+        claim = job_directory.claim_of(
+            order, directory, str(staging), owner or self._new_owner(), token, reserved=owner is not None
+        )
         try:
             pid = await supervisors().start(launch_of(order, directory), self._environment, claim)
         except SupervisorLostError:
@@ -237,7 +266,7 @@ def _sweep(directory: Path) -> None:
     """
     for name in os.listdir(directory) if directory.is_dir() else ():
         owner = staged_by(name)
-        if owner is None or is_alive(owner):
+        if owner is None or is_alive(owner) or is_foreign(owner):
             continue
         path = directory / name
         if path.is_dir():

@@ -16,7 +16,7 @@ exec 9>&1 2>/dev/null
 LC_ALL=C
 
 is_alive() { # IDENTITY
-    case $1 in *:*:"$boot") ;; *) return 1 ;; esac
+    case $1 in *:*:"$scope" | *:*:"$boot") ;; *) return 1 ;; esac
     alive_pid=${1%%:*} alive_seen=${1#*:}
     alive_seen=${alive_seen%%:*}
     { read -r alive_line <"/proc/$alive_pid/stat"; } || return 1
@@ -94,7 +94,7 @@ orphans() { # SESSION DIRECTORY: the processes in it that work below the directo
 end_orphans() { # TICKET IDENTITY DIRECTORY TENTHS
     orphans_left=
     case $2 in
-    *:*:"$boot")
+    *:*:"$scope" | *:*:"$boot")
         orphans_below=$(cd -P "$3" && pwd -P) || orphans_below=$3
         for orphans_step in TERM KILL; do
             orphans_wait=$4
@@ -112,7 +112,14 @@ end_orphans() { # TICKET IDENTITY DIRECTORY TENTHS
     if [ -n "$orphans_left" ]; then echo "$1 alive" >&9; else echo "$1 gone" >&9; fi
 }
 
-boot=; read -r boot </proc/sys/kernel/random/boot_id
+boot= host= machine=
+read -r boot </proc/sys/kernel/random/boot_id
+read -r host </proc/sys/kernel/hostname
+read -r machine </etc/machine-id
+namespace=$(ls -l "/proc/$$/ns/pid"); namespace=${namespace##*[}; namespace=${namespace%]*}
+case $namespace in "" | *[!0-9]*) namespace=0 ;; esac
+case $host in "" | *[!A-Za-z0-9.-]*) host=unnamed ;; esac
+scope=$boot+$namespace+$host-${machine%"${machine#??????}"}
 read -r up _ </proc/uptime
 read -r own </proc/self/stat
 set -- ${own##*) }
@@ -132,8 +139,8 @@ done
 class TargetFacts:
     """What requests have to know about a target."""
 
-    boot: str
-    """The boot id of the machine."""
+    scope: str
+    """The scope of the identities of processes there."""
 
     identity: str
     """The identity of the shell."""
@@ -148,7 +155,7 @@ class TargetFacts:
     """The utilities that are needed and missing."""
 
 
-ASK_FACTS = 'echo "$ticket $boot $$:$up:$boot $genuine $(id -u)$missing" >&9'
+ASK_FACTS = 'echo "$ticket $scope $$:$up:$scope $genuine $(id -u)$missing" >&9'
 """The request that :func:`parse_facts` reads the answer of."""
 
 
@@ -157,5 +164,5 @@ def parse_facts(line: str) -> TargetFacts:
 
     :param line: The line, without the ticket.
     """
-    boot, identity, genuine, user, *missing = line.split()
-    return TargetFacts(boot, identity, genuine == "1", int(user), tuple(missing))
+    scope, identity, genuine, user, *missing = line.split()
+    return TargetFacts(scope, identity, genuine == "1", int(user), tuple(missing))

@@ -111,7 +111,7 @@ def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
 def _launch_code(number: int, ticketed: Ticketed, root: PurePath, facts: TargetFacts) -> list[str]:
     """Return a command that starts the launcher of a job, in the directory that was made for it."""
     launch = launch_of(ticketed.order, f"{root}/{ticketed.order.job}")
-    script = launch.script(Introduction(facts.boot, facts.uptime, ticketed.ticket))
+    script = launch.script(Introduction(facts.scope, facts.uptime, ticketed.ticket))
     start = f"(cd {_path(ticketed.order)} && exec setsid sh -c {quote(script)})"
     return [f'if [ "$c{number}" ]; then {start} </dev/null >/dev/null & fi']
 
@@ -122,7 +122,7 @@ def spawn_code(launch: Launch, facts: TargetFacts) -> str:
     :param launch: What to run.
     :param facts: What is known about the target.
     """
-    head = f'ticket=$1; {time_code(facts.uptime)}; echo "$ticket pid $$:$pydatatask_t:{facts.boot}" >&9; exec 9>&-\n'
+    head = f'ticket=$1; {time_code(facts.uptime)}; echo "$ticket pid $$:$pydatatask_t:{facts.scope}" >&9; exec 9>&-\n'
     return f'( setsid sh -c {quote(head + launch.script())} sh "$ticket" </dev/null >/dev/null & )'
 
 

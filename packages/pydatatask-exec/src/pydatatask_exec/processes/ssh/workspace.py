@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from pydatatask_core.errors import StoreError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
+from pydatatask_exec.processes.identity import Locality, ProcessIdentity, locality
 from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
 from pydatatask_exec.processes.launch_script import IDENTITY
 from pydatatask_exec.processes.ssh import shell_requests
@@ -86,7 +87,9 @@ class SSHWorkspace(Workspace):
 
     async def _sweep(self, channels: Channels, staged: list[str], owners: list[str]) -> None:
         alive = {owners[int(line)] for line in await channels.shell.ask(shell_requests.alive_code(owners))}
-        gone = [self._staged / name for name in staged if staged_by(name) not in {*alive, None}]
+        here = channels.shell.facts.scope
+        dead = {owner for owner in owners if owner not in alive and not _is_foreign(owner, here)}
+        gone = [self._staged / name for name in staged if staged_by(name) in dead]
         if gone:
             await channels.shell.ask(shell_requests.remove_code(gone))
 
@@ -133,35 +136,44 @@ class SSHWorkspace(Workspace):
             lines = await channels.shell.ask(shell_requests.inspect_code(self.directory, some))
             async with asyncio.TaskGroup() as group:
                 for job, line in zip(some, lines, strict=True):
-                    group.create_task(self._find(channels, job, line, outputs, statuses))
+                    group.create_task(self._find(channels, job, some[job], line, outputs, statuses))
         return statuses
 
     async def _find(
-        self, channels: Channels, job: str, line: str, outputs: Collection[str], statuses: dict[str, JobStatus]
+        self,
+        channels: Channels,
+        job: str,
+        pid: str | None,
+        line: str,
+        outputs: Collection[str],
+        statuses: dict[str, JobStatus],
     ) -> None:
         """Add to what the shell has reported on a job what only its files show."""
         there, killed, alive, code, *rest = line.split(" ", 4)
         identity = None if rest == ["-"] else "".join(rest)
         complete = identity is not None and identity.count(":") == 2
         return_code = None if code == "-" else f"{code}\n"
+        responsible = pid if identity is None else identity if complete else None
         evidence = Evidence(
-            there == "1",
-            f"{identity}\n" if complete else identity,
-            self._empty_for(job, identity),
-            alive == "1",
-            return_code,
+            exists=there == "1",
+            identity=f"{identity}\n" if complete else identity,
+            identity_age=self._empty_for(job, identity),
+            alive=alive == "1",
+            foreign=_is_foreign(responsible, channels.shell.facts.scope),
+            return_code=return_code,
         )
         state = infer_state(evidence)
         over = state in (JobState.FINISHED, JobState.VANISHED)
         async with self._slots:
             statuses[job] = JobStatus(
                 state,
-                identity if complete else None,
-                parse_return_code(return_code),
-                None if outputs or not complete else await self._changed_at(channels, job, IDENTITY),
-                await self._changed_at(channels, job, RETURN_CODE) if state is JobState.FINISHED else None,
-                killed == "1",
-                {
+                pid=identity if complete else None,
+                return_code=parse_return_code(return_code),
+                start_time=None if outputs or not complete else await self._changed_at(channels, job, IDENTITY),
+                end_time=await self._changed_at(channels, job, RETURN_CODE) if state is JobState.FINISHED else None,
+                kill_requested=killed == "1",
+                origin=responsible if state is JobState.FOREIGN else None,
+                outputs={
                     name: content
                     for name in (outputs if over else ())
                     if (content := await self._small(channels, job, name)) is not None
@@ -243,6 +255,12 @@ class SSHWorkspace(Workspace):
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
         return self._launches is not None and self._launches.watch(pid, on_exit, on_lost)
+
+
+def _is_foreign(pid: str | None, here: str) -> bool:
+    """Return whether a process belongs to another host or PID namespace than the shell."""
+    identity = None if pid is None else ProcessIdentity.parse(pid)
+    return identity is not None and locality(identity.scope, here) is Locality.FOREIGN
 
 
 async def end_process(channels: Channels, code: str, pid: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 
-from .protocol import CWD, EXE, IDENTITY, RECORDER, RETURN_CODE, STDIN, Claim
+from .protocol import CWD, EXE, IDENTITY, OWNER_FILE, RECORDER, RETURN_CODE, STDIN, Claim
 
 __all__ = ["Claimed", "NotExclusiveError", "claim_job"]
 
 _IS_CLAIMED = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+_IS_RELEASED = frozenset({errno.ENOENT, errno.ELOOP, errno.ENOTDIR})
 
 
 class NotExclusiveError(Exception):
@@ -69,6 +70,8 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     :raises NotExclusiveError: The claim is valid only without other controllers, and one has come or gone.
     """
     staging = claim.staging + b"/" + name
+    if claim.reserved:
+        return _claim_reserved(claim, staging, recorder)
     try:
         os.mkdir(staging, 0o700)
     except FileNotFoundError:
@@ -87,13 +90,53 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     return Claimed(claim, staging, record, identity)
 
 
+def _claim_reserved(claim: Claim, staging: bytes, recorder: bytes) -> Claimed | None:
+    """Fill a reservation in place.
+
+    All of it goes by a descriptor of the directory: by now another one may be at its path. What decides is the file for
+    the identity, which is created exclusively, here and by controllers that revoke the reservation. So a request that
+    was held up until the job has been done, by whichever controller, runs nothing.
+    """
+    try:
+        directory = os.open(claim.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in _IS_RELEASED:
+            return None
+        raise
+    opened: list[int] = []
+    try:
+        path = b"/proc/self/fd/%d" % directory
+        if _owner_of(path) != claim.owner:
+            return None
+        record, identity = _fill(claim, path, recorder, opened)
+    except OSError as error:
+        for descriptor in opened:
+            os.close(descriptor)
+        if error.errno in _IS_CLAIMED | _IS_RELEASED:
+            return None
+        raise
+    finally:
+        os.close(directory)
+    return Claimed(claim, staging, record, identity)
+
+
+def _owner_of(directory: bytes) -> bytes:
+    """Return the line in a reservation that says who has made it."""
+    descriptor = os.open(directory + b"/" + OWNER_FILE, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, 4096).rstrip(b"\n")
+    finally:
+        os.close(descriptor)
+
+
 def _fill(claim: Claim, directory: bytes, recorder: bytes, opened: list[int]) -> tuple[int, int]:
     """Fill the directory. Return the open files for the exit status and the identity."""
     os.mkdir(directory + b"/" + CWD, 0o700)
     os.close(_write(directory + b"/" + EXE, claim.script, 0o755))
     if claim.stdin is not None:
         os.close(_write(directory + b"/" + STDIN, claim.stdin, 0o600))
-    for name, content in ((RETURN_CODE, b"    "), (IDENTITY, RECORDER + recorder + b"\n")):
+    owner = claim.owner + b"\n" if claim.owner else b""
+    for name, content in ((RETURN_CODE, b"    "), (IDENTITY, RECORDER + recorder + b"\n" + owner)):
         opened.append(_write(directory + b"/" + name, content, 0o600))
     if claim.token and int(claim.token) != os.stat(os.path.dirname(claim.staging)).st_mtime_ns:
         raise NotExclusiveError

@@ -12,7 +12,7 @@ import time
 from .answers import Answers
 from .claims import NotExclusiveError, claim_job
 from .linux import ended_child, pidfd_open, seconds_since_boot
-from .protocol import CRASHED, Request, Requests
+from .protocol import CRASHED, HELLO, VERSION, Request, Requests
 from .records import Record
 from .spawning import own_environment, spawn
 
@@ -51,12 +51,12 @@ class _Job:
 class Supervisor:
     """Run jobs, and record how they end.
 
-    :param boot: The boot id of this machine.
+    :param scope: The scope of the identities of processes here.
     :param parent: The process that asks for jobs.
     """
 
-    def __init__(self, boot: str, parent: int) -> None:
-        self._boot = boot
+    def __init__(self, scope: str, parent: int) -> None:
+        self._scope = scope
         self._parent = _watch(parent)
         self._identity = self._identity_of(os.getpid())
         self._environment = own_environment()
@@ -69,7 +69,7 @@ class Supervisor:
     def _identity_of(self, pid: int) -> bytes:
         """Return the identity of a process that exists now: see :mod:`pydatatask_exec.processes.identity`."""
         hundredths = int(seconds_since_boot() * 100)
-        return f"{pid}:{hundredths // 100}.{hundredths % 100:02}:{self._boot}".encode()
+        return f"{pid}:{hundredths // 100}.{hundredths % 100:02}:{self._scope}".encode()
 
     def run(self) -> None:
         """Serve, until there are no more requests and no more jobs."""
@@ -100,6 +100,9 @@ class Supervisor:
 
     def _take_requests(self) -> None:
         for request in self._requests.read():
+            if request.ticket == HELLO:
+                self._answers.add(HELLO, b"version", b"%d" % VERSION)
+                continue
             try:
                 identity = self._launch(request)
             except OSError as error:
@@ -111,7 +114,7 @@ class Supervisor:
             else:
                 self._answers.add(request.ticket, *([b"lost"] if identity is None else [b"started", identity]))
             self._answers.send()
-        self._alone = self._alone or self._requests.over
+        self._alone = self._alone or self._requests.finished
 
     def _launch(self, request: Request) -> bytes | None:
         """Start a process. Return its identity, or None if another controller has claimed the job."""
@@ -224,7 +227,7 @@ def _end_group(leader: int) -> None:
 
 
 def main() -> None:
-    """Run for the process whose id is the last argument; the one before is the boot id."""
+    """Run for the process whose id is the last argument; the one before is the scope of identities."""
     _close_what_was_left_open()
     nowhere = os.open("/dev/null", os.O_WRONLY)  # as standard error, if there is none
     supervisor = Supervisor(sys.argv[-2], int(sys.argv[-1]))

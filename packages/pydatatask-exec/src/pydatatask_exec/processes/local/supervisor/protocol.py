@@ -9,9 +9,14 @@ lines that begin with its ticket:
 ``crowded``           It is not claimed, as another controller may have done it.
 ``failed ERRNO``      The process could not be started.
 ``ended``             It has ended, and its exit status is recorded.
+``version NUMBER``    The answer to :data:`HELLO`.
 ====================  ====================================================
 
 A line that begins with :data:`CRASHED` says why the supervisor has to end.
+
+The library may be replaced while jobs run, so a pipeline and its supervisor may differ by one version. The pipeline's
+first request is :data:`HELLO`, in the layout of version 1. A supervisor of version 1 answers that it has failed, a
+later one answers its version, and both go on with the lower of the two. A pipeline of version 1 sends no such request.
 """
 
 from __future__ import annotations
@@ -22,31 +27,48 @@ __all__ = [
     "CRASHED",
     "CWD",
     "EXE",
+    "HELLO",
     "IDENTITY",
+    "OWNER",
+    "OWNER_FILE",
     "RECORDER",
     "RETURN_CODE",
     "STDIN",
+    "VERSION",
     "Claim",
     "Request",
     "Requests",
+    "hello",
     "no_more_requests",
 ]
 
+VERSION = 2
+"""The version of this protocol, which is understood beside the one before it."""
+
+HELLO = b"hello"
+"""The ticket of the request that begins a connection."""
+
 IDENTITY, EXE, CWD, RETURN_CODE, STDIN = b"pid", b"exe", b"cwd", b"return_code", b"stdin"
+OWNER_FILE = b"owner"
 """Files and directories in the directory of a job."""
 
 RECORDER = b"supervisor "
 """The word before the identity of the supervisor, on the first line of the file for the identity."""
 
+OWNER = b"owner "
+"""The word before the controller and the attempt of a claim, on the second line of that file, or in a reservation."""
+
 CRASHED = b"!"
 """The word, in place of a ticket, before the reason for which a supervisor has to end."""
 
 _SIZE = 4
+_CLAIM_FIELDS = {1: 6, 2: 8}
+_VERSION_VARIABLE = b"PYDATATASK_PROTOCOL="
 _CHUNK = 1 << 16
 
 
 class Claim:
-    """The directory of a job, which is made for it.
+    """The directory of a job, which is made for it or has been reserved for it.
 
     :param path: The directory.
     :param staging: The staging directory in which it is filled, on the same file system.
@@ -55,12 +77,23 @@ class Claim:
     :param staged: The file that is to become the input, or nothing.
     :param token: The exclusivity token, or nothing. It is the time at which the parent of the staging directories last
         changed, in nanoseconds: the claim is made only if no other controller has come or gone since.
+    :param owner: The line that says who makes the claim, or nothing.
+    :param reserved: Whether the directory exists already, as a reservation with that line in a file. Then it is filled
+        in place, and only if it is that very reservation and has not been revoked.
     """
 
-    __slots__ = ("path", "script", "staged", "staging", "stdin", "token")
+    __slots__ = ("owner", "path", "reserved", "script", "staged", "staging", "stdin", "token")
 
     def __init__(
-        self, path: bytes, staging: bytes, script: bytes, stdin: bytes | None, staged: bytes, token: bytes = b""
+        self,
+        path: bytes,
+        staging: bytes,
+        script: bytes,
+        stdin: bytes | None,
+        staged: bytes,
+        token: bytes = b"",
+        owner: bytes = b"",
+        reserved: bool = False,
     ) -> None:
         self.path: bytes = path
         self.staging: bytes = staging
@@ -68,6 +101,29 @@ class Claim:
         self.stdin: bytes | None = stdin
         self.staged: bytes = staged
         self.token: bytes = token
+        self.owner: bytes = owner
+        self.reserved: bool = reserved
+
+    def fields(self, version: int) -> list[bytes]:
+        """Return the fields of a request that describe the claim.
+
+        :param version: The version of the protocol.
+        """
+        given = b"" if self.stdin is None else b"=" + self.stdin
+        known = [self.path, self.staging, self.script, given, self.staged, self.token]
+        return known if version < 2 else [*known, self.owner, b"1" if self.reserved else b""]
+
+    @classmethod
+    def read(cls, fields: list[bytes]) -> Claim | None:
+        """Read a claim, or None where there is none.
+
+        :param fields: What :meth:`fields` returns, or as many empty ones.
+        """
+        path, staging, script, given, staged, token, *later = fields
+        if not path:
+            return None
+        owner, reserved = later or (b"", b"")
+        return cls(path, staging, script, given[1:] if given else None, staged, token, owner, bool(reserved))
 
 
 class Request:
@@ -103,27 +159,26 @@ class Request:
         self.environ: list[bytes] = environ
         self.claim: Claim | None = claim
 
-    def encode(self) -> bytes:
-        """Return the bytes to send."""
-        claim = self.claim
-        made = [b"%d" % len(self.args), b"", b"", b"", b"", b"", b""]
-        if claim is not None:
-            given = b"" if claim.stdin is None else b"=" + claim.stdin
-            made[1:] = [claim.path, claim.staging, claim.script, given, claim.staged, claim.token]
-        fields = [self.ticket, self.cwd, self.return_code, *self.streams, *made, *self.args, *self.environ]
-        body = b"".join([_sized(field) for field in fields])
-        return _sized(body)
+    def encode(self, version: int) -> bytes:
+        """Return the bytes to send.
+
+        :param version: The version of the protocol.
+        """
+        claim = [b""] * _CLAIM_FIELDS[version] if self.claim is None else self.claim.fields(version)
+        count = b"%d" % len(self.args)
+        fields = [self.ticket, self.cwd, self.return_code, *self.streams, count, *claim, *self.args, *self.environ]
+        return _sized(b"".join([_sized(field) for field in fields]))
 
     @classmethod
-    def decode(cls, body: bytes) -> Request:
+    def decode(cls, body: bytes, version: int) -> Request:
         """Read a request.
 
         :param body: Its bytes, without the length.
+        :param version: The version of the protocol.
         """
         ticket, cwd, return_code, stdin, stdout, stderr, count, *rest = _fields(body)
-        path, staging, script, given, staged, token, *words = rest
-        claim = Claim(path, staging, script, given[1:] if given else None, staged, token) if path else None
-        number = int(count)
+        end, number = _CLAIM_FIELDS[version], int(count)
+        claim, words = Claim.read(rest[:end]), rest[end:]
         return cls(ticket, cwd, return_code, (stdin, stdout, stderr), words[:number], words[number:], claim)
 
 
@@ -146,6 +201,15 @@ def no_more_requests() -> bytes:
     return _sized(b"")
 
 
+def hello(version: int = VERSION) -> bytes:
+    """Return the bytes to send first. No supervisor can run that request, whatever its version.
+
+    :param version: The version of the pipeline.
+    """
+    words = [_VERSION_VARIABLE + b"%d" % version]
+    return Request(HELLO, b"/", b"/dev/null", (b"", b"", b""), [], words, None).encode(1)
+
+
 class Requests:
     """Read requests from a pipe.
 
@@ -155,13 +219,16 @@ class Requests:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._received = bytearray()
-        self.over: bool = False
+        self.version: int = 1
+        """The version of the protocol, as far as the pipeline has told its own."""
+        self.finished: bool = False
+        """Whether there will be no more requests."""
 
     def read(self) -> list[Request]:
         """Wait for bytes, and return the requests that are complete with them."""
         block = os.read(self._descriptor, _CHUNK)
         self._received += block
-        self.over = not block
+        self.finished = not block
         requests: list[Request] = []
         while len(self._received) >= _SIZE:
             end = _SIZE + int.from_bytes(self._received[:_SIZE], "little")
@@ -170,7 +237,17 @@ class Requests:
             body = bytes(self._received[_SIZE:end])
             del self._received[:end]
             if body:
-                requests.append(Request.decode(body))
+                request = Request.decode(body, self.version)
+                if request.ticket == HELLO:  # at once: the next request may be in the same block
+                    self.version = min(VERSION, _version(request))
+                requests.append(request)
             else:
-                self.over = True
+                self.finished = True
         return requests
+
+
+def _version(request: Request) -> int:
+    for word in request.environ:
+        if word.startswith(_VERSION_VARIABLE):
+            return int(word.removeprefix(_VERSION_VARIABLE))
+    return 1
