@@ -132,7 +132,10 @@ class StoreRefusedError(StoreError, PermissionError):
 
 
 class StoreUnreachableError(StoreError, ConnectionError):
-    """A networked store cannot be reached, did not answer in time, or dropped the connection."""
+    """A networked store cannot be reached, did not answer in time, or failed for now: what it was asked may work later.
+
+    If the function of a task raises it, that says nothing about the job: it is tried again, and not recorded.
+    """
 
 
 class UnwritableStoreError(StoreError, PermissionError):

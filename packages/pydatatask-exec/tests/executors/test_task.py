@@ -16,7 +16,13 @@ from process_doubles import Blobs, until
 from typing_extensions import override
 
 from pydatatask_core import MetadataRepository, Pipeline, Session
-from pydatatask_core.errors import DefinitionError, FunctionBindingError, MissingFunctionError, NotPicklableError
+from pydatatask_core.errors import (
+    DefinitionError,
+    FunctionBindingError,
+    MissingFunctionError,
+    NotPicklableError,
+    StoreUnreachableError,
+)
 from pydatatask_exec.executors.calls import FunctionCall
 from pydatatask_exec.executors.live import ExecutorLiveRepo
 from pydatatask_exec.executors.task import ExecutorTask
@@ -594,6 +600,52 @@ async def test_closing_does_not_wait_for_jobs_that_were_lost_with_a_worker(tmp_p
             await until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text().count("begins") == 2)
     assert task.live_jobs == set()
     assert "deadly" not in task.done.data  # type: ignore[attr-defined]  # they are Records
+
+
+@pytest.mark.requirement("func.interrupted")
+@pytest.mark.parametrize("times", [2, 1000])
+async def test_a_function_that_could_not_reach_a_store_runs_again(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr("pydatatask_exec.executors.job._LONGEST_DELAY", 0.01)
+    ran: list[str] = []
+
+    async def work(job: str) -> None:
+        ran.append(job)
+        if len(ran) <= times:
+            raise StoreUnreachableError("the store did not answer in time")
+
+    done = await run(task_of(threads, work))
+    if times == 2:
+        assert ran == ["job"] * 3
+        assert done["job"]["result"] == "success"
+    else:
+        assert 5 < len(ran) < 20
+        assert done["job"]["result"] == "exception"
+
+
+@pytest.mark.requirement("func.interrupted")
+@pytest.mark.parametrize("ends", ["closed", "cancelled"])
+async def test_an_interrupted_job_that_waits_to_run_again_can_be_left(threads: ThreadPoolExecutor, ends: str) -> None:
+    ran: list[str] = []
+
+    async def work(job: str) -> None:
+        ran.append(job)
+        raise StoreUnreachableError("the store did not answer in time")
+
+    task = task_of(threads, work)
+    async with pipeline(task):
+        await task.launch("job")
+        await until(lambda: ran)
+        await until(lambda: getattr(task, "_jobs").due())  # noqa: B009  # its end is known here
+        await task.update()
+        assert task.live_jobs == {"job"}
+        if ends == "cancelled":
+            await task.live.delete("job")
+            assert task.live_jobs == set()
+    assert task.live_jobs == set()
+    assert ran == ["job"]
+    assert task.done.data == {}  # type: ignore[attr-defined]  # they are Records
 
 
 async def test_a_pipeline_can_be_opened_again(threads: ThreadPoolExecutor) -> None:

@@ -21,6 +21,7 @@ from pydatatask_core.tasks.links import Link
 from pydatatask_exec.executors.loop_bridge import bridged
 from pydatatask_exec.executors.pickling import pickled_function, unpickled_function
 from pydatatask_exec.functions.binding import BoundFunction, bind_function
+from pydatatask_exec.functions.interruptions import is_interruption
 from pydatatask_exec.functions.records import function_record
 from pydatatask_exec.functions.types import TaskFunction
 
@@ -37,10 +38,13 @@ class Outcome:
     error: str | None = None
     """The ``repr`` of what it raised, since an exception itself may not be picklable."""
 
+    is_interruption: bool = False
+    """Whether it raised only because a store could not be reached, which says nothing about the job."""
+
 
 def _outcome(start: datetime, error: BaseException | None) -> Outcome:
     record = function_record(start, datetime.now(UTC), error)
-    return Outcome(record, None if error is None else str(record["exception"]))
+    return Outcome(record, None if error is None else str(record["exception"]), is_interruption(error))
 
 
 def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: None) -> Outcome:

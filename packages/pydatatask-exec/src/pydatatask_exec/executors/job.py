@@ -12,6 +12,7 @@ from pydatatask_exec.executors.calls import Outcome
 __all__ = ["ExecutorJob"]
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0
+_MOST_INTERRUPTIONS = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -37,12 +38,21 @@ class ExecutorJob:
     """How it ended; None if that is not recorded."""
 
     failures: int = 0
-    """How often in a row its outcome could not be recorded."""
+    """How often in a row its outcome could not be recorded, or its function was interrupted."""
 
     retry_at: float = 0.0
-    """When to try again to record it, by :func:`time.monotonic`."""
+    """When to try again, by :func:`time.monotonic`."""
+
+    waits_to_run: bool = False
+    """Whether the next attempt runs the function, as it was interrupted, rather than record the outcome."""
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether its function is going to run again, since a store could not be reached."""
+        outcome = self.outcome
+        return outcome is not None and outcome.is_interruption and self.failures < _MOST_INTERRUPTIONS
 
     def back_off(self) -> None:
-        """Put off the next attempt to record the outcome, each time for twice as long."""
+        """Put off the next attempt, each time for twice as long."""
         self.retry_at = time.monotonic() + min(_FIRST_DELAY * 2.0 ** min(self.failures, 20), _LONGEST_DELAY)
         self.failures += 1

@@ -15,7 +15,7 @@ from pydatatask_exec.executors.adapters import ExecutorAdapter
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
 from pydatatask_exec.executors.capacity import Capacity
 from pydatatask_exec.executors.job import ExecutorJob
-from pydatatask_exec.executors.recovery import PoolRecovery
+from pydatatask_exec.executors.recovery import PoolRecovery, RecoveryState
 from pydatatask_exec.functions.records import describe_exception, function_record
 
 __all__ = ["ExecutorJobs"]
@@ -64,6 +64,11 @@ class ExecutorJobs:
     def has_room(self) -> bool:
         """Whether the executor takes another job now."""
         return not self._capacity.is_exhausted
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether no more jobs are run."""
+        return self._recovery.state is RecoveryState.STOPPED
 
     async def submit(self, job: str) -> None:
         """Submit a job once the executor has room for it; do nothing if it is live already.
@@ -148,6 +153,9 @@ class ExecutorJobs:
         :returns: Whether it has left the live jobs already, since it had not begun.
         """
         entry = self._live.get(job)
+        if entry is not None and entry.waits_to_run:
+            self.untrack(entry)
+            return True
         if entry is None or job in self._ended:
             return False
         if self._revoke(entry):
@@ -176,6 +184,19 @@ class ExecutorJobs:
         """Return the jobs that have ended, except those whose outcome could not be recorded a moment ago."""
         now = time.monotonic()
         return [entry for entry in self._ended.values() if entry.retry_at <= now]
+
+    async def resubmit(self, entry: ExecutorJob) -> None:
+        """Run the function of a job again that has ended, once the executor has room.
+
+        :param entry: The job.
+        """
+        await self._capacity.acquire()
+        if self._ended.pop(entry.job, None) is None:
+            self._capacity.release()
+            return
+        entry.outcome, entry.future, entry.waits_to_run = None, None, False
+        self._idle.clear()
+        self._recovery.add(entry)
 
     def untrack(self, entry: ExecutorJob) -> None:
         """Untrack a job whose outcome has been recorded, or is not going to be.

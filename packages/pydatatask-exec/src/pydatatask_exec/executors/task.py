@@ -145,6 +145,9 @@ class ExecutorTask(FunctionTask):
         return live > 0
 
     async def _settle(self, jobs: ExecutorJobs, entry: ExecutorJob) -> None:
+        if entry.is_interrupted and not jobs.is_closing:
+            await self._retry(jobs, entry)
+            return
         try:
             await self._record(entry)
         except Exception:
@@ -156,10 +159,23 @@ class ExecutorTask(FunctionTask):
             self.changed(self.live, entry.job)
             self.completed(entry.job)
 
+    async def _retry(self, jobs: ExecutorJobs, entry: ExecutorJob) -> None:
+        """Run the function of a job again after a back-off."""
+        if not entry.waits_to_run:
+            error = "" if entry.outcome is None else entry.outcome.error
+            _log.warning("task %s, job %s: the function is going to run again: %s", self.name, entry.job, error)
+            entry.back_off()
+            entry.waits_to_run = True
+        elif jobs.has_room:
+            await jobs.resubmit(entry)
+
     async def _record(self, entry: ExecutorJob) -> None:
         outcome = entry.outcome
         if outcome is None:
             _log.info("task %s, job %s: it was cancelled; nothing is recorded", self.name, entry.job)
+            return
+        if entry.is_interrupted:
+            _log.warning("task %s, job %s: it was interrupted: %s", self.name, entry.job, outcome.error)
             return
         if self.metadata:
             await self.done.dump(entry.job, outcome.record)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
-
 from typing_extensions import override
 
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
-from pydatatask_exec.functions.records import describe_exception, function_record
-from pydatatask_exec.functions.runner import FunctionRunner, function_runner, raise_if_cancelled
+from pydatatask_exec.functions.execution import FunctionExecution
+from pydatatask_exec.functions.runner import function_runner
 from pydatatask_exec.functions.task import FunctionTask
 from pydatatask_exec.functions.types import TaskFunction
 
 __all__ = ["InProcessSyncTask"]
-
-_log = logging.getLogger("pydatatask.task")
 
 
 class InProcessSyncTask(FunctionTask):
@@ -51,17 +46,17 @@ class InProcessSyncTask(FunctionTask):
         super().__init__(name, ready)
         self.done = done
         self.func = func
-        self._runner: FunctionRunner | None = None
+        self._execution: FunctionExecution | None = None
         self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
 
     @override
     async def prepare(self) -> None:
         self._prepare()
 
-    def _prepare(self) -> FunctionRunner:
+    def _prepare(self) -> FunctionExecution:
         """Prepare, once per opening, what every launch needs."""
-        self._runner = function_runner(self.name, self.bind())
-        return self._runner
+        self._execution = FunctionExecution(self, function_runner(self.name, self.bind()), self.done)
+        return self._execution
 
     @override
     async def update(self) -> bool:
@@ -75,21 +70,7 @@ class InProcessSyncTask(FunctionTask):
         What the function raises is not raised here, but recorded, logged and reported by :meth:`Task.failed`.
 
         :param job: The job to run.
+        :raises StoreUnreachableError: The function could not reach a store: then nothing is recorded, and the job is
+            tried again.
         """
-        runner = self._runner or self._prepare()
-        start = datetime.now(UTC)
-        error = await runner.run(job)
-        if self.metadata:
-            await self.done.dump(job, function_record(start, datetime.now(UTC), error))
-        self.completed(job)
-        if error is not None:
-            self._report(job, error)
-        if runner.outlives_cancellation:
-            raise_if_cancelled()
-
-    def _report(self, job: str, error: BaseException) -> None:
-        if self.metadata:
-            _log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
-        else:
-            _log.error("task %s, job %s: the function raised; nothing is recorded", self.name, job, exc_info=error)
-        self.failed(job, error)
+        await (self._execution or self._prepare()).launch(job)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,14 @@ from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
-from pydatatask_exec.functions.records import describe_exception, function_record
-from pydatatask_exec.functions.runner import FunctionRunner, function_runner, raise_if_cancelled
+from pydatatask_exec.functions.execution import FunctionExecution
+from pydatatask_exec.functions.runner import function_runner
 from pydatatask_exec.functions.task import FunctionTask
 from pydatatask_exec.functions.types import TaskFunction
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.task import KubeTask
 
 __all__ = ["KubeFunctionTask"]
-
-_log = logging.getLogger("pydatatask.task")
 
 
 class KubeFunctionTask(KubeTask, FunctionTask):
@@ -111,7 +108,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         super().__init__(name, podman, resources, template, logs, kube_done, window, timeout, env, ready)
         self.func = func
         self.func_done = func_done
-        self._runner: FunctionRunner | None = None
+        self._execution: FunctionExecution | None = None
         if func_done is not None:
             self.link("func_done", func_done, is_status=True, inhibits_start=True, required_for_output=True)
 
@@ -122,7 +119,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
     @override
     async def prepare(self) -> None:
         await super().prepare()
-        self._runner = function_runner(self.name, self.bind())
+        self._prepare()
 
     @override
     async def prepare_template(self) -> None:
@@ -135,19 +132,10 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         :param job: The job.
         """
         if self.synchronous:
-            await self._run_here(job)
+            await (self._execution or self._prepare()).launch(job)
         else:
             await super().launch(job)
 
-    async def _run_here(self, job: str) -> None:
-        runner = self._runner or function_runner(self.name, self.bind())
-        start = datetime.now(UTC)
-        error = await runner.run(job)
-        if self.func_done is not None and self.metadata:
-            await self.func_done.dump(job, function_record(start, datetime.now(UTC), error))
-        self.completed(job)
-        if error is not None:
-            _log.warning("task %s, job %s: the function raised %s", self.name, job, describe_exception(error))
-            self.failed(job, error)
-        if runner.outlives_cancellation:
-            raise_if_cancelled()
+    def _prepare(self) -> FunctionExecution:
+        self._execution = FunctionExecution(self, function_runner(self.name, self.bind()), self.func_done)
+        return self._execution

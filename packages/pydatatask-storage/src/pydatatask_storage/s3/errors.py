@@ -38,6 +38,7 @@ MISSING_BUCKET = "NoSuchBucket"
 ARCHIVED = "InvalidObjectState"
 """The code for an object in an archive, which exists but cannot be read."""
 
+_TEMPORARY = frozenset({429, 502, 503, 504})
 _REFUSALS = frozenset(
     {"AccessDenied", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
 )
@@ -158,6 +159,8 @@ def _answered(error: ClientError, place: str) -> StoreError:
         return StoreError(f"{place} is archived and cannot be read before it is restored; {said}")
     if status in (401, 403) or code in _REFUSALS:
         return StoreRefusedError(f"{place}: access was refused; look at the credentials and their rights; {said}")
+    if status in _TEMPORARY and not _is_web_page(error):
+        return StoreUnreachableError(f"{place} cannot be used for now: {said}")
     return StoreError(f"{place}: {said}")
 
 

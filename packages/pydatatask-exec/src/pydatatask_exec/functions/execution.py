@@ -1,0 +1,95 @@
+"""Execution of a function for a job in this process, and the record of its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_core.tasks.task import Task
+from pydatatask_exec.functions.interruptions import is_interruption
+from pydatatask_exec.functions.records import describe_exception, function_record
+from pydatatask_exec.functions.runner import FunctionRunner, raise_if_cancelled
+
+__all__ = ["FunctionExecution"]
+
+_log = logging.getLogger("pydatatask.task")
+
+_BACK_OFF_SECONDS = (0.25, 1.0, 4.0, 16.0)
+
+
+class _Outcome(NamedTuple):
+    start: datetime
+    end: datetime
+    error: BaseException | None
+
+
+class FunctionExecution:
+    """Runs the function of a task, from one opening of the pipeline to the next.
+
+    :param task: The task.
+    :param runner: Runs the function.
+    :param done: Where outcomes are recorded, if they are.
+    """
+
+    def __init__(self, task: Task, runner: FunctionRunner, done: MetadataRepository | None) -> None:
+        self._task = task
+        self._runner = runner
+        self._done = done
+        self._unrecorded: dict[str, _Outcome] = {}
+
+    async def launch(self, job: str) -> None:
+        """Run the function for a job to its end, and record the outcome.
+
+        If that cannot be recorded, the next call for the job records it, and does not run the function again.
+
+        :param job: The job.
+        :raises StoreUnreachableError: The function raised it; nothing is recorded, so that the job is tried again.
+        """
+        if self._task.synchronous:
+            await self._retry(job)
+        else:
+            await self._run_and_record(job)
+
+    async def _retry(self, job: str) -> None:
+        """Try again here, as nobody launches the job again after a single launch."""
+        for seconds in _BACK_OFF_SECONDS:
+            try:
+                await self._run_and_record(job)
+            except Exception as error:
+                _log.warning("task %s, job %s: trying again in %g s: %s", self._task.name, job, seconds, error)
+                await asyncio.sleep(seconds)
+            else:
+                return
+        await self._run_and_record(job)
+
+    async def _run_and_record(self, job: str) -> None:
+        outcome = self._unrecorded.pop(job, None) if self._unrecorded else None
+        if outcome is None:
+            start = datetime.now(UTC)
+            error = await self._runner.run(job)
+            if error is not None and is_interruption(error):
+                raise error
+            outcome = _Outcome(start, datetime.now(UTC), error)
+        is_recorded = self._done is not None and self._task.metadata
+        if self._done is not None and is_recorded:
+            try:
+                await self._done.dump(job, function_record(*outcome))
+            except BaseException:
+                self._unrecorded[job] = outcome  # the function may have succeeded, and must not run twice
+                raise
+        self._task.completed(job)
+        if outcome.error is not None:
+            self._report(job, outcome.error, is_recorded)
+        if self._runner.outlives_cancellation:
+            raise_if_cancelled()
+
+    def _report(self, job: str, error: BaseException, is_recorded: bool) -> None:
+        if is_recorded:
+            _log.warning("task %s, job %s: the function raised %s", self._task.name, job, describe_exception(error))
+        else:
+            text = "task %s, job %s: the function raised; nothing is recorded"
+            _log.error(text, self._task.name, job, exc_info=error)
+        self._task.failed(job, error)
