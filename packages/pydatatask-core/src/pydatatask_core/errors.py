@@ -59,13 +59,17 @@ class InvalidJobIdError(_QuotedKeyError):
 
     :param job: The string.
     :param repository: The repository's name in the message.
+    :param reason: Which rule it breaks, and what to do.
     """
 
-    def __init__(self, job: str, repository: str) -> None:
-        super().__init__(
-            f"{job!r} is not a valid job id for {repository}: ids have 1 to 63 characters, by default ASCII letters "
-            "and digits only (widen CHARSET in a subclass to allow more)"
-        )
+    def __init__(
+        self,
+        job: str,
+        repository: str,
+        reason: str = "ids have 1 to 63 characters, by default ASCII letters and digits only; use another id, or widen "
+        "CHARSET in a subclass to allow more",
+    ) -> None:
+        super().__init__(f"{job!r} is not a valid job id for {repository}: {reason}")
         self.job = job
 
 

@@ -9,7 +9,7 @@ from core_doubles import Plain
 from core_own_repository import Own
 from typing_extensions import override
 
-from pydatatask_core import Repository
+from pydatatask_core import ReadyRepository, Repository
 from pydatatask_core.errors import InvalidJobIdError
 from pydatatask_core.repositories.repository import DIRECT
 from pydatatask_core.testing import RepositoryContract
@@ -74,6 +74,64 @@ async def test_an_error_about_an_id_names_it_and_says_what_ids_are() -> None:
     with pytest.raises(InvalidJobIdError, match=r"'no-id' is not a valid job id for Own.*CHARSET") as caught:
         Own().require_valid("no-id")
     assert caught.value.job == "no-id"
+
+
+@pytest.mark.parametrize(
+    ("job", "reason", "advice"),
+    [
+        ("", "it is empty", None),
+        ("x" * 64, "it has 64 characters, and at most 63 are allowed", None),
+        ("a-b_c-d", "it has '-', '_', which are not in CHARSET", "CHARSET = Dotted.CHARSET + '-_' to allow it"),
+        ("-x", "it has '-', which is not in CHARSET", "+ '-' and CHARSET_START_END = Dotted.CHARSET_START_END + '-'"),
+        ("x.", "it starts or ends with '.', which is not in CHARSET_START_END", "with CHARSET_START_END = Dotted."),
+        ("refused", "Dotted refuses it by a rule of its own", None),
+    ],
+)
+def test_an_error_about_an_id_says_which_rule_it_breaks_and_how_to_widen_it(
+    job: str, reason: str, advice: str | None
+) -> None:
+    class Dotted(Own):
+        CHARSET = Own.CHARSET + "."
+
+        @override
+        def admits(self, job: str) -> bool:
+            return job != "refused" and super().admits(job)
+
+    view = ReadyRepository([Dotted().map(str)], [])
+    for repository in (Dotted(), view):
+        with pytest.raises(InvalidJobIdError) as caught:
+            repository.require_valid(job)
+        assert f": {reason}; use another id" in str(caught.value)
+        if advice is None:
+            assert str(caught.value).endswith("use another id")
+        else:
+            assert advice in str(caught.value)
+
+
+@pytest.mark.requirement("ids.skipped-summary")
+async def test_how_many_strings_are_skipped_and_how_to_allow_them_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own = Own()
+    own.store |= {"a-b": "", "c_d": "", "-e": "", "x" * 64: "", "fine": ""}
+    with caplog.at_level(logging.WARNING, "pydatatask.repository"):
+        for _ in range(3):
+            assert await own.keys() == {job async for job in own} == {"fine"}
+    (summary,) = [record.getMessage() for record in caplog.records][4:]
+    assert summary == (
+        "Own: 4 names are skipped, which cannot be ids of jobs; rename them, or use a subclass of Own with "
+        "CHARSET = Own.CHARSET + '-_' and CHARSET_START_END = Own.CHARSET_START_END + '-' to have them as jobs"
+    )
+    assert "Own: skipping '-e' - not a valid job id: it has '-', which is not in CHARSET" in caplog.text
+    own.store |= {f"more-{number}": "" for number in range(4)}
+    assert await own.keys() == {"fine"}
+    assert caplog.text.count(": 8 names are skipped") == 1
+    own.store |= {f"much more-{number}": "" for number in range(200)}
+    assert await own.keys() == {"fine"}
+    assert "Own: more than 100 names are skipped" in caplog.text
+    count = len(caplog.records)
+    assert await own.keys() == {"fine"}
+    assert len(caplog.records) == count
 
 
 def test_a_repository_cannot_be_made_without_the_three_members() -> None:

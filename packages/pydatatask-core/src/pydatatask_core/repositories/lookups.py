@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from pydatatask_core.repositories.method_overrides import answers_by_contains
 
-__all__ = ["DirectLookup", "Lookup", "listed"]
+__all__ = ["DIRECT", "DirectLookup", "Lookup", "listed"]
 
 R = TypeVar("R")
 R_contra = TypeVar("R_contra", contravariant=True)
@@ -79,6 +79,10 @@ class DirectLookup:
         :param repository: The repository to ask.
         """
         return await repository.revision_via(self)
+
+
+DIRECT: Final = DirectLookup()
+"""The lookup that asks the repositories themselves, every time."""
 
 
 async def listed(lookup: Lookup[R], repository: R) -> AbstractSet[str]:

@@ -25,9 +25,9 @@ from typing_extensions import override
 
 from pydatatask_core.concurrency.awaiting import settled
 from pydatatask_core.errors import InvalidJobIdError
-from pydatatask_core.repositories.invalid_ids import InvalidIds
+from pydatatask_core.repositories.invalid_ids import InvalidIds, explain_invalid
 from pydatatask_core.repositories.job_ids import CHARSET, are_usual_ids, is_job_id
-from pydatatask_core.repositories.lookups import DirectLookup, Lookup, listed
+from pydatatask_core.repositories.lookups import DIRECT, Lookup, listed
 from pydatatask_core.repositories.method_overrides import (
     DELETION,
     ID_RULES,
@@ -56,7 +56,6 @@ class Repository(ABC):
     """The characters that a job id may start and end with."""
 
     _invalid_ids: InvalidIds | None = None
-
     asked_every: float = 0.0
     """The minimum interval between two listings by the scheduler, in seconds; networked stores set it to 1."""
 
@@ -82,7 +81,7 @@ class Repository(ABC):
         :raises InvalidJobIdError: It does not; the error is also a ``KeyError``.
         """
         if not self.admits(job):
-            raise InvalidJobIdError(job, self.describe())
+            raise InvalidJobIdError(job, self.describe(), explain_invalid(self, job))
 
     def describe(self) -> str:
         """Return a name for messages: the class, and the location where a subclass has one. Never a credential."""
@@ -102,6 +101,7 @@ class Repository(ABC):
                 yield job
             else:
                 self._skip(job)
+        self._skip(None)
 
     def filter_keys(self, candidates: Collection[str]) -> set[str]:
         """Return those of many strings that are valid job ids, as :meth:`filter_jobs` does one by one.
@@ -115,6 +115,7 @@ class Repository(ABC):
         valid = set(filter(is_job_id if usual else self.admits, jobs))
         for job in jobs - valid:
             self._skip(job)
+        self._skip(None)
         return valid
 
     @false_if_overridden(ID_RULES)
@@ -122,10 +123,12 @@ class Repository(ABC):
         """Tell whether the default rule alone decides what is a job id here, which bulk operations check faster."""
         return self.CHARSET is CHARSET and self.CHARSET_START_END is CHARSET
 
-    def _skip(self, job: str) -> None:
-        if self._invalid_ids is None:  # made here, since a subclass need not call `super().__init__()`
+    def _skip(self, job: str | None, reason: str | None = None) -> None:
+        """Report a skipped string, or with None that all strings have been tested."""
+        if self._invalid_ids is None and job is not None:  # not before, as `super().__init__()` need not be called
             self._invalid_ids = InvalidIds()
-        self._invalid_ids.report(self.describe(), job)
+        if self._invalid_ids is not None:
+            self._invalid_ids.report(self, job, reason)
 
     def __aiter__(self) -> AsyncIterator[str]:
         """Iterate the valid job ids of this repository."""
@@ -222,9 +225,7 @@ class Repository(ABC):
         return None
 
     async def revision_via(self, lookup: KeyLookup) -> Hashable | None:
-        """Return :meth:`revision`; a repository that is made of others asks ``lookup`` about these.
-
-        Keys from the lookup may be older than a revision read now, and a change in between would go unnoticed.
+        """Return :meth:`revision`, as of the keys that ``lookup`` returns for the parts of a derived repository.
 
         :param lookup: Answers for other repositories.
         """
@@ -249,9 +250,6 @@ class Repository(ABC):
 
 KeyLookup: TypeAlias = Lookup[Repository]
 """Answers questions about other repositories; that of the scheduler asks each of them at most once a round."""
-
-DIRECT: KeyLookup = DirectLookup()
-"""The lookup that asks the repositories themselves, every time."""
 
 
 class MapRepository(Repository):

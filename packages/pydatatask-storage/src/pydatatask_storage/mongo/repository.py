@@ -90,7 +90,7 @@ class MongoMetadataRepository(MetadataRepository):
         if len(jobs) != len(ids):
             for id in ids:
                 if not isinstance(id, str):
-                    self._skip(repr(id))
+                    self._skip(repr(id), "it is no string")
         return jobs
 
     @override
