@@ -18,11 +18,15 @@ _SHOWN = 20
 class IdRule(Protocol):
     """What decides which strings are job ids: a repository."""
 
-    CHARSET: str
-    """The allowed characters."""
+    @property
+    def CHARSET(self) -> str:
+        """The allowed characters."""
+        ...
 
-    CHARSET_START_END: str
-    """The characters allowed first and last."""
+    @property
+    def CHARSET_START_END(self) -> str:
+        """The characters allowed first and last."""
+        ...
 
     def describe(self) -> str:
         """Return a name for messages."""
