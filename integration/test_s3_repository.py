@@ -9,6 +9,7 @@ import pytest
 
 from integration.faulty_proxy import FaultyProxy
 from integration.s3_server import SMALLEST_PART, S3Server, new_bucket_name, object_names, remove_bucket
+from pydatatask import InProcessSyncTask, Pipeline, Session
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.job_ids import CHARSET
 from pydatatask_storage import S3BucketInfo, S3BucketRepository, YamlMetadataS3Repository
@@ -123,6 +124,19 @@ class TestValidate:
             assert place == (None if region == "us-east-1" else region)
             await repository.validate()
             await remove_bucket(client, bucket)
+
+    async def test_a_pipeline_may_read_from_the_bucket_that_it_creates(self, s3_client: S3Client) -> None:
+        bucket = new_bucket_name()
+        task = InProcessSyncTask("task", YamlMetadataS3Repository(lambda: s3_client, bucket, "done/"))
+        task.link("books", S3BucketRepository(lambda: s3_client, bucket, "books/"), is_input=True)
+
+        @task
+        async def read(job: str) -> None:
+            """Do nothing."""
+
+        async with Pipeline([task], Session()) as pipeline:
+            await pipeline.run()
+        await remove_bucket(s3_client, bucket)
 
     async def test_leaves_a_bucket_as_it_is(self, s3_client: S3Client, s3_bucket: str) -> None:
         await put(s3_client, s3_bucket, "a")

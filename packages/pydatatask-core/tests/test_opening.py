@@ -124,6 +124,21 @@ async def test_repositories_are_validated_at_the_same_time() -> None:
     await validating
 
 
+@pytest.mark.requirement("repo.validate-written-first")
+async def test_what_is_written_is_validated_before_what_is_only_read() -> None:
+    """A bucket that one of them creates may be the one that the other is read from."""
+    source, out, task, gate = Validated(), Validated(), Idle("task"), asyncio.Event()
+    task.link("source", source, is_input=True)
+    task.link("out", out, is_output=True)
+    out.waiting["validate"] = gate
+    validating = asyncio.create_task(validate_repositories([task], WRITE))
+    await out.waits.wait()
+    assert source.accesses == []
+    gate.set()
+    await validating
+    assert (source.accesses, out.accesses) == ([READ], [WRITE])
+
+
 @pytest.mark.requirement("repo.validate-on-open")
 async def test_the_first_failure_is_raised_and_the_others_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     good, first, second, task = Validated(), Validated(), Validated(), Idle("task")

@@ -57,7 +57,9 @@ def all_repositories(tasks: Sequence[Task]) -> list[Repository]:
 
 
 async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
-    """Validate all repositories at the same time, each for the access that the pipeline needs.
+    """Validate all repositories, each for the access that the pipeline needs, and many at the same time.
+
+    The ones that are written come first: they may create the place, a bucket for example, that others are read from.
 
     :param tasks: The tasks of the pipeline.
     :param access: :attr:`Access.OBSERVE` if nothing may be created.
@@ -73,8 +75,11 @@ async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
             validation_access.set(Access.WRITE if id(repository) in written else Access.READ)
         await repository.validate()
 
-    outcomes = await asyncio.gather(*map(validate, repositories), return_exceptions=True)
-    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    outcomes: list[BaseException | None] = []
+    for is_written in (True, False):
+        group = [validate(repository) for repository in repositories if (id(repository) in written) is is_written]
+        outcomes += await asyncio.gather(*group, return_exceptions=True)
+    failures = [outcome for outcome in outcomes if outcome is not None]
     for failure in failures[1:]:
         _log.error("a repository of the pipeline is not usable: %s", failure)
     if failures:

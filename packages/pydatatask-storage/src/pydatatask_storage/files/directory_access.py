@@ -48,7 +48,7 @@ def _try_writing(directory: str) -> None:
 
     :raises OSError: No file can be created.
     """
-    if sys.platform == "linux":
+    if sys.platform == "linux" and hasattr(os, "O_TMPFILE"):
         try:
             os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         except OSError as error:

@@ -11,7 +11,8 @@ from pydatatask_core.errors import DefinitionError
 
 __all__ = ["Extension"]
 
-_ENUMERABLE_LETTERS = 8
+_ENUMERABLE_LETTERS = 4
+"""Up to how many letters all spellings are tried: sixteen look-ups cost less than a listing."""
 
 
 class Extension:
