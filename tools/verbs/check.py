@@ -19,10 +19,11 @@ from tools.checks import (
     public_api,
     pyright,
     requirements,
+    verify_types,
     versions,
 )
 from tools.command import PYTHON, run
-from tools.workspace import ROOT
+from tools.workspace import ROOT, distributions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 def _program(*arguments: str) -> Callable[[], bool]:
     return lambda: run([PYTHON, "-m", *arguments]) == 0
+
+
+def _types_on_darwin() -> bool:
+    sources = [str(distribution.source) for distribution in distributions()]
+    cache = ["--cache-dir", ".mypy_cache/darwin"]  # one for both platforms would never fit
+    return _program("mypy", "--no-error-summary", "--platform", "darwin", *cache, *sources)()
 
 
 def _listing(*checks: Callable[[Path], list[str]]) -> Callable[[], bool]:
@@ -46,6 +53,7 @@ CHECKS: Final[dict[str, Callable[[], bool]]] = {
     "format": _program("ruff", "format", "--check", "--quiet", "."),
     "lint": _program("ruff", "check", "--quiet", "."),
     "types": _program("mypy", "--no-error-summary"),
+    "types-darwin": _types_on_darwin,
     "types-pyright": _listing(pyright.problems),
     "layering": _listing(layering.problems, parts.problems, layer_picture.problems),
     "declared": _listing(declared.problems),
@@ -56,13 +64,17 @@ CHECKS: Final[dict[str, Callable[[], bool]]] = {
     "doc-types": _listing(doc_types.problems),
     "versions": _listing(versions.problems),
     "requirements": _listing(requirements.problems),
+    "verify-types": _listing(verify_types.problems),
 }
+SLOW: Final = frozenset({"verify-types"})
+"""Those that run only where they are named, or all are asked for: this one builds and installs wheels."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the checks, all or those that are named."""
     parser = argparse.ArgumentParser(prog="tools/dev check", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="CHECK", help=", ".join(CHECKS))
+    parser.add_argument("--all", action="store_true", help=f"also {', '.join(sorted(SLOW))}")
     parser.add_argument("--fix", action="store_true", help="first format, and mend what ruff can mend")
     parser.add_argument("--update-api", action="store_true", help="first record the public names as they are now")
     options = parser.parse_args(arguments)
@@ -73,7 +85,8 @@ def main(arguments: list[str]) -> int:
         run([PYTHON, "-m", "ruff", "format", "--quiet", "."])
     if options.update_api:
         public_api.update(ROOT)
-    failed = [name for name in options.names or CHECKS if not _passes(name)]
+    names = options.names or [name for name in CHECKS if options.all or name not in SLOW]
+    failed = [name for name in names if not _passes(name)]
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0

@@ -75,7 +75,7 @@ class Pipeline:
                 raise DuplicateNameError(f"the pipeline has two tasks named {task.name!r}; give one another name")
             self.tasks[task.name] = task
         self.session = session
-        self.resources = list(resources)
+        self.resources: list[ResourceManager] = list(resources)
         self.priority = priority
         self._concurrency = concurrency
         self._poll_seconds = poll_seconds

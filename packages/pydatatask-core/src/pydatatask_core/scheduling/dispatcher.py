@@ -26,8 +26,8 @@ class _Workers:
     __slots__ = ("count", "in_flight", "last_offer", "task", "watches")
 
     def __init__(self, task: Task) -> None:
-        self.task = task
-        self.count = 0
+        self.task: Task = task
+        self.count: int = 0
         self.in_flight: set[str] = set()
         self.last_offer: Offer | None = None
         self.watches: list[JobWatch] = []

@@ -54,7 +54,7 @@ class Lane:
     __slots__ = ("jobs", "refused", "state", "task")
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        self.task: Task = task
         self.state: LaneState = LaneState.EMPTY
         """Changed by the level alone."""
         self.jobs: deque[str] = deque()
@@ -74,7 +74,7 @@ class Level:
     __slots__ = ("held", "offering", "open", "priority", "waiting")
 
     def __init__(self, priority: int) -> None:
-        self.priority = priority
+        self.priority: int = priority
         self.open: dict[Task, Lane] = {}
         """The lanes of which a job may be taken."""
         self.held: dict[Task, Lane] = {}

@@ -25,7 +25,7 @@ class CheckQueue:
     __slots__ = ("_batches", "_schedule", "task", "workers")
 
     def __init__(self, task: Task, schedule: Callable[[CheckQueue], None]) -> None:
-        self.task = task
+        self.task: Task = task
         self.workers: int = 0
         """The number of workers that check its jobs."""
         self._schedule = schedule

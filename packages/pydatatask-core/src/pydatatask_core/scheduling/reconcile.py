@@ -55,8 +55,8 @@ class Reconciler:
         self.tasks = tasks
         self.priority = priority
         self.width = width
-        self.listing = Listing()
-        self.failures = FailureTracker(retry_delay)
+        self.listing: Listing = Listing()
+        self.failures: FailureTracker = FailureTracker(retry_delay)
         self.resources = resources
         self._others: list[Settling] = []
         self._retry_delay = retry_delay

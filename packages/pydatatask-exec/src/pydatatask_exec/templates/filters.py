@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
 from functools import cache
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, TypeGuard, Any, Protocol
 
 from typing_extensions import override
 
@@ -30,8 +30,8 @@ def shquote(value: object) -> str:
     :raises ValueError: It contains a NUL character, which no word can have.
     :raises TypeError: It is made of bytes.
     """
-    if isinstance(value, list | tuple):
-        return _quoted_words(value)
+    if _is_sequence(value):
+        return " ".join(map(shquote, value))
     if isinstance(value, bytes | bytearray):
         raise TypeError("shquote takes text, not bytes; decode them first")
     text = str(value)
@@ -40,8 +40,8 @@ def shquote(value: object) -> str:
     return shlex.quote(text)
 
 
-def _quoted_words(words: Sequence[object]) -> str:
-    return " ".join(shquote(word) for word in words)
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, list | tuple)
 
 
 # What JSON may leave as it is within strings, but YAML takes for a line break or refuses to read.
