@@ -5,6 +5,8 @@ Such a job has not failed. It is tried again, with back-off, and bounded.
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from pydatatask_core.errors import StoreUnreachableError
 
 __all__ = ["is_interruption"]
@@ -15,6 +17,10 @@ def is_interruption(error: BaseException | None) -> bool:
 
     :param error: What the function raised, or None.
     """
-    if isinstance(error, BaseExceptionGroup):  # of an asyncio.TaskGroup in the function
+    if _is_group(error):  # of an asyncio.TaskGroup in the function
         return all(map(is_interruption, error.exceptions))
     return isinstance(error, StoreUnreachableError)
+
+
+def _is_group(error: BaseException | None) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
 from functools import cache
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, TypeGuard, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from typing_extensions import override
 
