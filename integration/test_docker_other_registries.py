@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from docker_registry_client_async import DockerRegistryClientAsync
 from dxf.exceptions import DXFUnauthorizedError
 
-from pydatatask_core.errors import StoreError, StoreRefusedError
+from pydatatask_core.errors import StoreError, StoreRefusedError, StoreUnreachableError
 from pydatatask_storage import DockerRepository
 
 
@@ -24,6 +24,9 @@ class Registry:
         self.mark = "last"
         self.link = '<http://internal:5000/v2/some/images/tags/list?n={n}&{mark}>; rel="next"'
         self.stuck = False
+        self.status = 200
+        self.content_type = "application/json"
+        self.challenge: str | None = None
         self.valid_token: str | None = None
         self.issued = 0
         self.gives_tokens = True
@@ -45,7 +48,7 @@ class Registry:
         self.requests.append(f"{request.method} {request.path_qs}")
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self.valid_token is not None and request.path != "/token" and token != self.valid_token:
-            challenge = f'Bearer realm="http://{self.domain}/token",service="tests"'
+            challenge = self.challenge or f'Bearer realm="http://{self.domain}/token",service="tests"'
             return web.json_response({}, status=401, headers={"Www-Authenticate": challenge})
         response: web.StreamResponse = await handler(request)
         return response
@@ -68,7 +71,8 @@ class Registry:
         if len(following) > len(page):
             mark = f"{self.mark}={page[-1]}" if self.mark == "last" else f"{self.mark}=after%20{page[-1]}"
             headers["Link"] = self.link.format(n=self.page, mark=mark)
-        return web.json_response({"name": "some/images", "tags": page}, headers=headers)
+        answer = {"name": "some/images", "tags": page}
+        return web.json_response(answer, headers=headers, status=self.status, content_type=self.content_type)
 
     async def _delete(self, request: web.Request) -> web.Response:
         tag = request.match_info["tag"]
@@ -114,6 +118,31 @@ async def test_tags_are_listed_page_by_page(
     registry.mark, registry.link = mark, link
     assert [job async for job in repository] == registry.tags
     assert sum("tags/list" in request for request in registry.requests) == 3
+
+
+async def test_tags_may_come_as_plain_text(registry: Registry, repository: DockerRepository) -> None:
+    registry.content_type = "text/plain"
+    assert await repository.keys() == set(registry.tags)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, StoreUnreachableError), (503, StoreUnreachableError), (500, StoreError)]
+)
+async def test_a_registry_that_is_busy_is_unreachable_for_now(
+    registry: Registry, repository: DockerRepository, status: int, kind: type[StoreError]
+) -> None:
+    registry.status = status
+    with pytest.raises(StoreError, match=f"answered {status}") as caught:
+        await repository.keys()
+    assert type(caught.value) is kind
+
+
+async def test_a_challenge_that_cannot_be_parsed_is_an_error_of_the_registry(
+    registry: Registry, repository: DockerRepository
+) -> None:
+    registry.valid_token, registry.challenge = "none yet", "Bearer realm=http://host/token,service=tests"
+    with pytest.raises(StoreError, match="does not answer as a registry does"):
+        await repository.keys()
 
 
 async def test_a_registry_that_repeats_itself_is_an_error(registry: Registry, repository: DockerRepository) -> None:

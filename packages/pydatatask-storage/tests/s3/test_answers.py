@@ -29,6 +29,26 @@ def answer(code: str, status: int) -> ClientError:
     )
 
 
+def elsewhere(code: str, status: int) -> ClientError:
+    error = answer(code, status)
+    error.response["ResponseMetadata"]["HTTPHeaders"] = {"x-amz-bucket-region": "eu-west-1"}
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (elsewhere("301", 301), "is in the region eu-west-1; create the client with that region"),
+        (elsewhere("AuthorizationHeaderMalformed", 400), "is in the region eu-west-1"),
+        (answer("RequestTimeTooSkewed", 403), "the clock of this machine is wrong"),
+        (answer("InvalidAccessKeyId", 403), "look at the credentials"),
+    ],
+)
+def test_an_error_says_what_to_do(error: ClientError, reason: str) -> None:
+    with pytest.raises(StoreError, match=reason), s3_errors("s3://bucket"):
+        raise error
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

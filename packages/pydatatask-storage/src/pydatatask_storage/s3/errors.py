@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -134,9 +134,12 @@ def _translate(error: Exception, place: str) -> StoreError | None:
     return None
 
 
+def _headers(error: ClientError) -> Mapping[str, str]:
+    return error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+
+
 def _is_web_page(error: ClientError) -> bool:
-    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return str(headers.get("content-type")).startswith("text/html")
+    return _headers(error).get("content-type", "").startswith("text/html")
 
 
 def _answered(error: ClientError, place: str) -> StoreError:
@@ -144,12 +147,17 @@ def _answered(error: ClientError, place: str) -> StoreError:
     code = answer_code(error)
     status = http_status(error)
     message = error.response.get("Error", {}).get("Message", "")
-    said = f"{error.operation_name} was answered {status} {code}: {message}"
+    said = f"{error.operation_name} was answered {status} {code}: {message}".rstrip(": ")
     if _is_web_page(error):
         # The client reports a page that it cannot parse as status 500, whatever its status was.
         said += (
             "; this was a web page: check that the endpoint is that of an S3 server, not of its web console or a proxy"
         )
+    region = _headers(error).get("x-amz-bucket-region")
+    if region and status in (301, 307, 400):
+        return StoreError(f"{place}: the bucket is in the region {region}; create the client with that region; {said}")
+    if code == "RequestTimeTooSkewed":
+        return StoreRefusedError(f"{place}: access was refused since the clock of this machine is wrong; {said}")
     if code == MISSING_BUCKET:
         return MissingBucketError(
             f"{place}: the bucket does not exist; check its name, or create it (opening a pipeline creates only the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -14,6 +13,17 @@ from pydatatask_storage.remote.missing_extras import needs_extra
 from pydatatask_storage.remote.redaction import without_secrets
 
 __all__ = ["docker_errors", "is_absent", "unauthorized"]
+
+
+_REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_TEMPORARY = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 @contextmanager
@@ -34,14 +44,19 @@ def docker_errors(place: str) -> Generator[None]:
     except aiohttp.ContentTypeError as error:
         raise StoreError(f"{place} does not answer as a registry does: {error.message}") from None
     except aiohttp.ClientResponseError as error:
-        kind = StoreRefusedError if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else StoreError
-        raise kind(f"{place} answered {error.status} {error.message}") from None
+        raise _kind_of(error.status)(f"{place} answered {error.status} {error.message}") from None
     except (aiohttp.ClientError, OSError) as error:
         raise StoreUnreachableError(
             f"{place} cannot be reached, or did not answer in time: {without_secrets(error)}"
         ) from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # of a body that is not JSON, or a header that the client library cannot parse
         raise StoreError(f"{place} does not answer as a registry does: {error}") from None
+
+
+def _kind_of(status: int) -> type[StoreError]:
+    if status in _REFUSALS:
+        return StoreRefusedError
+    return StoreUnreachableError if status in _TEMPORARY else StoreError
 
 
 def is_absent(error: aiohttp.ClientResponseError) -> bool:

@@ -37,7 +37,10 @@ class DockerTags:
         while more:
             got = await requests.make_or_none(
                 lambda: self._client.get_tags(
-                    requests.name(), protocol=requests.protocol, middlewares=(pages.set_query,)
+                    requests.name(),
+                    protocol=requests.protocol,
+                    middlewares=(pages.set_query,),
+                    json_kwargs={"content_type": None},  # some registries send JSON as plain text
                 )
             )
             if got is None:
