@@ -17,7 +17,7 @@ import pytest
 from integration import fuse_pipeline
 from pydatatask_cli.fuse.mountpoint import DEVICE
 
-SECONDS = 30
+SECONDS = 100
 HINT = "tools/system-packages and then tools/dev setup install it"
 
 

@@ -44,7 +44,7 @@ class ProcessBench:
     async def run(self) -> None:
         """Run all jobs to their end."""
         async with self.pipeline() as pipeline:
-            await pipeline.run(timeout=100)
+            await pipeline.run(timeout=250)
 
     @property
     def return_codes(self) -> dict[str, int | None]:

@@ -46,7 +46,7 @@ async def test_500_jobs_through_two_tasks_cost_three_requests_a_pod_and_one_list
 ) -> None:
     pipeline, done = two_stages(stub_stage, shell("busybox", "true", life="quick"), 500)
     async with pipeline:
-        await pipeline.run(timeout=100)
+        await pipeline.run(timeout=250)
         expected = {"create": 1000, "log": 1000, "delete": 1000, "list": 1, "watch": 1}
         assert stub.faults.counts == expected
         assert {count for (kind, _), count in stub.faults.names.items() if kind in ("log", "delete")} == {1}

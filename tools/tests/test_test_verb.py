@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
+from tools import interpreters
 from tools.verbs import test as verb
 
 
@@ -30,6 +33,14 @@ def test_tests_run_in_two_processes_for_each_core(started: list[list[str]]) -> N
 def test_an_option_that_says_in_how_many(started: list[list[str]], option: str) -> None:
     verb.main([option, "packages"])
     assert started == [[option, "packages"]]
+
+
+def test_the_newest_python_may_be_that_of_the_environment(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreters, "installed", lambda: {interpreters.own(): Path(sys.executable)})
+    assert verb.main(["--python", "newest"]) == 0
+    assert started == []
 
 
 def test_a_change_that_touches_no_test_is_no_failure(started: list[list[str]]) -> None:

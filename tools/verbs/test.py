@@ -61,6 +61,9 @@ def _with_python(wanted: str, arguments: Sequence[str]) -> int:
         chosen = interpreters.choose(wanted, interpreters.installed())
     except LookupError as error:
         raise SystemExit(f"tools/dev test: {error}") from None
+    if wanted == "newest" and interpreters.own() in chosen:
+        print(f"There is no newer Python here than that of .venv, {interpreters.own()}.")
+        return 0
     failed: list[str] = []
     suites: list[str] = []
     if not any((ROOT / argument.partition("::")[0]).exists() for argument in arguments):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Hashable
 from pathlib import Path
@@ -68,6 +69,7 @@ def test_an_absent_directory_has_no_revision(tmp_path: Path) -> None:
     assert directory_revision(str(tmp_path / "absent")) is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="these are file systems of Linux")
 @pytest.mark.parametrize("place", ["/proc", "/sys", "/dev/pts"])
 def test_file_systems_that_are_no_disks_are_not_trusted(place: str) -> None:
     assert not keeps_exact_times(place, os.stat(place).st_dev)

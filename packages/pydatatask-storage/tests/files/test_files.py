@@ -19,6 +19,8 @@ from pydatatask_core.errors import DefinitionError, InvalidJobIdError, StoreErro
 from pydatatask_core.repositories.access import validation_access
 from pydatatask_storage import FileRepository, FileRepositoryBase
 
+looks_into_proc = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+
 
 class AnyCharacter(FileRepository):
     CHARSET = "".join(map(chr, range(128)))
@@ -254,6 +256,7 @@ async def test_a_base_of_ones_own_lists_whatever_is_there(tmp_path: Path) -> Non
     assert await repository.info_all() == {job: str(tmp_path / job) for job in ("file", "directory", "link")}
 
 
+@looks_into_proc
 async def test_a_file_larger_than_its_size_says_is_read_to_its_end() -> None:
     class Proc(FileRepository):
         CHARSET = FileRepository.CHARSET + "_"
@@ -302,6 +305,7 @@ asyncio.run(main())
     assert (tmp_path / "kept.txt").read_bytes() == b"old value"
 
 
+@looks_into_proc
 async def test_cancelling_the_opening_of_a_large_file_leaves_no_descriptor(tmp_path: Path) -> None:
     repository = await repository_of(tmp_path)
     (tmp_path / "first").write_bytes(b"x" * 2_000_000)
@@ -317,6 +321,7 @@ async def test_cancelling_the_opening_of_a_large_file_leaves_no_descriptor(tmp_p
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@looks_into_proc
 async def test_opening_what_is_no_file_leaves_no_descriptor(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir()
     os.mkfifo(tmp_path / "pipe")
@@ -367,6 +372,7 @@ async def test_a_new_file_has_the_mode_that_umask_gives_and_a_replaced_one_keeps
     assert modes == {"new": 0o640, "kept": 0o604}
 
 
+@looks_into_proc
 @pytest.mark.requirement("file.fsync")
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_values_are_synchronized_only_if_wanted(
@@ -388,6 +394,7 @@ async def test_values_are_synchronized_only_if_wanted(
         assert synchronized == []
 
 
+@looks_into_proc
 @pytest.mark.requirement("file.fsync")
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_new_directories_and_deletions_are_synchronized_only_if_wanted(
