@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_core.quotas.launch_offers import Holds, Offer, current_offer, offer_under_way
+from pydatatask_core.quotas.launch_offers import Holds, Offer, active_offer, current_offer
+from pydatatask_core.quotas.reservation import Reservation, ReservationState
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import UNLIMITED_LAUNCHES, Resources, ResourceType
 
@@ -166,14 +167,69 @@ async def test_those_who_reserve_at_the_same_time_share_one_calculation_and_the_
     assert live.asked == 1
 
 
-async def test_a_callback_that_fails_fails_the_reservations_and_is_asked_again() -> None:
-    manager = quota(3)
+@pytest.mark.requirement("quota.unknown-usage")
+async def test_a_callback_that_fails_does_not_keep_other_tasks_from_reserving() -> None:
+    manager = quota(4)
+    live, unreachable = Live(manager, usage=cpus(1)), Live(manager, usage=cpus(2))
+    assert await manager.reserve(cpus(2)) is CPU  # the usage of both is known now
+    unreachable.error = ConnectionError("cut off")
+    live.usage = cpus(0)
+    await manager.flush()
+    assert await manager.reserve(cpus(3)) is CPU
+    assert await manager.reserve(cpus(2)) is None
+    unreachable.error, unreachable.usage = None, cpus(0)
+    await manager.flush()
+    assert await manager.reserve(cpus(4)) is None
+
+
+# Reservations
+
+
+@pytest.mark.requirement("quota.flush-keeps-reservations")
+async def test_a_reservation_counts_once_from_the_launch_until_the_job_is_gone() -> None:
+    manager = quota(2, launches=2)
     live = Live(manager)
-    live.error = ConnectionError("cut off")
-    outcomes = await asyncio.gather(*(manager.reserve(cpus(1)) for _ in range(2)), return_exceptions=True)
-    assert outcomes == [live.error] * 2
-    live.error = None
-    assert await manager.reserve(cpus(3)) is None
+    reservation = await manager.open_reservation(cpus(2))
+    assert isinstance(reservation, Reservation)
+    await manager.flush()
+    assert await manager.open_reservation(cpus(1)) is CPU
+    reservation.commit()
+    live.usage = cpus(2)
+    assert await manager.open_reservation(cpus(1)) is CPU
+    await manager.flush()
+    assert await manager.open_reservation(cpus(1)) is CPU
+    live.usage = cpus(0)
+    reservation.release()
+    second = await manager.open_reservation(cpus(2))
+    assert isinstance(second, Reservation)
+    assert await manager.open_reservation(cpus(0)) is RATE  # the launch of the first still lies in the window
+
+
+async def test_a_reservation_that_is_released_before_it_is_committed_returns_its_launch_too() -> None:
+    manager, notified = quota(2, launches=1), []
+    manager.on_relinquish = lambda: notified.append(True)
+    for flush in (False, True):
+        reservation = await manager.open_reservation(cpus(2))
+        assert isinstance(reservation, Reservation)
+        if flush:
+            await manager.flush()
+        assert reservation.release()
+        assert not reservation.release()
+        assert not reservation.commit()
+    assert len(notified) == 2
+    assert await manager.reserve(cpus(2)) is None
+
+
+async def test_an_offer_that_ends_leaves_a_reservation_to_its_owner() -> None:
+    manager = quota(2)
+    with under(offer()):
+        reservation = await manager.open_reservation(cpus(2))
+    assert isinstance(reservation, Reservation)
+    assert reservation.state is ReservationState.RESERVED
+    await manager.flush()
+    assert await manager.reserve(cpus(1)) is CPU
+    reservation.release()
+    assert await manager.reserve(cpus(2)) is None
 
 
 @pytest.mark.requirement("quota.flush")
@@ -311,7 +367,7 @@ async def test_what_a_launch_leaves_running_reserves_on_its_own_account() -> Non
 
     async def later() -> None:
         await settled()
-        assert offer_under_way() is None
+        assert active_offer() is None
         results.append(await manager.reserve(cpus(5)))
 
     with under(offer()) as this:

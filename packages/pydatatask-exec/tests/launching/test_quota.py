@@ -107,6 +107,61 @@ async def test_a_launch_that_fails_gives_its_reservation_back() -> None:
         assert admitted
 
 
+@pytest.mark.parametrize("flush", [False, True])
+async def test_a_launch_that_fails_after_its_job_was_seen_live_releases_it_once_it_is_gone(flush: bool) -> None:
+    launches = account(Resources.parse(1, 10, 9))
+
+    async def launch() -> None:
+        async with launches.launching("a", ONE):
+            assert not launches.enter("uid", holding("a"))
+            raise OSError("the answer was lost")
+
+    with pytest.raises(OSError, match="the answer was lost"):
+        await launch()
+    assert launches.usage() == Resources(Decimal(1), Decimal(10), 1)
+    if flush:
+        await launches.manager.flush()
+    assert await launches.manager.reserve(Resources.parse(1, 0, 0)) is ResourceType.CPU
+    await launches.leave("uid")
+    await launches.leave("uid")
+    assert launches.usage() == Resources(Decimal(0), Decimal(0), 1)
+    assert await launches.manager.reserve(Resources.parse(1, 10, 0)) is None
+    assert await launches.manager.reserve(Resources.parse("0.1", 0, 0)) is ResourceType.CPU
+
+
+@pytest.mark.parametrize("flush", [False, True])
+async def test_a_job_that_is_gone_before_its_launch_returns_holds_nothing_but_its_launch(flush: bool) -> None:
+    launches = account(Resources.parse(1, 10, 2))
+    async with launches.launching("a", ONE):
+        launches.enter("uid", holding("a"))
+        if flush:
+            await launches.manager.flush()
+        await launches.leave("uid")
+        assert await launches.manager.reserve(Resources.parse(1, 10, 0)) is None
+        await launches.manager.relinquish(Resources.parse(1, 10, 0))
+    assert launches.usage() == Resources(Decimal(0), Decimal(0), 1)
+    assert await launches.manager.reserve(Resources.parse(1, 10, 1)) is None
+    assert await launches.manager.reserve(Resources.parse(0, 0, 1)) is ResourceType.RATE
+
+
+async def test_a_second_run_of_a_job_that_is_being_launched_counts_as_well() -> None:
+    launches = account(Resources.parse(9, 90, 9))
+    async with launches.launching("a", ONE):
+        assert not launches.enter("uid", holding("a"))
+        assert launches.enter("other uid", holding("a"))
+        assert launches.usage() == Resources(Decimal(1), Decimal(10), 1)
+    assert launches.usage() == Resources(Decimal(2), Decimal(20), 2)
+
+
+async def test_a_job_that_is_untracked_while_it_is_launched_can_be_entered_again() -> None:
+    launches = account(Resources.parse(9, 90, 9))
+    async with launches.launching("a", ONE):
+        launches.enter("uid", holding("a"))
+        launches.forget()
+        assert not launches.enter("uid", holding("a"))
+    assert launches.usage() == Resources(Decimal(1), Decimal(10), 1)
+
+
 async def test_a_flush_during_a_launch_forgets_and_doubles_nothing() -> None:
     launches = account(Resources.parse(2, 20, 2))
     async with launches.launching("a", ONE):

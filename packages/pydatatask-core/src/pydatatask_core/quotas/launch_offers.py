@@ -1,7 +1,7 @@
-"""Offers: what the scheduler and the resource managers know of a launch that is under way.
+"""Offers: what the scheduler and the resource managers know of a launch in progress.
 
-``Task.launch`` returns nothing, and tasks that users write reserve their resources by themselves. So that the scheduler
-learns of a refusal all the same, every launch happens in the context of an offer, in which a resource manager notes it.
+``Task.launch`` returns nothing, and a task reserves its resources by itself. The scheduler learns of a refusal because
+every launch happens in the context of an offer, in which the resource manager records it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Protocol
 
 from pydatatask_core.quotas.resources import ResourceType
 
-__all__ = ["Holds", "Offer", "Settling", "current_offer", "offer_under_way"]
+__all__ = ["Holds", "Offer", "Settling", "active_offer", "current_offer"]
 
 
 class Settling(Protocol):
     """A resource manager, as an offer sees it."""
 
     def settle(self, offer: Offer) -> None:
-        """Take note that the launch is over, so that the job counts as live if it is.
+        """Commit what was reserved under an offer, as the launch has returned.
 
-        :param offer: The offer under which resources were reserved.
+        :param offer: The offer.
         """
         ...
 
     async def flush(self) -> None:
-        """Have what is in use calculated anew."""
+        """Drop the cached usage."""
         ...
 
 
@@ -35,14 +35,14 @@ Holds = dict[Settling, int]
 
 
 class Offer:
-    """One job offered to its task.
+    """One job that is offered to its task.
 
     :param task: The task's name.
     :param job: The job.
     :param priority: The job's priority.
     :param holds: What has been refused in this round.
-    :param predecessor: The offer of the same task before this one. Jobs of a task reserve in order, so that a small one
-        does not overtake a large one for which there was no room.
+    :param predecessor: The previous offer of the same task. Jobs of a task reserve in order, so that a small one does
+        not overtake a large one that did not fit.
     """
 
     __slots__ = (
@@ -73,11 +73,11 @@ class Offer:
         self._waiter: asyncio.Event | None = None
 
     async def turn(self) -> ResourceType | None:
-        """Wait until the job before this one has reserved what it needs, or was refused, or has ended.
+        """Wait until the previous job of the task has reserved its resources, or was refused, or has ended.
 
         :returns: What the predecessor was refused for, or None.
         """
-        predecessor, self.predecessor = self.predecessor, None  # cuts the chain, or it would grow with every job
+        predecessor, self.predecessor = self.predecessor, None  # or the chain would grow with every job
         if predecessor is None:
             return None
         if not predecessor._decided:
@@ -86,13 +86,13 @@ class Offer:
         return predecessor.refused
 
     def decide(self) -> None:
-        """Let the next job of the task reserve."""
+        """Let the next job of the task reserve its resources."""
         self._decided = True
         if self._waiter is not None:
             self._waiter.set()
 
     def end(self) -> None:
-        """Take note that the launch is over, one way or the other."""
+        """End the offer, as the launch has returned or failed."""
         self.ended = True
         self.predecessor = None
         self.decide()
@@ -101,10 +101,10 @@ class Offer:
 
 
 current_offer: ContextVar[Offer | None] = ContextVar("current_offer", default=None)
-"""The offer in whose context a task launches a job; what the launch leaves running inherits it, ended."""
+"""The offer in whose context a job is launched; asyncio tasks that outlive the launch inherit it, ended."""
 
 
-def offer_under_way() -> Offer | None:
-    """Give the offer in whose context the caller launches a job, if it does."""
+def active_offer() -> Offer | None:
+    """Return the offer in whose context the caller launches a job, or None."""
     offer = current_offer.get()
     return None if offer is None or offer.ended else offer

@@ -1,4 +1,4 @@
-"""Quotas: tracking how much of a limited amount of resources is in use, and refusing what would exceed it.
+"""Resource managers: how much of a quota is in use, and whether a job's resources still fit.
 
 Typical usage is to construct a :class:`ResourceManager` and pass it to a task constructor::
 
@@ -14,33 +14,35 @@ from decimal import Decimal
 from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
-from pydatatask_core.quotas.launch_offers import Offer, offer_under_way
+from pydatatask_core.quotas.launch_offers import Offer, active_offer
+from pydatatask_core.quotas.reservation import Reservation, ReservationState
 from pydatatask_core.quotas.resources import Resources, ResourceType
+from pydatatask_core.quotas.usage_source import UsageSource
 
 __all__ = ["ResourceManager"]
 
 _NOTHING = Resources(Decimal(0), Decimal(0), 0)
 _RECALCULATIONS = 2
-"""How often the usage is calculated anew if it was flushed, or something was given back, while that went on."""
+"""How often the usage is calculated again if it was flushed, or something was released, meanwhile."""
 
 
 class ResourceManager:
-    """Tracks quotas of resources.
+    """Tracks how much of a quota is in use.
 
-    Direct use of this class beyond construction is only necessary in a custom ``Task`` class. The quota is never
-    exceeded, not even for an instant, by launches going on at the same time: :meth:`reserve` decides and counts in one
-    step.
+    Only the author of a ``Task`` class calls its methods. The quota is never exceeded, not even for an instant, by
+    concurrent launches: :meth:`reserve` and :meth:`open_reservation` decide and count in one step.
 
-    :param quota: The resource limit that should be applied to the sum of all tasks using this manager.
+    :param quota: The limit of the sum of all tasks that use this manager.
     """
 
     def __init__(self, quota: Resources) -> None:
-        self.quota = quota
+        self.quota: Resources = quota
         self.on_relinquish: Callable[[], None] | None = None
-        self._callbacks: list[Callable[[], Awaitable[Resources]]] = []
+        self._sources: list[UsageSource] = []
         self._usage: Resources | None = None
         self._flushes = 0
-        self._under_way: dict[Offer, Resources] = {}
+        self._reserved: dict[Reservation, None] = {}
+        self._offered: dict[Offer, list[Reservation]] = {}
         self._loading: SingleFlight[None] = SingleFlight()
 
     @override
@@ -48,20 +50,22 @@ class ResourceManager:
         return f"<ResourceManager quota={self.quota!r}>"
 
     def register(self, func: Callable[[], Awaitable[Resources]]) -> None:
-        """Register an async callback which tells the current resource utilization of a task.
+        """Register an async callback that returns the current resource utilization of a task.
 
-        The usage is the sum of the results of all the registered callbacks, plus what is reserved for launches that the
-        scheduler has under way: so a callback leaves out jobs whose launch has not returned yet. Call this in the
-        constructor of a task.
+        The usage is the sum of the results of all callbacks, plus the reservations of launches in progress; so a
+        callback leaves out jobs whose launch has not returned yet. Call this in the constructor of a task.
 
-        :param func: Gives what the live jobs of the task use, and as ``launches`` how many there were in its window.
+        While a callback fails, because a cluster cannot be reached for example, its last result counts, so that the
+        other tasks go on. That it fails is logged once.
+
+        :param func: Returns what the live jobs of the task use, and as ``launches`` how many there were in its window.
         """
-        self._callbacks.append(func)
+        self._sources.append(UsageSource(func))
 
     async def flush(self) -> None:
-        """Forget the cached amount of resources currently being used.
+        """Drop the cached usage.
 
-        The next call to :meth:`reserve` will calculate usage anew. Launches that are under way keep what they reserved.
+        The next reservation calculates it again. Launches in progress keep what they reserved.
         """
         self._flushes += 1
         self._usage = None
@@ -70,20 +74,44 @@ class ResourceManager:
         """Atomically reserve the given amount of resources, or do nothing if any resource would be over-quota.
 
         In a round of the scheduler, what has a lower priority than something refused is refused too, and so is a job
-        whose own task's last one was.
+        whose own task's last one was. :meth:`open_reservation` does the same and returns an object that commits and
+        releases the resources, which is less error-prone.
 
         :param request: What the job needs.
         :returns: None, or the limiting resource.
         """
-        offer = offer_under_way()
+        reservation = await self.open_reservation(request)
+        if isinstance(reservation, ResourceType):
+            return reservation
+        offer = active_offer()
+        if offer is None:
+            reservation.commit()  # nothing tells when the launch returns, so the caller's callback counts it at once
+            return None
+        if self not in offer.managers:
+            offer.managers.append(self)
+        self._offered.setdefault(offer, []).append(reservation)
+        return None
+
+    async def open_reservation(self, request: Resources) -> Reservation | ResourceType:
+        """Atomically reserve the given amount of resources for the launch of a job.
+
+        :param request: What the job needs.
+        :returns: The reservation, which the caller has to commit or release; or the limiting resource.
+        """
+        offer = active_offer()
         held = None if offer is None else await offer.turn()
         try:
+            if any(source.wants_retry() for source in self._sources):
+                await self.flush()
             while self._usage is None:
                 await self._loading.share("usage", self._load)
             refused = self._excess(self._usage, request, offer, held)
-            if refused is None:
-                self._take(self._usage, request, offer)
-            return refused
+            if refused is not None:
+                return refused
+            reservation = Reservation(self, request)
+            self._reserved[reservation] = None
+            self._usage += request
+            return reservation
         finally:
             if offer is not None:
                 offer.decide()
@@ -105,47 +133,58 @@ class ResourceManager:
             offer.holds[self] = max(offer.priority, offer.holds.get(self, offer.priority))
         return refused
 
-    def _take(self, usage: Resources, request: Resources, offer: Offer | None) -> None:
-        self._usage = usage + request
-        if offer is not None:
-            if self not in offer.managers:
-                offer.managers.append(self)
-            self._under_way[offer] = self._under_way.get(offer, _NOTHING) + request
-
     async def relinquish(self, request: Resources) -> None:
         """Atomically mark the given amount of resources as available.
 
-        A completed job gives back its processors and memory, not its launch, which the task's callback counts for as
-        long as it lies in the window; so a task gives back ``Resources(cpu, mem, launches=0)``.
+        A completed job releases its processors and memory, not its launch, which the task's callback counts while it is
+        in the window; so a task relinquishes ``Resources(cpu, mem, launches=0)``.
 
-        After a flush there is nothing to be marked, as the live jobs tell what is in use. So the job has to be among
-        them no longer: take it from what the callback counts, and then call this, with no ``await`` in between.
+        After a flush there is nothing to mark, as the live jobs tell what is in use. So first remove the job from what
+        the callback counts, and then call this, with no ``await`` in between.
 
         :param request: What was reserved, or part of it.
         """
         self.give_back(request)
 
     def give_back(self, request: Resources) -> None:
-        """Do what :meth:`relinquish` does, for callers that cannot await, say because they are told of an event.
+        """Do what :meth:`relinquish` does, for callers that cannot await, such as those notified of an event.
 
         :param request: What was reserved, or part of it.
         """
-        offer = offer_under_way()
-        if offer is not None and offer in self._under_way:
-            self._under_way[offer] = _less(self._under_way[offer], request)
+        offer = active_offer()
+        if offer is not None and (reservations := self._offered.get(offer)):
+            # The launch has failed, and the reservation must not count again after a flush.
+            reservations[-1].request = _less(reservations[-1].request, request)
+        self._subtract(request)
+
+    def moved(self, reservation: Reservation, before: ReservationState) -> None:
+        """Count a reservation that has changed its state.
+
+        :param reservation: The reservation, in its new state.
+        :param before: Its state before.
+        """
+        if before is ReservationState.RESERVED:
+            del self._reserved[reservation]
+        if reservation.state is ReservationState.RELEASED:
+            request = reservation.request
+            launched = before is ReservationState.COMMITTED  # then the launch counts for the rest of the window
+            self._subtract(Resources(request.cpu, request.mem, 0) if launched else request)
+
+    def settle(self, offer: Offer) -> None:
+        """Commit what was reserved under an offer, as the launch has returned.
+
+        :param offer: The offer under which resources were reserved.
+        """
+        for reservation in self._offered.pop(offer, ()):
+            reservation.commit()
+
+    def _subtract(self, request: Resources) -> None:
         if self._usage is None:
-            self._flushes += 1  # a calculation under way may have counted it already, or not: it has to be done again
+            self._flushes += 1  # a calculation in progress may or may not have counted it already, so it is repeated
         else:
             self._usage = _less(self._usage, request)
         if self.on_relinquish is not None:
             self.on_relinquish()
-
-    def settle(self, offer: Offer) -> None:
-        """Take note that a launch is over: from now on the task's callback counts the job, if it is live.
-
-        :param offer: The offer under which resources were reserved.
-        """
-        self._under_way.pop(offer, None)
 
     async def _load(self) -> None:
         flushes, usage = self._flushes, await self._calculate()
@@ -153,21 +192,23 @@ class ResourceManager:
             if flushes == self._flushes:
                 break
             flushes, usage = self._flushes, await self._calculate()
-        # What has been given back during the last one may be counted still: too much is safe, and the next flush
-        # puts it right. To go on until nothing happens meanwhile could be to go on for ever.
+        # What was released during the last calculation may still be counted. Too much is safe, and the next flush
+        # corrects it; to repeat this until nothing happens meanwhile might never end.
         self._usage = usage
 
     async def _calculate(self) -> Resources:
+        # The reservations come first: one that is committed meanwhile may be counted twice, which is safe, while the
+        # other order might miss it.
         usage = _NOTHING
-        for reserved in self._under_way.values():
-            usage += reserved
-        for callback in self._callbacks:
-            usage += await callback()
+        for reservation in self._reserved:
+            usage += reservation.request
+        for source in self._sources:
+            usage += await source.usage()
         return usage
 
 
 def _less(usage: Resources, request: Resources) -> Resources:
-    """Take away what was in use, but no more than that."""
+    """Subtract a request, but no more than is in use."""
     rest = usage - request
     zero = Decimal(0)
     return Resources(max(rest.cpu, zero), max(rest.mem, zero), max(rest.launches, 0))

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError, MissingFunctionError
-from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resources import ResourceType
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
@@ -120,7 +120,7 @@ class ExecutorTask(FunctionTask):
         :param job: The job to launch.
         """
         jobs = self._jobs or self._begin()
-        offer = None if self.synchronous else offer_under_way()
+        offer = None if self.synchronous else active_offer()
         if offer is not None and not jobs.has_room:
             offer.refused = ResourceType.RATE
             return

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from pydatatask_core.errors import ClusterError, DefinitionError, ManifestError
-from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources, ResourceType
 from pydatatask_core.repositories.blobs import BlobRepository
@@ -244,7 +244,7 @@ class KubeTask(Task):
         """Return whether a job that a run found ready is not any more, since its pod was reaped meanwhile."""
         return (
             self.listener is not None
-            and offer_under_way() is not None
+            and active_offer() is not None
             and self._reconciler.had_pod_lately(job)
             and not await self.ready.contains(job)
         )
@@ -259,7 +259,7 @@ class KubeTask(Task):
             self._pause_until = time.monotonic() + self._pause
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         self._quota.refuse(job, reason)
-        offer = offer_under_way()
+        offer = active_offer()
         if offer is not None:
             offer.refused = ResourceType.RATE
 

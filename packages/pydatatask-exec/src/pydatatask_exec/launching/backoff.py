@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resources import ResourceType
 
 __all__ = ["TargetBackoff"]
@@ -38,7 +38,7 @@ class TargetBackoff:
         now = time.monotonic()
         if self._failing_since is None or now >= self._retry_at or now - self._failing_since > _LONGEST_WAIT_SECONDS:
             return False
-        offer = offer_under_way()
+        offer = active_offer()
         if offer is not None:
             offer.refused = ResourceType.RATE
         return True

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from pydatatask_core.errors import DefinitionError
-from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.launch_offers import active_offer
+from pydatatask_core.quotas.reservation import Reservation
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources, ResourceType
 from pydatatask_exec.launching.window import LaunchWindow
@@ -41,12 +42,23 @@ class Holding:
     """When it was launched, in UTC."""
 
 
+@dataclass(slots=True)
+class _Launch:
+    """A launch in progress."""
+
+    reservation: Reservation
+    """What the manager counts for the job until the launch has returned."""
+
+    entered: str = ""
+    """The identity of the job, once it is live."""
+
+
 class LaunchQuota:
     """The account of one task at a :class:`~pydatatask_core.quotas.resource_manager.ResourceManager`.
 
-    :meth:`launching` reserves what a job needs while it is being launched. Once the job is live, :meth:`enter` counts
-    it under an identity of its own, such as a pod's uid, and :meth:`leave` releases its processors and memory when it
-    is gone. :meth:`usage` is the report to the manager.
+    :meth:`launching` reserves what a job needs for its launch. Once the job is live, :meth:`enter` takes it over under
+    an identity of its own, such as a pod's uid, and :meth:`leave` releases its processors and memory when it is gone.
+    :meth:`usage` is the report to the manager, which counts launches in progress by their reservations.
 
     :param task: The task's name, for messages.
     :param manager: Where the resources come from.
@@ -64,7 +76,8 @@ class LaunchQuota:
         self._live: dict[str, Holding] = {}
         self._total = _NOTHING
         self._adopted: dict[str, datetime] = {}
-        self._launching: dict[str, Resources | None] = {}
+        self._launching: dict[str, _Launch] = {}
+        self._reservations: dict[str, Reservation] = {}
 
     @asynccontextmanager
     async def launching(self, job: str, request: Resources) -> AsyncGenerator[bool, None]:
@@ -75,27 +88,27 @@ class LaunchQuota:
         :returns: A context that gives whether the job may be launched.
         """
         request = Resources(request.cpu, request.mem, launches=1)
-        refused = await self.manager.reserve(request)
-        if refused is not None:
-            self._log_refusal(job, refused, request)
+        reservation = await self.manager.open_reservation(request)
+        if isinstance(reservation, ResourceType):
+            self._log_refusal(job, reservation, request)
             yield False
             return
-        # While a launch that the scheduler has offered is under way, the manager counts its reservation by itself.
-        self._launching[job] = None if offer_under_way() is not None else request
+        launch = self._launching[job] = _Launch(reservation)
         try:
             yield True
         except BaseException:
-            await self.manager.relinquish(request)
+            if not launch.entered:  # else the job is live nevertheless, and releases its share when it is gone
+                reservation.release()
             raise
-        else:
-            self.window.note()
         finally:
             del self._launching[job]
+            if self._commit(reservation):
+                self._count(launch)
 
     def _log_refusal(self, job: str, refused: ResourceType, request: Resources) -> None:
         if self.warned:
             return  # the message below takes time to make, and a full quota refuses often
-        offer = offer_under_way()
+        offer = active_offer()
         if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
             what = f"its {_WORDS[refused]} ({request})"
             self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
@@ -128,12 +141,29 @@ class LaunchQuota:
         """
         if identity in self._live:
             return False
+        launch = self._launching.get(holding.job)
         self._live[identity] = holding
-        self._total += Resources(holding.request.cpu, holding.request.mem, 0)
-        if holding.job in self._launching:
+        if launch is not None and not launch.entered:
+            launch.entered = identity
             return False
+        self._total += Resources(holding.request.cpu, holding.request.mem, 0)
         self._adopted[identity] = holding.since
         return True
+
+    def _commit(self, reservation: Reservation) -> bool:
+        """Count a launch in the window from the moment when the manager no longer counts it."""
+        if not reservation.commit():
+            return False
+        self.window.note()
+        return True
+
+    def _count(self, launch: _Launch) -> None:
+        """Count the live job of a launch that has returned."""
+        holding = self._live.get(launch.entered)
+        if holding is None:
+            return
+        self._reservations[launch.entered] = launch.reservation
+        self._total += Resources(holding.request.cpu, holding.request.mem, 0)
 
     async def leave(self, identity: str) -> None:
         """Release what a job held, except its launch, which counts for the rest of the window. Twice does no harm.
@@ -150,32 +180,32 @@ class LaunchQuota:
         holding = self._live.pop(identity, None)
         if holding is None:
             return
+        launch = self._launching.get(holding.job)
+        if launch is not None and launch.entered == identity:  # the job has ended before its launch returned
+            self._commit(launch.reservation)
+            launch.reservation.release()
+            return
         self._adopted.pop(identity, None)
-        released = Resources(holding.request.cpu, holding.request.mem, launches=0)
-        self._total -= released
-        self.manager.give_back(released)
+        share = Resources(holding.request.cpu, holding.request.mem, launches=0)
+        self._total -= share
+        reservation = self._reservations.pop(identity, None)
+        if reservation is None:
+            self.manager.give_back(share)
+        else:
+            reservation.release()
 
     def forget(self) -> None:
         """Untrack all live jobs; each can be entered again. Launches stay counted."""
         self._live.clear()
         self._adopted.clear()
+        self._reservations.clear()
         self._total = _NOTHING
+        for launch in self._launching.values():
+            launch.entered = ""
 
     def usage(self) -> Resources:
-        """Return what live jobs use, and how many launches there were in the window.
-
-        Launches that the scheduler has under way are left out: the manager counts them by itself.
-        """
-        usage = Resources(self._total.cpu, self._total.mem, self.window.count(self._adopted.values()))
-        if not self._launching:
-            return usage
-        entered = [holding for holding in self._live.values() if holding.job in self._launching]
-        for holding in entered:
-            usage -= Resources(holding.request.cpu, holding.request.mem, 0)
-        for reserved in self._launching.values():
-            if reserved is not None:
-                usage += reserved
-        return usage
+        """Return what live jobs use, and how many launches there were in the window, without launches in progress."""
+        return Resources(self._total.cpu, self._total.mem, self.window.count(self._adopted.values()))
 
 
 def _check_manager(task: str, manager: object) -> None:

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import DefinitionError, TargetUnreachableError
-from pydatatask_core.quotas.launch_offers import offer_under_way
+from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources
 from pydatatask_core.repositories.blobs import BlobRepository
@@ -208,7 +208,7 @@ class ProcessTask(Task):
         """Return whether a job that a run found ready no longer is: it was reaped while the run listed slow stores."""
         return (
             self.listener is not None
-            and offer_under_way() is not None
+            and active_offer() is not None
             and self._jobs is not None
             and self._jobs.was_live(job)
             and not await self.ready.contains(job)
