@@ -39,6 +39,7 @@ __all__ = [
     "UnknownRelationError",
     "UnwritableStoreError",
     "UsageError",
+    "WorkersFailedError",
 ]
 
 
@@ -228,6 +229,10 @@ class LaunchError(PydatataskError):
 
 class TargetUnreachableError(PydatataskError, ConnectionError):
     """A machine on which jobs run cannot be reached; its jobs go on, and are reconciled once it answers."""
+
+
+class WorkersFailedError(PydatataskError):
+    """The workers of an executor cannot start, so that it can run no job; the message has the reason."""
 
 
 class QuotaImpossibleError(PydatataskError):

@@ -78,6 +78,10 @@ def _note(what: str, job: str, log: FileRecords) -> None:
         file.write(f"{what} {job} {os.getpid()} {'initialized' if _initialized else 'raw'}\n")
 
 
+async def note(job: str, log: FileRecords) -> None:
+    await asyncio.to_thread(_note, "runs", job, log)
+
+
 async def note_or_die(job: str, log: FileRecords) -> None:
     await asyncio.to_thread(_note, "begins", job, log)
     await asyncio.sleep(0.3 if job == "deadly" else 0.6)
@@ -106,3 +110,13 @@ async def fail_oddly(job: str) -> None:
 @ExecutorTask("decorated", ThreadPoolExecutor(1), Records())
 async def decorated(job: str, out: MetadataRepository) -> None:
     await out.dump(job, "decorated")
+
+
+def refuse_to_begin() -> None:
+    raise ConnectionError("the licence server is down")
+
+
+async def write_pid(job: str, log: FileRecords) -> None:
+    path = log.directory / f"{job}.pid"
+    await asyncio.to_thread(path.write_text, str(os.getpid()))
+    await asyncio.sleep(60)

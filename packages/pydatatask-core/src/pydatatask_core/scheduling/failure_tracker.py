@@ -22,6 +22,7 @@ from pydatatask_core.errors import (
     DefinitionError,
     MissingExtraError,
     QuotaImpossibleError,
+    WorkersFailedError,
 )
 from pydatatask_core.tasks.task import Task
 
@@ -33,7 +34,7 @@ _log = logging.getLogger("pydatatask.pipeline")
 _LONGEST_BACK_OFF = 30.0
 _FAILURES_TO_GIVE_UP = 5
 _SECONDS_TO_GIVE_UP = 300.0
-_PERMANENT = (QuotaImpossibleError, MissingExtraError, ClosedSessionError)
+_PERMANENT = (QuotaImpossibleError, MissingExtraError, ClosedSessionError, WorkersFailedError)
 """Errors that do not go away while a pipeline runs."""
 
 _ACTIVITIES = {"update": "update", "ready": "readiness check", "launch": "launch"}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 
+from typing_extensions import override
+
+from pydatatask_core.errors import WorkersFailedError
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
 
-__all__ = ["ExecutorAdapter"]
+__all__ = ["DistributedAdapter", "ExecutorAdapter", "ThreadPoolAdapter"]
 
 
 class ExecutorAdapter:
@@ -32,8 +36,16 @@ class ExecutorAdapter:
         :param call: What to run.
         :param job: The job.
         :param attempt: Distinguishes this run from others of the same job.
+        :raises WorkersFailedError: The workers cannot start.
         """
         return self.executor.submit(call, job, attempt)
+
+    def failure_of_workers(self, error: BaseException | None) -> WorkersFailedError | None:
+        """Return the failure of the workers that a job met, which says nothing about the job, or None.
+
+        :param error: The error with which the job ended, or None.
+        """
+        return error if isinstance(error, WorkersFailedError) else None
 
     def use(self, executor: Executor) -> None:
         """Submit to another executor from now on.
@@ -43,7 +55,10 @@ class ExecutorAdapter:
         self.executor = executor
 
     def renew(self) -> None:
-        """Replace a broken pool once all of its workers have ended; this blocks."""
+        """Replace a broken pool once all of its workers have ended; this blocks.
+
+        :raises WorkersFailedError: The workers of the other pool cannot start either.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
@@ -59,6 +74,51 @@ class ThreadPoolAdapter(ExecutorAdapter):
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         super().__init__(executor)
         self.is_local = True
+
+    @override
+    def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Outcome]:
+        entry = _Submission(call)
+        try:
+            return self.executor.submit(entry, job, attempt)
+        except BrokenExecutor as error:
+            raise _initializer_failed(error) from error
+        except RuntimeError:
+            # No thread could be started. The pool has queued the job all the same, and a thread would run it once there
+            # is one again, although it is going to be launched again.
+            entry.revoke()
+            raise
+
+    @override
+    def failure_of_workers(self, error: BaseException | None) -> WorkersFailedError | None:
+        # A function cannot break a pool of threads: only an initializer that raises does.
+        return _initializer_failed(error) if isinstance(error, BrokenExecutor) else super().failure_of_workers(error)
+
+
+class _Submission:
+    """A call that can be revoked after it was submitted."""
+
+    def __init__(self, call: FunctionCall) -> None:
+        self._call = call
+        self._lock = threading.Lock()
+        self._is_revoked = False
+        self._has_begun = False
+
+    def __call__(self, job: str, attempt: int) -> Outcome:
+        with self._lock:
+            if self._is_revoked:
+                raise RuntimeError("it was revoked")
+            self._has_begun = True
+        return self._call(job, attempt)
+
+    def revoke(self) -> bool:
+        """Let the call do nothing, and return whether it was in time."""
+        with self._lock:
+            self._is_revoked = not self._has_begun
+            return self._is_revoked
+
+
+def _initializer_failed(error: BrokenExecutor) -> WorkersFailedError:
+    return WorkersFailedError(f"the initializer of a pool of threads failed, as the log says: {error}")
 
 
 class DistributedAdapter(ExecutorAdapter):

@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from datetime import UTC, datetime
 
+from pydatatask_core.errors import WorkersFailedError
 from pydatatask_exec.executors.adapters import ExecutorAdapter
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
 from pydatatask_exec.executors.capacity import Capacity
@@ -53,6 +54,8 @@ class ExecutorJobs:
         self._ended: dict[str, ExecutorJob] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self._failure_of_workers: WorkersFailedError | None = None
+        self.abandoned: list[str] = []
         self.changes: int = 0
 
     @property
@@ -74,7 +77,10 @@ class ExecutorJobs:
         """Submit a job once the executor has room for it; do nothing if it is live already.
 
         :param job: The job.
+        :raises WorkersFailedError: The workers cannot start.
         """
+        if self._failure_of_workers is not None:
+            raise WorkersFailedError(str(self._failure_of_workers))
         await self._capacity.acquire()
         if job in self._live:  # another launch submitted it while this one waited for room
             self._capacity.release()
@@ -104,6 +110,10 @@ class ExecutorJobs:
         if self._live.get(entry.job) is not entry:
             return  # it was revoked before it began
         error = None if future.cancelled() else future.exception()
+        failure = self._executor.failure_of_workers(error)
+        if failure is not None:
+            self._abandon(entry, failure)
+            return
         lost = isinstance(error, BrokenExecutor) and self._executor.is_renewable
         # A job that was alone in its pool has broken it itself.
         if lost and not entry.alone and not entry.cancelled:
@@ -116,7 +126,17 @@ class ExecutorJobs:
 
     def _fail(self, entry: ExecutorJob, error: BaseException) -> None:
         """Fail a job that waited and could not be submitted."""
-        self._finish(entry, self._failure(entry, error))
+        if isinstance(error, WorkersFailedError):
+            self._abandon(entry, error)
+        else:
+            self._finish(entry, self._failure(entry, error))
+
+    def _abandon(self, entry: ExecutorJob, failure: WorkersFailedError) -> None:
+        """Untrack a job that no worker can run: neither can they run others."""
+        self._failure_of_workers = failure
+        self.abandoned.append(entry.job)
+        self._drop(entry)
+        self._on_end()
 
     def _finish(self, entry: ExecutorJob, outcome: Outcome | None) -> None:
         entry.outcome = outcome

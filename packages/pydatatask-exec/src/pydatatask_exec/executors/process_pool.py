@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from pydatatask_core.errors import WorkersFailedError
 from pydatatask_exec.executors.adapters import ExecutorAdapter
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
-from pydatatask_exec.executors.interrupts import run_without_sigint, workers_without_sigint
+from pydatatask_exec.executors.workers import run_in_worker, workers_without_sigint
+from pydatatask_exec.functions.records import describe_exception
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +24,14 @@ __all__ = ["ProcessPoolAdapter"]
 
 _KILL_GRACE_SECONDS = 10.0
 """Seconds from SIGTERM, which a broken pool sends all of its workers, to SIGKILL."""
+
+_ATTEMPTS_TO_START = 2
+"""How often a pool is made anew whose workers do not start: the first time, the machine may have lacked memory."""
+
+_NO_GUARD = (
+    "each worker imports the main program unless it is forked, so what starts the pipeline there has to stand below "
+    "if __name__ == '__main__':"
+)
 
 _SHUTTING_DOWN = threading.Lock()
 """Tasks that share a pool may find it broken at the same time, but only one thread at a time may shut it down."""
@@ -43,14 +54,57 @@ class ProcessPoolAdapter(ExecutorAdapter):
 
     @override
     def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Outcome]:
-        with workers_without_sigint():  # since submitting may start a worker
-            return self.executor.submit(run_without_sigint, call, job, attempt)
+        number: object = getattr(self.executor, "_queue_count", None)
+        try:
+            with workers_without_sigint():  # since submitting may start a worker
+                return self.executor.submit(run_in_worker, call, job, attempt)
+        except BrokenExecutor:
+            raise
+        except (OSError, RuntimeError) as error:
+            if "bootstrapping" in str(error):
+                raise WorkersFailedError(_NO_GUARD) from error
+            queued = self._repair_half_submitted(number)
+            if queued is None or queued.cancel():
+                raise
+            return queued
+
+    def _repair_half_submitted(self, number: object) -> Future[Outcome] | None:
+        """Make the pool usable after it could not start a thread or process, and return the future that it has queued.
+
+        The pool queues a job first, and starts what is to run it after that. If its thread does not start, it takes it
+        for started, and runs nothing any more; a job that stays queued would run beside its next launch.
+        """
+        thread: object = getattr(self.executor, "_executor_manager_thread", None)
+        if isinstance(thread, threading.Thread) and thread.ident is None:
+            vars(self.executor)["_executor_manager_thread"] = None
+        items: Mapping[object, object] = getattr(self.executor, "_pending_work_items", {})
+        future: Future[Outcome] | None = getattr(items.get(number), "future", None)
+        return future
 
     @override
     def renew(self) -> None:
         with _SHUTTING_DOWN:
             self._shut_down_broken(self.executor)
-        self.use(self._another())
+        for _ in range(_ATTEMPTS_TO_START):
+            pool = self._another()
+            if _starts(pool):
+                self.use(pool)
+                return
+            self._shut_down_broken(pool)
+        raise WorkersFailedError(self._why_no_worker_starts())
+
+    def _why_no_worker_starts(self) -> str:
+        """Find out, in a pool without the initializer, whether that is what fails."""
+        with self._another(initialized=False) as pool:
+            initializer: Callable[..., object] | None = getattr(self._given, "_initializer", None)
+            try:
+                with workers_without_sigint():
+                    problem = pool.submit(_initialize, initializer, getattr(self._given, "_initargs", ())).result()
+            except BrokenExecutor as error:
+                return f"the workers of a process pool end before they run anything: {error}; {_NO_GUARD}"
+            except Exception as error:  # what cannot be pickled cannot be tried here
+                return f"the workers of a process pool end as they start, and why is unknown: {error}"
+        return problem or "the workers of a process pool end as soon as they start"
 
     @override
     def close(self) -> None:
@@ -75,17 +129,37 @@ class ProcessPoolAdapter(ExecutorAdapter):
         finally:
             killing.cancel()
 
-    def _another(self) -> ProcessPoolExecutor:
-        """Make a pool like the one that was given."""
+    def _another(self, initialized: bool = True) -> ProcessPoolExecutor:
+        """Make a pool like the one that was given, with or without its initializer."""
         from concurrent.futures import ProcessPoolExecutor
 
         return ProcessPoolExecutor(
             getattr(self._given, "_max_workers", None),
             mp_context=getattr(self._given, "_mp_context", None),
-            initializer=getattr(self._given, "_initializer", None),
-            initargs=getattr(self._given, "_initargs", ()),
+            initializer=getattr(self._given, "_initializer", None) if initialized else None,
+            initargs=getattr(self._given, "_initargs", ()) if initialized else (),
             max_tasks_per_child=getattr(self._given, "_max_tasks_per_child", None),
         )
+
+
+def _starts(pool: ProcessPoolExecutor) -> bool:
+    """Return whether a worker of a pool can be started, and its initializer succeeds."""
+    try:
+        with workers_without_sigint():
+            pool.submit(os.getpid).result()
+    except BrokenExecutor:
+        return False
+    return True
+
+
+def _initialize(initializer: Callable[..., object] | None, arguments: Sequence[object]) -> str | None:
+    """Run an initializer in a worker, and return how it fails, or None."""
+    try:
+        if initializer is not None:
+            initializer(*arguments)
+    except BaseException as error:
+        return f"the initializer of a process pool raised {describe_exception(error)}"
+    return None
 
 
 def _kill(workers: Sequence[BaseProcess]) -> None:

@@ -138,7 +138,9 @@ class ExecutorTask(FunctionTask):
         jobs = self._jobs
         if jobs is None:
             return False
-        live = len(jobs.live)
+        live = len(jobs.live) + len(jobs.abandoned)
+        while jobs.abandoned:
+            self.changed(self.live, jobs.abandoned.pop())
         due = jobs.due()
         for begin in range(0, len(due), _AT_A_TIME):
             await asyncio.gather(*(self._settle(jobs, entry) for entry in due[begin : begin + _AT_A_TIME]))
