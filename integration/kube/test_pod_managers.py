@@ -244,12 +244,19 @@ async def not_live(task: KubeTask) -> bool:
     return not await task.live.contains("j")
 
 
-@pytest.mark.requirement("pipeline.one-process-pods")
-async def test_two_pipelines_at_a_time_run_each_job_once(stub_stage: Stage, stub: StubCluster) -> None:
+@pytest.mark.requirement("pipeline.one-process-pods", "pod.ghost")
+@pytest.mark.parametrize("deletion_seconds", [0, 0.05], ids=["", "racing"])
+async def test_several_pipelines_at_a_time_run_each_job_once(
+    stub_stage: Stage, stub: StubCluster, deletion_seconds: float
+) -> None:
+    """All of them see each pod finish, and delete it: the later deletions find the pod, and lose the race."""
+    stub.faults.delays["delete"] = deletion_seconds
     jobs = [f"j{number}" for number in range(40)]
     pipelines: list[Pipeline] = [stub_stage.task(stub_stage.shell("", life="quick"), jobs)[1] for _ in range(3)]
     async with pipelines[0], pipelines[1], pipelines[2]:
         await asyncio.gather(*(pipeline.run(timeout=60) for pipeline in pipelines))
+        live = [await task.links["live"].repo.keys() for pipeline in pipelines for task in pipeline.tasks.values()]
+    assert live == [set(), set(), set()]
     assert set(stub_stage.done.data) == set(jobs)
     added = Counter(event.pod["metadata"]["name"] for event in stub.store.history if event.kind == "ADDED")
     assert set(added.values()) == {1}
