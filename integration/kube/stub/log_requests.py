@@ -24,12 +24,14 @@ class LogServer:
     """Serves what containers have written, as it is.
 
     :ivar truncate: makes it break off after so many bytes, so many times.
+    :ivar drops_carriage_returns: whether it drops them before line feeds, as runtimes of some nodes do.
     """
 
     def __init__(self, store: Store, kubelet: Kubelet) -> None:
         self._store = store
         self._kubelet = kubelet
         self.truncate: list[int] = []
+        self.drops_carriage_returns = False
 
     async def serve(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
         query = request.query
@@ -48,7 +50,7 @@ class LogServer:
         if path.exists():
             with path.open("rb") as log:
                 while block := log.read(_BLOCK if left is None else left):
-                    await response.write(block)
+                    await response.write(block.replace(b"\r\n", b"\n") if self.drops_carriage_returns else block)
                     if left is not None and request.transport is not None:
                         await asyncio.sleep(0.01)
                         request.transport.abort()
