@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -229,3 +231,45 @@ async def test_a_png_is_nothing_for_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert await print_graph(lib.pipeline, "png") == 2
     assert "-o FILE" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("graph.special-files")
+async def test_a_symbolic_link_stays_one(lib: Library, tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("new")
+    for name, target in (("link", "real"), ("dangling", "new")):
+        assert await print_graph(lib.pipeline, file=str(tmp_path / name)) == 0
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / target).read_text() == MERMAID
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "link", "new", "real"]
+
+
+@pytest.mark.requirement("graph.special-files")
+async def test_a_named_pipe_is_written_once_somebody_reads_it(lib: Library, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    drawing = asyncio.ensure_future(print_graph(lib.pipeline, file=str(pipe)))
+    await asyncio.sleep(0.01)
+    assert not drawing.done()
+    assert await asyncio.to_thread(pipe.read_text) == MERMAID
+    assert await drawing == 0
+    assert pipe.is_fifo()
+
+
+@pytest.mark.requirement("graph.special-files")
+async def test_waiting_for_the_reader_of_a_pipe_can_be_cancelled(lib: Library, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    drawing = asyncio.ensure_future(print_graph(lib.pipeline, file=str(tmp_path / "pipe")))
+    await asyncio.sleep(0.01)
+    drawing.cancel()
+    await asyncio.wait([drawing])
+    assert drawing.cancelled()
+
+
+@pytest.mark.requirement("graph.special-files")
+def test_standard_output_by_its_path_and_the_null_device(tmp_path: Path) -> None:
+    script = write_script(tmp_path, 'pipeline = library("b1", "b2").pipeline\n')
+    assert run_script(script, "graph", "-o", "/dev/stdout").stdout.startswith(b"flowchart LR\n")
+    assert run_script(script, "graph", "-o", "/dev/null").returncode == 0
+    assert Path("/dev/null").is_char_device()

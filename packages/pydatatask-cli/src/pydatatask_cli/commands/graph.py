@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ __all__ = ["FORMATS", "add_parser", "print_graph"]
 
 FORMATS = ("mermaid", "dot", "svg", "png")
 """What a picture can be; the last two are drawn by Graphviz."""
+
+_POLL_SECONDS = 0.05
 
 _BY_ENDING = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg", ".png": "png"}
 _OTHER_PICTURES = frozenset((".eps", ".gif", ".jpeg", ".jpg", ".pdf", ".ps", ".tif", ".tiff", ".webp"))  # never text
@@ -72,7 +75,7 @@ async def print_graph(
         raise UsageError("a terminal cannot show a PNG; name a file for it: -o FILE")
     data = await _drawn(pipeline, chosen, await _counts(pipeline) if counts else None)
     if file is not None:
-        await asyncio.to_thread(_write, file, data)
+        await _write(file, data)
     elif output.binary_output() is not None:
         output.write_bytes(data)
     else:
@@ -111,9 +114,33 @@ async def _drawn(pipeline: Pipeline, kind: str, counts: dict[int, int] | None) -
     return await render(dot(picture), kind)
 
 
-def _write(file: str, data: bytes) -> None:
-    """Write a picture to a file, atomically."""
-    staged = StagedFile(os.path.abspath(file))
+async def _write(file: str, data: bytes) -> None:
+    """Write a picture to a file: atomically if it is a regular one, or else as a shell's ``>`` does."""
+    if await asyncio.to_thread(_is_regular, file):
+        await asyncio.to_thread(_replace, file, data)
+        return
+    descriptor = await _open_special(file)
+    try:
+        await asyncio.to_thread(_write_all, descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _is_regular(file: str) -> bool:
+    """Tell whether a file may be replaced by a new one. A device, a pipe or ``/dev/stdout`` must keep its identity."""
+    place = file
+    while os.path.islink(place):
+        directory = os.path.realpath(os.path.dirname(place) or ".")
+        # The links below /proc lead to open files, which need not have a name.
+        if directory.startswith("/proc/"):
+            return False
+        place = os.path.join(directory, os.readlink(place))
+    return not os.path.exists(place) or os.path.isfile(place)
+
+
+def _replace(file: str, data: bytes) -> None:
+    # A symbolic link stays one: its target is replaced.
+    staged = StagedFile(os.path.realpath(file))
     try:
         staged.commit(data)
     except OSError as error:  # which names the staged file
@@ -122,3 +149,24 @@ def _write(file: str, data: bytes) -> None:
     except BaseException:
         staged.discard()
         raise
+
+
+async def _open_special(file: str) -> int:
+    """Open a device or pipe."""
+    while True:
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            # Opening a named pipe that nobody reads would block, and a blocked thread cannot be cancelled.
+            if error.errno != errno.ENXIO:
+                raise
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
