@@ -230,3 +230,52 @@ async def test_nothing_but_the_one_repository_is_created(tmp_path: Path, monkeyp
     give(monkeypatch, b"text")
     assert await inject_data(Pipeline([task], Session()), "t.texts", "b1") == 0
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["texts", "texts/b1.txt"]
+
+
+TEXT = "retries: 2   # comment\nmode: 0644\nduration: 12:30:00\nversion: 1.10\n"
+
+
+@pytest.mark.requirement("cli.inject-text")
+async def test_the_text_of_a_record_in_a_file_stays_as_it_was(
+    lib: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lib.count.link("files", YamlMetadataFileRepository(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO(TEXT))
+    assert await inject_data(lib.pipeline, "count.files", "b1") == 0
+    assert (tmp_path / "b1.yaml").read_text() == TEXT
+
+
+@pytest.mark.requirement("cli.inject-text")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "standard input is empty; write `null` to store that"),
+        ("# nothing\n", "standard input is empty"),
+        ("a: 1\nb: 2\na: 3\n", "standard input has the key 'a' twice (line 3, column 1)"),
+        ("list:\n- {x: 1, x: 2}\n", "standard input has the key 'x' twice (line 2, column 10)"),
+    ],
+)
+async def test_what_would_be_dropped_or_invented_is_refused(
+    lib: Library, text: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert await inject_data(lib.pipeline, "count.counts", "b1") == 2
+    assert message in capsys.readouterr().err
+    assert lib.counts.data == {}
+
+
+@pytest.mark.requirement("cli.inject-text")
+@pytest.mark.parametrize(
+    ("text", "record"),
+    [
+        ("null", None),
+        ("a: &x {b: 1}\nc: {<<: *x, b: 2}\n", {"a": {"b": 1}, "c": {"b": 2}}),
+        ("1: a\n'1': b\n", {1: "a", "1": "b"}),
+    ],
+)
+async def test_what_only_looks_like_it_is_taken(
+    lib: Library, text: str, record: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert await inject_data(lib.pipeline, "count.counts", "b1") == 0
+    assert lib.counts.data == {"b1": record}

@@ -74,7 +74,14 @@ async def inject_data(pipeline: Pipeline, data: str, job: str) -> int:
 
 async def _write(target: Resolved) -> None:
     if isinstance(target.repository, MetadataRepository):
-        await target.repository.dump(target.job, parse_record(await read_all()))
+        text = await read_all()
+        record = parse_record(text)
+        if not isinstance(target.repository, BlobRepository):
+            await target.repository.dump(target.job, record)
+            return
+        # Writing the record again would lose comments, and how numbers and times were written.
+        async with await target.repository.open(target.job, "wb") as writer:
+            await writer.write(text)
         return
     assert isinstance(target.repository, BlobRepository)
     async with standard_input() as source, await target.repository.open(target.job, "wb") as writer:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_core.errors import UsageError
 from pydatatask_storage.yaml.bounded_loader import safe_loader
 from pydatatask_storage.yaml.record_dumper import record_dumper
 
+if TYPE_CHECKING:
+    from yaml import Node
+
 __all__ = ["parse_record", "record_text"]
+
+
+class _Loader(Protocol):
+    """The part of a YAML loader that is used."""
+
+    def get_single_node(self) -> Node | None: ...
+
+    def construct_document(self, node: Node) -> object: ...
+
+    def dispose(self) -> None: ...
+
 
 _END_OF_SCALAR = "\n...\n"
 
@@ -34,12 +50,12 @@ def parse_record(text: bytes, name: str = "standard input") -> object:
 
     :param text: The YAML, one document.
     :param name: The name of the text in messages.
-    :raises UsageError: It is malformed, or has tags that the safe loader refuses.
+    :raises UsageError: It is malformed or empty, has a key twice, or has tags that the safe loader refuses.
     """
     import yaml
 
     try:
-        record: object = yaml.load(text, Loader=safe_loader(fast=False))
+        record = _construct(safe_loader(fast=False)(text), name)
     except yaml.MarkedYAMLError as error:
         raise UsageError(f"{name} is not valid YAML: {error.problem}{_place(error.problem_mark)}") from error
     except RecursionError:
@@ -49,6 +65,41 @@ def parse_record(text: bytes, name: str = "standard input") -> object:
         # and `!!timestamp x` an AttributeError.
         raise UsageError(f"{name} is not valid YAML: {_first_line(error)}") from error
     return record
+
+
+def _construct(loader: _Loader, name: str) -> object:
+    """Read the only document, and refuse what YAML would silently drop or invent."""
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise UsageError(f"{name} is empty; write `null` to store that")
+        _refuse_duplicates(node, name)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _refuse_duplicates(root: Node, name: str) -> None:
+    """Refuse mappings that have a key twice, of which only the last would be kept."""
+    from yaml.nodes import CollectionNode, MappingNode, ScalarNode
+
+    waiting, seen = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, CollectionNode) or id(node) in seen:
+            continue
+        # An anchor may be used many times, also within itself.
+        seen.add(id(node))
+        if not isinstance(node, MappingNode):
+            waiting.extend(node.value)
+            continue
+        keys = set[tuple[str, str]]()
+        for key, value in node.value:
+            if isinstance(key, ScalarNode):
+                if (key.tag, key.value) in keys:
+                    raise UsageError(f"{name} has the key {key.value!r} twice{_place(key.start_mark)}")
+                keys.add((key.tag, key.value))
+            waiting += (key, value)
 
 
 def _place(mark: object) -> str:
