@@ -58,15 +58,23 @@ await t
     assert done.returncode == 0
 
 
-@pytest.mark.requirement("cli.shell")
-def test_an_error_is_told_without_frames_of_ours_and_the_shell_goes_on(script: Path) -> None:
-    done = run_script(script, "shell", stdin="def f():\n    1/0\n\nf()\n1 +\nawait asyncio.sleep('x')\n'on'\n")
+@pytest.mark.requirement("cli.shell", "cli.shell-script")
+@pytest.mark.parametrize(
+    ("lines", "error"),
+    [
+        ("def f():\n    1/0\n\nf()\n", "ZeroDivisionError: division by zero"),
+        ("await asyncio.sleep('x')\n", "TypeError"),
+        ("1 +\n", "SyntaxError"),
+        ("raise asyncio.CancelledError\n", "CancelledError"),
+    ],
+)
+def test_an_error_ends_a_script_and_is_told_without_frames_of_ours(script: Path, lines: str, error: str) -> None:
+    done = run_script(script, "shell", stdin=f"'one'\n{lines}'two'\n")
     err = done.stderr.decode()
-    assert "ZeroDivisionError: division by zero" in err
-    assert "SyntaxError" in err
+    assert error in err
     assert "pydatatask_cli" not in err
-    assert done.stdout.decode() == "opened\n'on'\nclosed\n"
-    assert done.returncode == 0
+    assert done.stdout.decode() == "opened\n'one'\nclosed\n"
+    assert done.returncode == 1
 
 
 @pytest.mark.requirement("cli.shell")
@@ -112,6 +120,10 @@ def test_on_a_terminal_there_are_prompts(script: Path) -> None:
         terminal.wait_for("... ")
         terminal.type("\r")
         assert "40\n41\n" in terminal.wait_for(">>> ")
+        terminal.type("1/0\r")
+        assert "ZeroDivisionError" in terminal.wait_for(">>> ")
+        terminal.type("1 +\r")
+        assert "SyntaxError" in terminal.wait_for(">>> ")
         terminal.type("\x04")
         assert "closed" in terminal.rest()
         assert terminal.process.wait(30) == 0

@@ -9,6 +9,7 @@ import traceback
 from code import InteractiveConsole
 from concurrent.futures import CancelledError
 from types import CodeType, FunctionType
+from typing import Any
 
 from typing_extensions import override
 
@@ -85,6 +86,7 @@ class _Console(InteractiveConsole):
             return
         except CancelledError:
             self.write("asyncio.CancelledError\n")
+            self._stop_script()
             return
         except SystemExit:  # by a signal
             running.cancel()
@@ -114,3 +116,14 @@ class _Console(InteractiveConsole):
         # What pdb.pm() looks at.
         sys.last_type, sys.last_value, sys.last_traceback = type(error), error, frames
         self.write("".join(traceback.format_exception(type(error), error, frames)))
+        self._stop_script()
+
+    @override
+    def showsyntaxerror(self, filename: str | None = None, **details: Any) -> None:
+        super().showsyntaxerror(filename, **details)
+        self._stop_script()
+
+    def _stop_script(self) -> None:
+        """End a script that is not typed by a person with status 1, as Python does."""
+        if not self.for_a_person:
+            raise SystemExit(1)
