@@ -252,3 +252,27 @@ async def test_many_jobs_are_deleted_in_bulk_and_printed_in_order(capsys: pytest
     assert await delete_data(lib.pipeline, "count.books", False, ["__all__"]) == 0
     assert capsys.readouterr().out.splitlines() == [f"{job} count.books" for job in jobs]
     assert lib.books.data == {}
+
+
+class Jammed(InProcessMetadataRepository):
+    """A repository from which one job cannot be deleted."""
+
+    @override
+    async def delete(self, job: str) -> None:
+        if job == "c":
+            raise OSError(5, "Input/output error")
+        await super().delete(job)
+
+
+@pytest.mark.requirement("cli.rm-partial")
+def test_what_was_deleted_before_a_failure_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lib = library()
+    lib.count.link("jammed", Jammed(dict.fromkeys("abcde", 1)))
+    assert call_main(monkeypatch, lib.pipeline, "rm", "count.jammed", "__all__") == 1
+    captured = capsys.readouterr()
+    assert captured.out == "a count.jammed\nb count.jammed\n"
+    assert captured.err == (
+        "main.py: error: Input/output error. It happened while 3 more jobs were to be deleted from count.jammed.\n"
+    )

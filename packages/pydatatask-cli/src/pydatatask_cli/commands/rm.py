@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
@@ -15,6 +17,8 @@ from pydatatask_cli.name_lookup import all_links, find_data, find_task
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.tasks.dependencies import Node
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ __all__ = ["EVERY_JOB", "add_parser", "delete_data"]
 
 EVERY_JOB = "__all__"
 """Stands for every job there is."""
+
+_log = logging.getLogger("pydatatask.cli")
 
 _AT_A_TIME = 200
 
@@ -107,8 +113,23 @@ def _names(pipeline: Pipeline, data: str) -> dict[int, str]:
 async def _delete(item: Doomed, name: str) -> None:
     """Delete jobs from a repository, many at a time, and print each."""
     for jobs in _chunks(item.jobs):
-        await item.repository.delete_many(jobs)
+        try:
+            await item.repository.delete_many(jobs)
+        except Exception as error:
+            left = await _left(item.repository, jobs)
+            output.write_lines(f"{job} {name}" for job in jobs if job not in left)
+            error.add_note(f"It happened while {len(left)} more jobs were to be deleted from {name}.")
+            raise
         output.write_lines(f"{job} {name}" for job in jobs)
+
+
+async def _left(repository: Repository, jobs: Sequence[str]) -> AbstractSet[str]:
+    """Return the jobs of a batch that could not be deleted; all of them if the repository does not answer."""
+    try:
+        return await Listing().members(repository, set(jobs))
+    except Exception as error:
+        _log.debug("cannot determine what has been deleted from %s: %s", repository.describe(), error)
+        return set(jobs)
 
 
 def _chunks(jobs: Sequence[str]) -> Iterator[Sequence[str]]:
