@@ -111,7 +111,8 @@ class RepositoryAdapter:
             return len(os.fsencode(await _path(there)))
         if self.kind is Kind.BLOB and isinstance(there.repository, SizedRepository):
             return await there.repository.size(there.job)
-        return None
+        # `tar`, `cp` and `rsync` copy no more bytes than a file is said to have.
+        return len(await _record_text(there)) if self.kind is Kind.RECORD else None
 
     async def path(self, job: str) -> str:
         """Return the target of a job's symbolic link.
@@ -130,7 +131,7 @@ class RepositoryAdapter:
         if isinstance(there.repository, BlobRepository):
             return await there.repository.open(there.job, "rb")
         if isinstance(there.repository, MetadataRepository):
-            return await _open_record(there)
+            return _Bytes(await _record_text(there))
         return _Bytes(b"")
 
     async def write(self, job: str, spool: SpooledFile) -> None:
@@ -197,12 +198,12 @@ async def _path(there: Resolved) -> str:
     return str(there.repository.fullpath(there.job))
 
 
-async def _open_record(there: Resolved) -> AReadStream:
+async def _record_text(there: Resolved) -> bytes:
     if not await there.repository.contains(there.job):
         raise JobNotFoundError(there.job, there.repository.describe())
     record = await there.repository.info(there.job)
     text = await asyncio.to_thread(record_text, record, f"job {there.job!r} of {there.repository.describe()}")
-    return _Bytes(text.encode())
+    return text.encode()
 
 
 async def _record_bytes(spool: SpooledFile) -> bytes:
