@@ -14,13 +14,18 @@ __all__ = ["opened", "validate_repositories"]
 
 @asynccontextmanager
 async def opened(pipeline: Pipeline, access: Access = Access.WRITE) -> AsyncGenerator[None, None]:
-    """Open a pipeline for the duration of a block, unless it is open already.
+    """Open a pipeline for the duration of a block, or only its session for observing, unless it is open already.
 
     :param pipeline: The pipeline.
     :param access: What it will be used for, if it has to be opened.
     """
-    if pipeline.is_open or pipeline.access is access:
+    if pipeline.is_open or (access is Access.OBSERVE and pipeline.session.is_open):
         yield
+        return
+    if access is Access.OBSERVE:
+        # A store that is not usable must not hide the others, so each command validates those that it asks.
+        async with pipeline.session:
+            yield
         return
     await pipeline.open(access)
     try:

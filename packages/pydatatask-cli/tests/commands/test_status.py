@@ -8,6 +8,7 @@ from cli_pipelines import Bare, Library, Step, call_main, library
 from typing_extensions import override
 
 from pydatatask_cli import print_status, print_trace
+from pydatatask_core.errors import StoreError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.sessions.session import Session
@@ -135,3 +136,35 @@ def test_commands_that_look_open_the_pipeline_for_that(
     task = Step("t", Asking({"a": 1}), _nothing)
     assert call_main(monkeypatch, Pipeline([task], Session()), *command.split()) == 0
     assert asked == [Access.OBSERVE]
+
+
+class Failing(InProcessMetadataRepository):
+    """A repository that cannot be listed."""
+
+    @override
+    async def validate(self) -> None:
+        raise StoreError("there is no bucket 'b'")
+
+
+@pytest.mark.requirement("cli.status-failing-store")
+@pytest.mark.parametrize(
+    ("arguments", "shown", "failed"),
+    [
+        (["status"], "count.books 3\n", "count.failing ?\n"),
+        (["trace", "b1"], "count.books b1\n", "count.failing ?\n"),
+        (["status", "--json"], '"books": 3', '"failing": null'),
+        (["trace", "--json", "b1"], '"books": [\n      "b1"\n    ]', '"failing": null'),
+    ],
+)
+def test_a_repository_that_fails_hides_no_others(
+    arguments: list[str], shown: str, failed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lib = library("b1", "b2", "b3")
+    failing = Failing()
+    for task in (lib.count, lib.rank):
+        task.link("failing", failing, is_output=True)
+    assert call_main(monkeypatch, lib.pipeline, *arguments) == 1
+    captured = capsys.readouterr()
+    assert shown in captured.out
+    assert failed in captured.out
+    assert captured.err == "main.py: error: cannot list count.failing: there is no bucket 'b'\n"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.open_pipeline import opened
+from pydatatask_cli.name_lookup import all_links
+from pydatatask_cli.open_pipeline import opened, validate_repositories
 from pydatatask_cli.terminal import output
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access
@@ -49,6 +50,7 @@ async def fuse(pipeline: Pipeline, path: str) -> int:
     from pydatatask_cli.fuse.mount import mount
 
     async with opened(pipeline, Access.OBSERVE):
+        await validate_repositories(pipeline, [data.repository for data in all_links(pipeline)])
         await mount(pipeline, path, lambda: _announce(path))
     return 0
 

@@ -46,11 +46,12 @@ async def print_status(pipeline: Pipeline, all_repos: bool, *, as_json: bool = F
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param all_repos: Whether to show also links that are neither input, output nor status.
     :param as_json: Whether to print JSON instead: an object of tasks, each an object of links, each a number.
-    :returns: The exit status.
+    :returns: The exit status, 1 if a repository failed.
     """
     rows = task_rows(pipeline, all_repos)
     listing = Listing()
-    jobs = await ask_repositories(pipeline, rows, lambda repository: listed(listing, repository))
-    counts = [[len(jobs[id(data.repository)]) for data in row.data] for row in rows]
+    answers = await ask_repositories(pipeline, rows, lambda repository: listed(listing, repository))
+    numbers = {key: len(jobs) for key, jobs in answers.jobs.items()}
+    counts = [[numbers.get(id(data.repository)) for data in row.data] for row in rows]
     await print_report(rows, counts, str, numeric=True, as_json=as_json)
-    return 0
+    return answers.report(rows)

@@ -48,17 +48,18 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as
     :param all_repos: Whether to show also links that are neither input, output nor status.
     :param job: The jobs to look for.
     :param as_json: Whether to print JSON instead: an object of tasks, each an object of links, each a list of jobs.
-    :returns: The exit status, 0 also if jobs are in none of these repositories, which standard error says.
+    :returns: The exit status, 1 if a repository failed. That jobs are in none of them is 0, and said on standard error.
     """
     rows = task_rows(pipeline, all_repos)
     wanted, listing = list(dict.fromkeys(job)), Listing()
-    found = await ask_repositories(pipeline, rows, lambda repository: listing.members(repository, set(wanted)))
-    jobs = [[[name for name in wanted if name in found[id(data.repository)]] for data in row.data] for row in rows]
+    answers = await ask_repositories(pipeline, rows, lambda repository: listing.members(repository, set(wanted)))
+    found = {key: [name for name in wanted if name in jobs] for key, jobs in answers.jobs.items()}
+    jobs = [[found.get(id(data.repository)) for data in row.data] for row in rows]
     await print_report(rows, jobs, " ".join, numeric=False, as_json=as_json, jobs=wanted)
     missing = [name for name in wanted if not any(name in there for there in found.values())]
-    if missing:
+    if missing and not answers.errors:
         where = "any repository" if all_repos else "any repository shown; -a shows all"
         output.write_note(
             f"{'job' if len(missing) == 1 else 'jobs'} {', '.join(map(repr, missing))} not found in {where}"
         )
-    return 0
+    return answers.report(rows)

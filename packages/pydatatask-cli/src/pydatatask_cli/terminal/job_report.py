@@ -13,10 +13,12 @@ __all__ = ["print_report"]
 
 V = TypeVar("V")
 
+_FAILED = "?"
+
 
 async def print_report(
     rows: Sequence[TaskRows],
-    values: Sequence[Sequence[V]],
+    values: Sequence[Sequence[V | None]],
     text: Callable[[V], str],
     *,
     numeric: bool,
@@ -29,7 +31,7 @@ async def print_report(
     begin with ``#``. JSON has no notes.
 
     :param rows: The links.
-    :param values: For each task a value for each link.
+    :param values: For each task a value for each link; None, shown as ``?``, where the repository failed.
     :param text: Makes a value readable.
     :param numeric: Whether the values are numbers.
     :param as_json: Whether to print JSON.
@@ -39,7 +41,7 @@ async def print_report(
         output.write_json({row.task.name: _named(row, of_task) for row, of_task in zip(rows, values, strict=True)})
         return
     notes = await collect_notes(rows, jobs)
-    texts = [[text(value) for value in of_task] for of_task in values]
+    texts = [[_FAILED if value is None else text(value) for value in of_task] for of_task in values]
     if output.on_terminal():
         _print_table(rows, texts, notes, numeric)
     else:

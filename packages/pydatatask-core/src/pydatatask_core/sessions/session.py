@@ -84,6 +84,11 @@ class Session:
         self._resources[name] = resource
         return resource
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is open, so that its resources can be used."""
+        return self._state is _State.OPEN
+
     async def open(self) -> None:
         """Open all resources; entering ``async with session:`` does so.
 
