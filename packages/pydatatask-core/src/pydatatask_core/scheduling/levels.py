@@ -19,6 +19,8 @@ class LaneState(Enum):
     OPEN = "the next job may be taken"
     HELD = "a job of the task was refused, and none is taken until resources are released"
 
+    __hash__ = object.__hash__  # that of Enum is written in Python, and slow
+
 
 class LaneEvent(Enum):
     """What may happen to a lane."""
@@ -27,6 +29,8 @@ class LaneEvent(Enum):
     DRAINED = "the last job has been taken or dropped"
     HELD = "a job of the task has been refused"
     RELEASED = "resources have been released"
+
+    __hash__ = object.__hash__
 
 
 LANE_TRANSITIONS: Final = {

@@ -42,7 +42,6 @@ class Listing:
         self._loading: SingleFlight[AbstractSet[str]] = SingleFlight()
         self._loading_infos: SingleFlight[Mapping[str, Any]] = SingleFlight()
         self._revisions: dict[int, tuple[weakref.ref[Repository], Hashable | None]] = {}
-        self._loading_revisions: SingleFlight[Hashable | None] = SingleFlight()
 
     def begin_round(self) -> None:
         """Begin a round: earlier answers hold only if the revision is still the same."""
@@ -60,7 +59,8 @@ class Listing:
         answer = self._answers.get(id(repository))
         if answer is not None and answer.round == self._round:
             return answer.keys
-        self._raise_failure("keys", repository)
+        if self._failures:
+            self._raise_failure("keys", repository)
         # Shared only within a round: a listing that began in an earlier round may have missed what happened since.
         return await self._loading.share((self._round, id(repository)), lambda: self._load(repository))
 
@@ -87,7 +87,7 @@ class Listing:
         return await self._loading_infos.share((self._round, id(repository)), lambda: self._load_infos(repository))
 
     async def revision(self, repository: Repository) -> Hashable | None:
-        """Return the revision of a repository, read once a round, before its keys.
+        """Return the revision of a repository, from before its keys were read in this round.
 
         A repository that is made of others combines their revisions. Read once more, one of them could be newer than
         the keys that were read earlier in the round, and would vouch for a change that these do not contain.
@@ -98,10 +98,23 @@ class Listing:
         known = self._revisions.get(id(repository))
         if known is not None and known[0]() is repository:  # the id may have belonged to another one before
             return known[1]
-        self._raise_failure("revision", repository)
-        return await self._loading_revisions.share(
-            (self._round, id(repository)), lambda: self._load_revision(repository)
-        )
+        if self._failures:
+            self._raise_failure("revision", repository)
+        round_ = self._round
+        try:
+            revision = await repository.revision_via(self)
+        except Exception as error:
+            self._record_failure("revision", repository, error)
+            raise
+        if round_ != self._round:
+            return revision
+        # Of several that are read at the same time, the first to arrive counts. Keys are read after that, so a later
+        # one may be newer than they are.
+        known = self._revisions.get(id(repository))
+        if known is not None and known[0]() is repository:
+            return known[1]
+        self._revisions[id(repository)] = (weakref.ref(repository), revision)
+        return revision
 
     def _raise_failure(self, query: str, repository: Repository) -> None:
         failure = self._failures.get((query, id(repository)))
@@ -132,17 +145,6 @@ class Listing:
         if round_ == self._round:
             self._infos[id(repository)] = (repository, infos)
         return infos
-
-    async def _load_revision(self, repository: Repository) -> Hashable | None:
-        round_ = self._round
-        try:
-            revision = await repository.revision_via(self)
-        except Exception as error:
-            self._record_failure("revision", repository, error)
-            raise
-        if round_ == self._round:
-            self._revisions[id(repository)] = (weakref.ref(repository), revision)
-        return revision
 
     def _record_failure(self, query: str, repository: Repository, error: Exception) -> None:
         if not getattr(error, "__notes__", None):

@@ -36,6 +36,7 @@ class TaskUpdater:
         self._on_idle = on_idle
         self._locks: dict[Task, asyncio.Lock] = {}
         self._scheduled: set[Task] = set()
+        self._running: set[Task] = set()
         self._requested: set[Task] = set()
         self._last_end = 0.0
         self._intervals = intervals
@@ -67,16 +68,13 @@ class TaskUpdater:
         :param timeout: How many seconds to wait; slower updates go on in the background.
         """
         begun = time.monotonic()
-        free = [task for task in tasks if task not in self._scheduled and not self._lock(task).locked()]
+        free = [task for task in tasks if task not in self._scheduled and task not in self._running]
         updates = {task: update for task in free if (update := self._schedule(task)) is not None}
         if updates:
             in_time, _ = await asyncio.wait(updates.values(), timeout=timeout)
             finished = [task for task, update in updates.items() if update in in_time]
             # Updates without a pause run one after the other: as with scans, each is charged with the time of all.
             self._intervals.record(finished, begun, self._last_end)
-
-    def _lock(self, task: Task) -> asyncio.Lock:
-        return self._locks.setdefault(task, asyncio.Lock())
 
     def _schedule(self, task: Task) -> asyncio.Task[None] | None:
         if self._stopped:
@@ -86,8 +84,12 @@ class TaskUpdater:
         return self._group.create_task(self._run(task), name=f"pydatatask: updating {task.name}")
 
     async def _run(self, task: Task) -> None:
+        lock = self._locks.get(task)
+        if lock is None:
+            lock = self._locks[task] = asyncio.Lock()
         try:
-            async with self._lock(task):
+            async with lock:
+                self._running.add(task)
                 # From here on a request needs another update: this one may have passed what the request is about.
                 self._scheduled.discard(task)
                 requested = task in self._requested
@@ -97,6 +99,7 @@ class TaskUpdater:
                 self._last_end = time.monotonic()
                 if not requested:
                     self._intervals.record([task], begun, self._last_end)
+                self._running.discard(task)
             if requested:
                 # The update took its time because there was work; whether there is more must be found out soon.
                 self._intervals.reset(task)
