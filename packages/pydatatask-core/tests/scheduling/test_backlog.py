@@ -12,6 +12,7 @@ from typing_extensions import override
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.scheduling.backlog import Backlog
 from pydatatask_core.scheduling.levels import Level
+from pydatatask_core.scheduling.turns import Turns
 from pydatatask_core.tasks.task import Task
 
 ONE, TWO = Idle("one"), Idle("two")
@@ -36,7 +37,7 @@ def drained(backlog: Backlog, *tasks: Task) -> list[str]:
 @pytest.mark.requirement("priority.order")
 @given(one=JOBS, two=JOBS)
 def test_jobs_come_by_priority_and_then_by_id(one: frozenset[str], two: frozenset[str]) -> None:
-    backlog = Backlog(by_digit)
+    backlog = Backlog(by_digit, Turns())
     backlog.replace({ONE: one, TWO: two})
     order = drained(backlog, ONE, TWO)
     assert sorted(order) == sorted([*one, *two])
@@ -47,7 +48,7 @@ def test_jobs_come_by_priority_and_then_by_id(one: frozenset[str], two: frozense
 
 @given(jobs=JOBS, more=JOBS)
 def test_without_a_priority_all_are_equal_and_later_ones_come_later(jobs: frozenset[str], more: frozenset[str]) -> None:
-    backlog = Backlog(None)
+    backlog = Backlog(None, Turns())
     backlog.replace({ONE: jobs})
     backlog.add(ONE, more)
     assert drained(backlog, ONE) == [*sorted(jobs), *sorted(more - jobs)]
@@ -55,7 +56,7 @@ def test_without_a_priority_all_are_equal_and_later_ones_come_later(jobs: frozen
 
 @pytest.mark.requirement("priority.own-task-no-overtaking")
 def test_what_was_refused_comes_first_once_there_is_room_then_what_was_behind_it() -> None:
-    backlog = Backlog(None)
+    backlog = Backlog(None, Turns())
     backlog.replace({ONE: frozenset("abcde"), TWO: frozenset("x")})
     taken = [backlog.take(ONE) for _ in range(2)]
     for entry in taken:
@@ -71,7 +72,7 @@ def test_what_was_refused_comes_first_once_there_is_room_then_what_was_behind_it
 
 
 def test_what_is_put_back_comes_first() -> None:
-    backlog = Backlog(None)
+    backlog = Backlog(None, Turns())
     backlog.replace({ONE: frozenset("abc")})
     entry = backlog.take(ONE)
     assert entry is not None
@@ -81,7 +82,7 @@ def test_what_is_put_back_comes_first() -> None:
 
 
 def test_a_lower_level_waits_for_what_was_taken_of_a_higher_one_even_if_the_plan_is_replaced() -> None:
-    backlog = Backlog(by_digit)
+    backlog = Backlog(by_digit, Turns())
     backlog.replace({ONE: frozenset(["a2"]), TWO: frozenset(["b1"])})
     entry = backlog.take(ONE)
     assert entry is not None
@@ -103,11 +104,11 @@ def test_an_invalid_priority_is_an_error_that_names_task_and_job(wrong: Any) -> 
         return value
 
     with pytest.raises(DefinitionError, match="priority of job a of task one"):
-        Backlog(priority).replace({ONE: frozenset("a")})
+        Backlog(priority, Turns()).replace({ONE: frozenset("a")})
 
 
 def test_a_place_that_becomes_free_does_not_copy_what_waits() -> None:
-    backlog = Backlog(None)
+    backlog = Backlog(None, Turns())
     backlog.replace({ONE: frozenset(f"j{i:04}" for i in range(1000))})
     assert backlog.top is not None
     queue = backlog.top.open[ONE].jobs
@@ -120,12 +121,24 @@ def test_a_place_that_becomes_free_does_not_copy_what_waits() -> None:
         assert backlog.top.open[ONE].jobs is queue
 
 
+def test_the_task_whose_last_turn_is_the_longest_ago_comes_first() -> None:
+    turns = Turns()
+    backlog = Backlog(None, turns)
+    backlog.replace({ONE: frozenset("ab"), TWO: frozenset("cd")})
+    assert list(backlog.waiting()) == [ONE, TWO]
+    turns.take(ONE)
+    assert list(backlog.waiting()) == [TWO, ONE]
+    turns.take(TWO)
+    backlog.replace({ONE: frozenset("ab"), TWO: frozenset("cd")})
+    assert list(backlog.waiting()) == [ONE, TWO]
+
+
 class BacklogMachine(RuleBasedStateMachine):
     """Does anything to a backlog, beside a plain account of what waits, is held, and is being offered."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.backlog = Backlog(by_digit)
+        self.backlog = Backlog(by_digit, Turns())
         self.waiting: dict[Task, set[str]] = {ONE: set(), TWO: set()}
         self.held: set[Task] = set()
         self.offering: list[tuple[Task, str, Level]] = []

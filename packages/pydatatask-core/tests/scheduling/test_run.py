@@ -856,6 +856,47 @@ async def test_a_run_lets_no_job_be_overtaken_by_its_own_tasks() -> None:
     assert task.started == list("abcdefgh")
 
 
+class Unannounced(Elsewhere):
+    """Its jobs end one at each update, and only the next flush of the quota shows that there is room."""
+
+    @override
+    async def update(self) -> bool:
+        manager, self.manager = self.manager, None
+        self.end(list(self.live.data)[:1])
+        has_live = await super().update()
+        self.manager = manager
+        return has_live
+
+
+@pytest.mark.requirement("quota.turns")
+@pytest.mark.parametrize("kind", [Finishing, Unannounced])
+async def test_tasks_that_share_a_quota_take_turns_however_many_jobs_one_of_them_has(kind: type[Elsewhere]) -> None:
+    quota = ResourceManager(Resources.parse(2, 1))
+    stream, one, two = tasks = [kind(name, quota) for name in ("stream", "one", "two")]
+    for task, number in ((stream, 100), (one, 10), (two, 10)):
+        task.given(*(f"j{i:03}" for i in range(number)))
+    async with pipeline(*tasks, resources=[quota], concurrency=3) as this:
+        running = asyncio.create_task(this.run(timeout=SECONDS))
+        await until(lambda: len(one.done.data) == len(two.done.data) == 10)
+        assert len(stream.started) <= 10 + 10, "it has had as many turns as the others"
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.requirement("quota.turns")
+async def test_tasks_that_share_a_quota_take_turns_by_updates_as_well() -> None:
+    quota = ResourceManager(Resources.parse(2, 1))
+    tasks = [Finishing(name, quota) for name in ("a", "b", "c")]
+    for task in tasks:
+        task.given(*(f"j{i}" for i in range(10)))
+    async with pipeline(*tasks, resources=[quota], concurrency=3) as this:
+        for number in range(1, 6):
+            for _ in range(3):
+                await this.update()
+            assert [len(task.started) for task in tasks] == [2 * number] * 3
+
+
 async def test_behind_a_full_quota_each_place_that_becomes_free_costs_a_few_offers() -> None:
     quota = ResourceManager(Resources.parse(4, 1))
     task = Elsewhere("task", quota)

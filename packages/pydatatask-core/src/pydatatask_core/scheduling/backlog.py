@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.scheduling.levels import Level
+from pydatatask_core.scheduling.turns import Turns
 from pydatatask_core.tasks.task import Task
 
 __all__ = ["Backlog", "Priority"]
@@ -34,14 +35,17 @@ class Backlog:
     every operation except :meth:`replace` does not depend on the number of jobs that wait.
 
     :param priority: Returns the priority of a job; None makes all equal.
+    :param turns: The order of the tasks within a priority.
     """
 
-    def __init__(self, priority: Priority | None) -> None:
+    def __init__(self, priority: Priority | None, turns: Turns) -> None:
         self._priority = priority
         self._levels: dict[int, Level] = {}
         self._order: list[int] = []  # a heap of the negated priorities of the levels
         self._queued: dict[Task, set[str]] = {}
         self._held: set[Task] = set()
+        self.turns: Turns = turns
+        """The order of the tasks within a priority."""
         self._with_held_lanes: dict[int, Level] = {}
         self.top: Level | None = None
         """The level whose jobs may be taken, or None if no job may be."""
@@ -58,9 +62,11 @@ class Backlog:
         """
         return self._queued.setdefault(task, set())
 
-    def waiting(self) -> Iterator[Task]:
-        """Iterate the tasks of which a job may be taken now."""
-        return iter(()) if self.top is None else iter(tuple(self.top.open))
+    def waiting(self) -> Sequence[Task]:
+        """Return the tasks of which a job may be taken now, by turns: first the one that has waited for the longest."""
+        if self.top is None:
+            return ()
+        return self.turns.order(self.top.open)
 
     def replace(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
         """Replace the waiting jobs of some tasks, and end all holds.

@@ -148,9 +148,7 @@ class Dispatcher:
         self._holds, self._plans = {}, self._plans + 1
         held = self._backlog.held
         self._backlog.replace({task: jobs - self.in_flight(task) for task, jobs in ready.items()})
-        for task in self._backlog.waiting():
-            # A task that was refused before will most likely be refused again: one worker is enough to find out.
-            self._start_workers(task, most=1 if task in held else None)
+        self._start_all_workers(held)
 
     def add(self, task: Task, jobs: AbstractSet[str]) -> None:
         """Launch more jobs, except those that are waiting or in flight.
@@ -173,11 +171,20 @@ class Dispatcher:
         self._width, self._plans = 0, self._plans + 1
         self._backlog.clear()
 
-    def _start_all_workers(self) -> None:
-        for task in self._backlog.waiting():
-            self._start_workers(task)
+    def _start_all_workers(self, refused: AbstractSet[Task] = frozenset()) -> None:
+        """Start workers for all tasks of which a job may be taken.
 
-    def _start_workers(self, task: Task, most: int | None = None) -> None:
+        :param refused: Tasks that were refused before, and most likely will be again: one worker finds out.
+        """
+        waiting = self._backlog.waiting()
+        # One for each task first: if they share a quota, those of a single task might take all of it.
+        for task in waiting:
+            self._start_workers(task, most=1)
+        for task in waiting:
+            if not task.runs_in_process and task not in refused:
+                self._start_workers(task, started=1)
+
+    def _start_workers(self, task: Task, most: int | None = None, started: int = 0) -> None:
         """Start workers for the jobs of a task that may be taken now.
 
         Workers for jobs in this process start one at a time, each when the one before takes its first job. If the jobs
@@ -185,6 +192,7 @@ class Dispatcher:
 
         :param task: The task.
         :param most: How many workers to start at most.
+        :param started: How many have been started just now, each of which is going to take one of the jobs.
         """
         top = self._backlog.top
         lane = None if top is None else top.open.get(task)
@@ -192,7 +200,7 @@ class Dispatcher:
             return
         workers = self._workers_of(task)
         work = self._run_jobs if task.runs_in_process else self._offer_jobs
-        wanted = min(self._width - workers.count, len(lane.jobs))
+        wanted = min(self._width - workers.count, len(lane.jobs) - started)
         limit = 1 if task.runs_in_process else most
         for _ in range(wanted if limit is None else min(wanted, limit)):
             workers.count += 1
@@ -253,6 +261,8 @@ class Dispatcher:
             current_offer.reset(token)
             offer.end()
             workers.in_flight.discard(job)
+            if offer.refused is None:
+                self._backlog.turns.take(workers.task)
             if offer.refused is None or plan != self._plans:
                 self._clock.tick()
             elif holds is self._holds:

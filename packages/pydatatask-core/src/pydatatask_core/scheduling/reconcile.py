@@ -20,6 +20,7 @@ from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
 from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.scheduling.task_groups import unwrapped_task_group
+from pydatatask_core.scheduling.turns import Turns
 from pydatatask_core.tasks.task import Task
 
 __all__ = ["Known", "Reconciler"]
@@ -57,6 +58,7 @@ class Reconciler:
         self.width = width
         self.listing: Listing = Listing()
         self.failures: FailureTracker = FailureTracker(retry_delay)
+        self.turns: Turns = Turns()
         self.resources = resources
         self._others: list[Settling] = []
         self._retry_delay = retry_delay
@@ -127,7 +129,9 @@ class Reconciler:
         await self.flush()
         done = asyncio.Event()
         async with unwrapped_task_group() as group:
-            dispatcher = Dispatcher(group, self.width, Backlog(self.priority), self.launch, ActivityClock(), done.set)
+            dispatcher = Dispatcher(
+                group, self.width, Backlog(self.priority, self.turns), self.launch, ActivityClock(), done.set
+            )
             try:
                 dispatcher.submit(ready)
                 if not dispatcher.idle:

@@ -54,7 +54,7 @@ class Run:
         self._reconcile_requested = False
         launched = LaunchedJobs(options.launch_once, self._has_failed)
         launch = launched.tracking(reconciler.launch, reconciler.tasks)
-        backlog = Backlog(reconciler.priority)
+        backlog = Backlog(reconciler.priority, reconciler.turns)
         self._dispatcher = Dispatcher(group, reconciler.width, backlog, launch, self._clock, self._part_idle)
         # An update that a task has requested has reaped jobs, most likely, so there may be room for refused ones.
         self._live = LiveTasks(
