@@ -113,12 +113,14 @@ async def test_what_a_document_cannot_hold_is_refused(value: Any, motor_database
 @pytest.mark.requirement("mongo.plain-values")
 async def test_what_other_programs_wrote_comes_back_in_pythons_types(motor_database: Database) -> None:
     owner = ObjectId("0123456789abcdef01234567")
-    await motor_database["records"].insert_one({"_id": "a", "owner": owner, "sizes": [5_000_000_000]})
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    await motor_database["records"].insert_one({"_id": "a", "owner": owner, "sizes": [5_000_000_000], "begun": begun})
     repository = MongoMetadataRepository(lambda: motor_database, "records")
-    expected = {"owner": str(owner), "sizes": [5_000_000_000]}
+    expected = {"owner": str(owner), "sizes": [5_000_000_000], "begun": begun}
     for record in (await repository.info("a"), (await repository.info_all())["a"]):
         assert record == expected
         assert type(record["sizes"][0]) is int
+        assert record["begun"].tzinfo is UTC
     await repository.dump("b", expected)
 
 
@@ -139,7 +141,9 @@ async def test_documents_whose_id_is_no_string_are_no_jobs(
         assert [job async for job in repository] == ["a"]
         assert await repository.info_all() == {"a": {"x": 1}}
     assert not await repository.contains("7")
-    assert len(caplog.records) == 3
+    skipped = [record.getMessage() for record in caplog.records if "skipping" in record.getMessage()]
+    assert len(skipped) == 3
+    assert all("it is no string" in message for message in skipped)
 
 
 async def test_times_come_back_aware_whatever_the_options_of_the_client(

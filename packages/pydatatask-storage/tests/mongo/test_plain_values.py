@@ -23,6 +23,8 @@ UUID = "00112233-4455-6677-8899-aabbccddeeff"
         (bson.Decimal128("1.10"), "1.10"),
         (bson.Binary(b"\0\xff", 5), b"\0\xff"),
         (uuid.UUID(UUID), UUID),
+        (bson.Binary.from_uuid(uuid.UUID(UUID)), UUID),
+        (bson.Binary(b"short", 4), b"short"),
         (bson.Regex("a.*", "i"), "a.*"),
         (bson.Timestamp(86_400, 2), datetime(1970, 1, 2, tzinfo=UTC)),
         (bson.DBRef("books", bson.ObjectId(ID)), {"$ref": "books", "$id": ID}),

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydatatask_storage.plain_types import is_dict, is_list
+
+if TYPE_CHECKING:
+    from bson import Binary
 
 __all__ = ["with_plain_values"]
 
@@ -40,6 +43,13 @@ def _plain(value: object) -> object:
     return str(value)  # ObjectId, Decimal128 (whose text keeps all digits), UUID, MinKey and MaxKey
 
 
+def _binary(value: Binary) -> object:
+    """Return the text of a UUID, which a client leaves as bytes unless it is told how UUIDs are stored."""
+    from bson.binary import UUID_SUBTYPE
+
+    return str(value.as_uuid()) if value.subtype == UUID_SUBTYPE and len(value) == 16 else bytes(value)
+
+
 @cache
 def _conversions() -> list[tuple[type, Callable[[Any], object]]]:
     """Return types and what becomes of their values; a subclass stands before its base."""
@@ -47,7 +57,7 @@ def _conversions() -> list[tuple[type, Callable[[Any], object]]]:
 
     return [
         (int, int),  # Int64
-        (bytes, bytes),  # Binary
+        (bson.Binary, _binary),
         (bson.Code, str),
         (bson.Regex, lambda regex: str(regex.pattern)),
         (bson.Timestamp, lambda timestamp: timestamp.as_datetime()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from datetime import UTC
 from typing import Any
 
 from typing_extensions import override
@@ -68,7 +69,7 @@ class MongoMetadataRepository(MetadataRepository):
     def _documents(self) -> MongoCollection:
         """Return the collection with documents as dicts and times as aware ones, whatever the client's options are."""
         collection = self.collection
-        options = collection.codec_options.with_options(tz_aware=True, document_class=dict)
+        options = collection.codec_options.with_options(tz_aware=True, tzinfo=UTC, document_class=dict)
         return collection.with_options(codec_options=options)
 
     def _find(self, projection: dict[str, Any] | None = None) -> MongoCursor:
