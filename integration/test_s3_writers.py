@@ -183,7 +183,7 @@ async def test_what_cannot_be_cleaned_up_is_logged(
     with pytest.raises(StoreError, match="UploadPart"):
         await write(InSmallParts(lambda: asking_once, bucket.name), "new", LARGE)
     assert f"s3://{bucket.name}/new" in caplog.text
-    assert "could not be discarded" in caplog.text
+    assert "the staged data could not be removed" in caplog.text
 
 
 async def test_no_more_parts_are_sent_at_a_time_than_planned(

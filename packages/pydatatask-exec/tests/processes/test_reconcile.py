@@ -387,7 +387,7 @@ async def test_a_cancelled_run_lets_processes_run_on(bench: Bench) -> None:
             await pipeline.run()
 
     running = asyncio.create_task(go())
-    await until(lambda: runs(bench) == 1)
+    await until(lambda: runs(bench) == 1 and "job" in bench.pids.data)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
