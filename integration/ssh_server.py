@@ -11,6 +11,7 @@ import getpass
 import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,11 @@ KbdInteractiveAuthentication no
 StrictModes no
 MaxSessions {sessions}
 AcceptEnv NOTHING
-Subsystem sftp internal-sftp
 LogLevel VERBOSE
+{more}
 """
+
+SFTP = "Subsystem sftp internal-sftp"
 
 MAX_SESSIONS = 10
 
@@ -78,16 +81,26 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SSHServer]:
             False,
         )
         return
+    with own_server(tmp_path_factory.mktemp("sshd"), SFTP) as server:
+        yield server
+
+
+@contextmanager
+def own_server(directory: Path, more: str) -> Iterator[SSHServer]:
+    """Run a server on this machine.
+
+    :param directory: Where its keys and its log go.
+    :param more: More of its configuration, as :data:`SFTP`.
+    """
     sshd = program("sshd", "apt-get install openssh-server")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where it confines what is not trusted yet
-    directory = tmp_path_factory.mktemp("sshd")
     _key(directory / "host_key")
     key = _key(directory / "key")
     (directory / "authorized_keys").write_bytes((directory / "key.pub").read_bytes())
     port = free_port()
     (directory / "config").write_text(
-        _CONFIG.format(port=port, host=HOST, directory=directory, sessions=MAX_SESSIONS), "utf-8"
+        _CONFIG.format(port=port, host=HOST, directory=directory, sessions=MAX_SESSIONS, more=more), "utf-8"
     )
     with running([sshd, "-D", "-e", "-f", str(directory / "config")], port, directory / "log"):
         yield SSHServer(HOST, port, getpass.getuser(), str(key), True)

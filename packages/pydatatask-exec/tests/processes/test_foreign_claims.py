@@ -23,6 +23,7 @@ HERE = "boot+1+host"
     ("scope", "expected"),
     [
         ("boot+1+host", Locality.HERE),
+        ("boot+1+host+0123abcd", Locality.HERE),  # as `pids` records it
         ("boot", Locality.HERE),  # as an old version wrote it
         ("earlier", Locality.EARLIER_BOOT),
         ("earlier+1+host", Locality.EARLIER_BOOT),

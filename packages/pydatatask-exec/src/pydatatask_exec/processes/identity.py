@@ -67,6 +67,9 @@ def locality(scope: str, here: str) -> Locality:
         return Locality.HERE
     namespace, _, host = place.partition("+")
     own_namespace, _, own_host = own_place.partition("+")
+    host, _, _ = host.partition("+")  # a record in ``pids`` adds the directory
+    if boot == own_boot and (namespace, host) == (own_namespace, own_host):
+        return Locality.HERE
     if place and (host != own_host or (boot == own_boot and namespace != own_namespace)):
         return Locality.FOREIGN
     return Locality.EARLIER_BOOT

@@ -102,13 +102,12 @@ class Launch:
 
     def _exports(self) -> list[str]:
         """Return commands that set the variables, if the shell can."""
-        if self._needs_env:
-            return []
-        return [f"export {name}={quote(value)}" for name, value in self.environ.items()]
+        exports = [f"export {name}={quote(value)}" for name, value in self.environ.items() if _is_exportable(name)]
+        return ["pydatatask_e=$(command -v env)", *exports] if self._needs_env else exports
 
     @property
     def _needs_env(self) -> bool:
-        """Whether env(1) has to set the variables, and then all: the shell would look for env in their ``PATH``."""
+        """Whether env(1) has to set variables that the shell cannot; all users can see those for a moment."""
         return not all(map(_is_exportable, self.environ))
 
     def _command(self, closing: str) -> str:
@@ -117,8 +116,8 @@ class Launch:
         Where standard error is kept, a subshell runs it: else the shell would report a signal that ends the process
         there. Without one, the start takes less time.
         """
-        assignments = [quote(f"{name}={value}") for name, value in self.environ.items()]
-        words = [*(["env", "--", *assignments] if self._needs_env else []), *map(quote, self.args)]
+        assignments = [quote(f"{name}={value}") for name, value in self.environ.items() if not _is_exportable(name)]
+        words = [*(['"$pydatatask_e"', "--", *assignments] if self._needs_env else []), *map(quote, self.args)]
         streams = f"<{quote(self.stdin or '/dev/null')} >{quote(self.stdout or '/dev/null')}"
         interleaved = self.stdout is not None and self.stderr == self.stdout
         command = f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}{closing}"

@@ -41,6 +41,7 @@ class ReconnectingSSH:
         self._longest_pause = longest_pause
         self._connection: asyncssh.SSHClientConnection | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
 
     def __call__(self) -> asyncssh.SSHClientConnection:
         """Return the present connection.
@@ -49,7 +50,8 @@ class ReconnectingSSH:
         """
         connection = self._connection
         if connection is None or connection.is_closed():
-            raise unreachable("the SSH target", "it is being connected again")
+            why = "" if self._failure is None else f", which fails so far: {self._failure}"
+            raise unreachable("the SSH target", f"it is being connected again{why}")
         return connection
 
     async def __aenter__(self) -> Self:
@@ -82,13 +84,16 @@ class ReconnectingSSH:
             log.warning("the SSH connection is back")
 
     async def _reconnect(self) -> asyncssh.SSHClientConnection:
-        import asyncssh
-
         pause = 0.1
         while True:
             try:
-                return await self._connect()
-            except (OSError, asyncssh.Error) as error:
-                log.info("no SSH connection yet: %s", error)
+                connection = await self._connect()
+            except Exception as error:  # whatever it is, the next attempt may succeed, and nobody else makes one
+                level = logging.INFO if str(error) == str(self._failure) else logging.WARNING
+                log.log(level, "no SSH connection yet: %s: %s", type(error).__name__, error)
+                self._failure = error
+            else:
+                self._failure = None
+                return connection
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._longest_pause)

@@ -9,12 +9,16 @@ from pathlib import PurePath
 from pydatatask_core.errors import LaunchError, TargetUnreachableError
 from pydatatask_exec.processes.ssh.errors import unreachable
 from pydatatask_exec.processes.ssh.shell import TargetShell
-from pydatatask_exec.processes.ssh.shell_requests import Ticketed, compound, start_code
+from pydatatask_exec.processes.ssh.shell_requests import Step, Ticketed, compound, start_code
 
-__all__ = ["LaunchBatches"]
+__all__ = ["ContendedError", "LaunchBatches"]
 
 _AT_A_TIME = 32
 _LONGEST_START_SECONDS = 120.0
+
+
+class ContendedError(LaunchError):
+    """The job is not claimed: another controller has come or gone, and may have done it."""
 
 
 class _Launch:
@@ -23,6 +27,7 @@ class _Launch:
     def __init__(self, ticketed: Ticketed) -> None:
         self.ticketed: Ticketed = ticketed
         self.pid: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        """The process identifier, or the word ``reserved``, or None if the job has a claim already."""
         self.ended: bool = False
         self.on_exit: Callable[[], None] | None = None
 
@@ -37,8 +42,14 @@ class _Launch:
             return
         elif word == "started":
             self.pid.set_result(rest)
+        elif word == "reserved":
+            self.pid.set_result(word)
         elif word == "taken":
             self.pid.set_result(None)
+        elif word == "contended":
+            self.pid.set_exception(
+                ContendedError(f"job {self.ticketed.order.job}: another controller has come or gone")
+            )
         else:
             reason = rest or "its claim was revoked"
             self.pid.set_exception(LaunchError(f"job {self.ticketed.order.job} could not be launched: {reason}"))
@@ -64,7 +75,9 @@ class LaunchBatches:
         """Launch a job, together with others.
 
         :param ticketed: The order.
-        :returns: The process identifier, or None if the job has been claimed already.
+        :returns: The process identifier, or the word ``reserved`` if that was ordered; None if the job has been
+            claimed already.
+        :raises ContendedError: The claim is valid only without other controllers, and one has come or gone.
         :raises LaunchError: It cannot be launched.
         :raises TargetUnreachableError: The shell is lost; the job may have been launched.
         """
@@ -79,7 +92,7 @@ class LaunchBatches:
         try:
             async with asyncio.timeout(_LONGEST_START_SECONDS):
                 pid = await launch.pid
-            started = pid is not None
+            started = pid is not None and ticketed.step is not Step.RESERVE
         except TimeoutError as error:
             raise LaunchError(
                 f"job {ticketed.order.job}: the target does not report whether it was launched"
@@ -88,7 +101,7 @@ class LaunchBatches:
             self._under_way.discard(launch)
             if not started:
                 self._shell.unsubscribe(ticketed.ticket)
-        if pid is not None:
+        if started and pid is not None:
             self._running[pid] = (ticketed.ticket, launch)
         return pid
 

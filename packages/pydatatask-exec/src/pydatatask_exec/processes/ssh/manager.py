@@ -131,5 +131,8 @@ class SSHLinuxManager(LinuxProcessManager):
 
     @override
     async def workspace(self, task: str) -> Workspace:
-        await self._channels()
-        return SSHWorkspace(self._target, self._basedir, task, self.kill_grace)
+        channels = await self._channels()
+        workspace = SSHWorkspace(self._target, self._basedir, task, self.kill_grace)
+        # Before any job is found ready, so that other controllers are noticed from then on.
+        await workspace.prepare(channels)
+        return workspace

@@ -8,8 +8,15 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from pydatatask_core.errors import UnwritableStoreError
 from pydatatask_exec.processes.ssh.errors import translated, unreachable
-from pydatatask_exec.processes.ssh.shell_functions import ASK_FACTS, PRELUDE, TargetFacts, parse_facts
+from pydatatask_exec.processes.ssh.shell_functions import (
+    ASK_FACTS,
+    KEEP_ENVIRONMENT,
+    PRELUDE,
+    TargetFacts,
+    parse_facts,
+)
 from pydatatask_exec.processes.ssh.shell_requests import compound
 
 if TYPE_CHECKING:
@@ -20,6 +27,10 @@ __all__ = ["TargetShell"]
 log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _LONGEST_REQUEST_SECONDS = 300.0
+_FIRST_ANSWER_SECONDS = 60.0
+_LONGEST_REMARK = 500
+_STDERR = 1
+"""The type of extended data that is standard error: SSH_EXTENDED_DATA_STDERR of RFC 4254."""
 
 
 class Channel(Protocol):
@@ -31,6 +42,10 @@ class Channel(Protocol):
 
     def is_closing(self) -> bool:
         """Tell whether nothing more can be sent."""
+        ...
+
+    def close(self) -> None:
+        """Close the channel."""
         ...
 
 
@@ -84,6 +99,8 @@ class TargetShell:
         self._requests: dict[str, _Request] = {}
         self._listeners: dict[str, Callable[[str], None]] = {}
         self._lost: set[Callable[[], None]] = set()
+        self._said: str | None = ""  # until it has answered: whatever else arrives may say why it does not
+        self._end = "the shell there has ended"
 
     @classmethod
     async def open(cls, connection: Connection, target: str) -> TargetShell:
@@ -99,10 +116,19 @@ class TargetShell:
                 lambda: _session(shell), "exec /bin/sh", encoding="utf-8", errors="surrogateescape", request_pty=False
             )
         shell._channel = channel
-        channel.write(compound("hello", PRELUDE))
-        (facts,) = await shell.ask(ASK_FACTS)
-        shell.facts = parse_facts(facts)
+        channel.write(KEEP_ENVIRONMENT + compound("hello", PRELUDE))
+        try:
+            (facts,) = await shell.ask(ASK_FACTS, _FIRST_ANSWER_SECONDS)
+        except BaseException:
+            shell.close()
+            raise
+        shell.facts, shell._said = parse_facts(facts), None
         return shell
+
+    def close(self) -> None:
+        """Close the channel: a server allows only so many."""
+        if self._channel is not None:
+            self._channel.close()
 
     @property
     def is_open(self) -> bool:
@@ -208,9 +234,25 @@ class TargetShell:
 
         :param text: Any piece of it.
         """
+        self.said(text)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._take(line)
+
+    def said(self, text: str) -> None:
+        """Keep the beginning of what the target says before the shell has answered for the first time.
+
+        :param text: Standard output or error: of the login shell, or of what is run in its place.
+        """
+        if self._said is not None:
+            self._said = (self._said + text)[:_LONGEST_REMARK]
+
+    def ended(self, how: str) -> None:
+        """Record how the shell has ended.
+
+        :param how: Its exit status, or the signal.
+        """
+        self._end = f"the shell there has ended {how}"
 
     def _take(self, line: str) -> None:
         ticket, _, rest = line.partition(" ")
@@ -228,7 +270,7 @@ class TargetShell:
         :param reason: Why, if that is known.
         """
         self._channel = None
-        error = unreachable(self.target, reason or "the shell there has ended")
+        error = self._loss(reason)
         for request in self._requests.values():
             if not request.answer.done():
                 request.answer.set_exception(error)
@@ -236,6 +278,16 @@ class TargetShell:
         callbacks, self._lost = self._lost, set()
         for callback in callbacks:
             callback()
+
+    def _loss(self, reason: Exception | None) -> Exception:
+        """Return the error for the loss of the channel. A shell that ends without an answer will never give one."""
+        if self._said is None or reason is not None:
+            return unreachable(self.target, reason or self._end)
+        said = " ".join(self._said.split())
+        remark = f", saying: {said}" if said else ""
+        return UnwritableStoreError(
+            f"{self.target} gives this user no shell: {self._end}{remark}; jobs need a login that runs /bin/sh"
+        )
 
 
 def _session(shell: TargetShell) -> asyncssh.SSHClientSession[str]:
@@ -246,7 +298,18 @@ def _session(shell: TargetShell) -> asyncssh.SSHClientSession[str]:
     class Session(asyncssh.SSHClientSession[str]):
         @override
         def data_received(self, data: str, datatype: asyncssh.DataType) -> None:
-            shell.received(data)
+            if datatype == _STDERR:
+                shell.said(data)
+            else:
+                shell.received(data)
+
+        @override
+        def exit_status_received(self, status: int) -> None:
+            shell.ended(f"with status {status}")
+
+        @override
+        def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+            shell.ended(f"by SIG{signal}")
 
         @override
         def connection_lost(self, exc: Exception | None) -> None:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ASK_FACTS", "PRELUDE", "TargetFacts", "parse_facts"]
+__all__ = ["ASK_FACTS", "KEEP_ENVIRONMENT", "PRELUDE", "RESTORE_ENVIRONMENT", "TargetFacts", "parse_facts"]
+
+KEEP_ENVIRONMENT = "pydatatask_environment=$(export -p) pydatatask_umask=$(umask)\n"
+"""The first command of all: it keeps what the target gives to a shell, before the functions change that."""
+
+RESTORE_ENVIRONMENT = 'eval "$pydatatask_environment"; umask "$pydatatask_umask"'
+"""Commands for a subshell that is about to start a job, which gets what the target gives, and no variables of ours."""
 
 PRELUDE = r"""
 umask 077
@@ -16,7 +22,7 @@ exec 9>&1 2>/dev/null
 LC_ALL=C
 
 is_alive() { # IDENTITY
-    case $1 in *:*:"$scope" | *:*:"$boot") ;; *) return 1 ;; esac
+    case $1 in *:*:"$scope" | *:*:"$scope"+* | *:*:"$boot") ;; *) return 1 ;; esac
     alive_pid=${1%%:*} alive_seen=${1#*:}
     alive_seen=${alive_seen%%:*}
     { read -r alive_line <"/proc/$alive_pid/stat"; } || return 1
@@ -25,23 +31,31 @@ is_alive() { # IDENTITY
     [ "${20}" -le "${alive_seen%.*}${alive_seen#*.}" ]
 }
 
-inspect() { # TICKET DIRECTORY IDENTITY: whether it is there, is to be killed, is alive; exit status; recorded identity
-    inspect_there=0 inspect_killed=0 inspect_alive=0 inspect_code=- inspect_id=-
+# TICKET DIRECTORY IDENTITY: whether it is there, is to be killed, is alive; exit status; controller that has reserved
+# it; recorded identity
+inspect() {
+    inspect_there=0 inspect_killed=0 inspect_alive=0 inspect_code=- inspect_owner=- inspect_id=-
     [ -d "$2" ] && inspect_there=1
     [ -e "$2/forgotten" ] && inspect_killed=1
     if [ -f "$2/pid" ]; then # anything but a file might never be read
         { read -r inspect_id <"$2/pid"; } || inspect_id=
+    elif [ -f "$2/owner" ]; then
+        { read -r _ inspect_owner _ <"$2/owner"; } || inspect_owner=-
     fi
     if ! { [ -f "$2/return_code" ] && read -r inspect_code <"$2/return_code"; }; then
         inspect_code=-
-        case $inspect_id in -) inspect_process=$3 ;; *) inspect_process=$inspect_id ;; esac
+        case $inspect_id:$inspect_owner in
+        -:-) inspect_process=$3 ;;
+        -:*) inspect_process=$inspect_owner ;;
+        *) inspect_process=$inspect_id ;;
+        esac
         if is_alive "$inspect_process"; then
             inspect_alive=1
         else
             { [ -f "$2/return_code" ] && read -r inspect_code <"$2/return_code"; } || inspect_code=-
         fi
     fi
-    echo "$1 $inspect_there $inspect_killed $inspect_alive $inspect_code $inspect_id" >&9
+    echo "$1 $inspect_there $inspect_killed $inspect_alive $inspect_code $inspect_owner $inspect_id" >&9
 }
 
 members() { # SESSION: the processes in it
@@ -94,7 +108,7 @@ orphans() { # SESSION DIRECTORY: the processes in it that work below the directo
 end_orphans() { # TICKET IDENTITY DIRECTORY TENTHS
     orphans_left=
     case $2 in
-    *:*:"$scope" | *:*:"$boot")
+    *:*:"$scope" | *:*:"$scope"+* | *:*:"$boot")
         orphans_below=$(cd -P "$3" && pwd -P) || orphans_below=$3
         for orphans_step in TERM KILL; do
             orphans_wait=$4
@@ -128,6 +142,7 @@ up_ticks=${up%.*}${up#*.}
 genuine=0
 [ "$own_start" -le "$up_ticks" ] && [ "$((up_ticks - own_start))" -lt 6000 ] && genuine=1
 [ "$genuine" = 1 ] || { up=${own_start%??}.${own_start#${own_start%??}}; }
+user=$(id -u)
 missing=
 for tool in setsid mkdir chmod mv rm ls id sleep; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
@@ -155,7 +170,7 @@ class TargetFacts:
     """The utilities that are needed and missing."""
 
 
-ASK_FACTS = 'echo "$ticket $scope $$:$up:$scope $genuine $(id -u)$missing" >&9'
+ASK_FACTS = 'echo "$ticket $scope $$:$up:$scope $genuine ${user:-none}$missing" >&9'
 """The request that :func:`parse_facts` reads the answer of."""
 
 
@@ -165,4 +180,4 @@ def parse_facts(line: str) -> TargetFacts:
     :param line: The line, without the ticket.
     """
     scope, identity, genuine, user, *missing = line.split()
-    return TargetFacts(scope, identity, genuine == "1", int(user), tuple(missing))
+    return TargetFacts(scope, identity, genuine == "1", int(user) if user.isdecimal() else -1, tuple(missing))

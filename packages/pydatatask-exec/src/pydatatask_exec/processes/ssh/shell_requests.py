@@ -8,29 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import PurePath
 from shlex import quote
 
 from pydatatask_exec.processes.launch_script import IDENTITY, Introduction, Launch, time_code
-from pydatatask_exec.processes.ssh.shell_functions import TargetFacts
+from pydatatask_exec.processes.ssh.shell_functions import RESTORE_ENVIRONMENT, TargetFacts
 from pydatatask_exec.processes.workspace import EXE, KILL_REQUESTED, REVOKED, STDIN, Order, launch_of
 
 __all__ = [
+    "Step",
     "Ticketed",
     "alive_code",
     "compound",
     "end_code",
     "inspect_code",
     "kill_code",
+    "launching_name",
     "orphans_code",
     "owners_code",
     "remove_code",
     "revoke_code",
+    "revoke_reserved_code",
     "spawn_code",
     "start_code",
 ]
 
 _PLAIN = frozenset(range(32, 127)) - {ord("\\")} | {ord("\n"), ord("\t")}
+
+
+class Step(Enum):
+    """How far a request takes the launch of a job."""
+
+    CLAIM = "claim"
+    """Make its directory, and launch it."""
+
+    RESERVE = "reserve"
+    """Make its directory, so that it can be checked whether the job is still to be done."""
+
+    LAUNCH = "launch"
+    """Launch it in the directory that has been reserved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,15 @@ class Ticketed:
 
     order: Order
     """The order."""
+
+    owner: str
+    """The line that says who makes the claim."""
+
+    step: Step = Step.CLAIM
+    """How far to take it."""
+
+    token: str | None = None
+    """The exclusivity token, if the claim is valid only without other controllers."""
 
 
 def compound(ticket: str, code: str) -> str:
@@ -59,31 +85,47 @@ def _escaped(content: bytes) -> str:
 
 
 def start_code(root: PurePath, facts: TargetFacts, orders: Sequence[Ticketed]) -> str:
-    """Claim jobs, fill their directories and start their launchers.
+    """Return code that claims jobs, fills their directories and starts their launchers.
 
-    For each job the answer is ``TICKET taken`` if it has a directory already, ``TICKET failed REASON``, or what the
-    launcher reports. All directories are made by one command: only if it succeeds for all of them, all are ours.
+    For each job the answer is ``TICKET reserved``, ``TICKET taken`` if it has a claim already, ``TICKET contended`` if
+    there is another controller, ``TICKET failed REASON``, or what the launcher reports. All directories are made by one
+    command, which fails for some where other controllers make the same ones. So it is the file ``owner`` that decides,
+    which the shell creates exclusively (``set -C``).
 
     :param root: The directory of the task.
     :param facts: What is known about the target.
     :param orders: The jobs.
     """
-    lines = [f"if cd {quote(str(root))}; then set --"]
+    lines = [
+        f"if cd {quote(str(root))}; then",
+        f'set -- {quote(f"../{launching_name(root)}")}/*; pydatatask_now="$*"; set --',
+    ]
     for number, ticketed in enumerate(orders):
-        job = _path(ticketed.order)
-        lines.append(
-            f"if [ -d {job} ]; then c{number}=; echo {ticketed.ticket} taken >&9; "
-            f'else c{number}=1; set -- "$@" {job}; fi'
-        )
-    lines += ['for job; do set -- "$@" "$job/cwd"; done', 'why=$(mkdir "$@" 2>&1); made=$?; set --']
+        lines += _check_code(number, ticketed)
+    lines += [
+        'for job; do set -- "$@" "$job/cwd"; done',
+        'pydatatask_why=; [ $# -eq 0 ] || pydatatask_why=$(mkdir "$@" 2>&1)',
+    ]
+    lines += ["set --"]
     for number, ticketed in enumerate(orders):
-        lines += _fill_code(number, ticketed)
-    lines += ['[ $# -eq 0 ] || chmod 755 "$@"', "("]
+        lines += _claim_code(number, ticketed)
+        if ticketed.step is not Step.RESERVE:
+            lines += _fill_code(number, ticketed)
+    lines += ['[ $# -eq 0 ] || chmod 755 "$@"', "(", RESTORE_ENVIRONMENT]
     for number, ticketed in enumerate(orders):
-        lines += _launch_code(number, ticketed, root, facts)
+        if ticketed.step is not Step.RESERVE:
+            lines += _launch_code(number, ticketed, root, facts)
     lines += [":", ")", "else"]
     lines += [f"echo {ticketed.ticket} failed the directory of the task is gone >&9" for ticketed in orders]
     return "\n".join([*lines, "fi"])
+
+
+def launching_name(root: PurePath) -> str:
+    """Return the name of the directory in which controllers of a task show that they are there.
+
+    :param root: The directory of the task.
+    """
+    return f".{root.name}.launching"
 
 
 def _path(order: Order) -> str:
@@ -91,29 +133,77 @@ def _path(order: Order) -> str:
     return quote(f"./{order.job}")
 
 
+def _check_code(number: int, ticketed: Ticketed) -> list[str]:
+    """Return commands that set ``$pydatatask_cNUMBER`` if a job may go on, and add its directory to the arguments."""
+    variable, job, ticket = f"pydatatask_c{number}", _path(ticketed.order), ticketed.ticket
+    if ticketed.step is Step.LAUNCH:
+        return [f"{variable}=1"]
+    contended = "false"
+    if ticketed.token is not None:
+        contended = f'[ "$pydatatask_now" != {quote(ticketed.token)} ]'
+    return [
+        (
+            f"if {contended}; then {variable}=; echo {ticket} contended >&9; "
+            f"elif [ -d {job} ]; then {variable}=; echo {ticket} taken >&9; "
+            f'else {variable}=1; set -- "$@" {job}; fi'
+        )
+    ]
+
+
+def _claim_code(number: int, ticketed: Ticketed) -> list[str]:
+    """Return commands that claim a job whose directory has been made, or check that our reservation still holds."""
+    variable, job, ticket, owner = (
+        f"pydatatask_c{number}",
+        _path(ticketed.order),
+        ticketed.ticket,
+        quote(ticketed.owner),
+    )
+    if ticketed.step is Step.LAUNCH:
+        return [
+            (
+                f'{{ read -r pydatatask_o <{job}/owner && [ "$pydatatask_o" = {owner} ]; }} '
+                f"|| {{ {variable}=; echo {ticket} taken >&9; }}"
+            )
+        ]
+    claimed = f"{variable}=; echo {ticket} reserved >&9" if ticketed.step is Step.RESERVE else ":"
+    return [
+        (
+            f'if [ "${variable}" ]; then set -C; if echo {owner} >{job}/owner; then set +C; {claimed}; else set +C; '
+            f"{variable}=; if [ -e {job}/owner ]; then echo {ticket} taken >&9; "
+            f"else echo {ticket} failed $pydatatask_why >&9; fi; fi; fi"
+        )
+    ]
+
+
 def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
     """Return commands that write the files of a job whose directory has been made."""
-    order, job = ticketed.order, _path(ticketed.order)
+    variable, order, job = f"pydatatask_c{number}", ticketed.order, _path(ticketed.order)
     steps = [f"printf %s {quote(order.script)} >{job}/{EXE}"]
     if isinstance(order.stdin, bytes):
         steps.append(f"printf %b {quote(_escaped(order.stdin))} >{job}/{STDIN}")
     elif order.stdin is not None:
         steps.append(f"mv {quote(str(order.stdin))} {job}/{STDIN}")
     failed = (
-        f"{{ c{number}=; echo {ticketed.ticket} failed its directory cannot be filled: is there space left? >&9; }}"
+        f"{{ {variable}=; echo {ticketed.ticket} failed its directory cannot be filled: is there space left? >&9; }}"
     )
-    return [
-        f'if [ "$c{number}" ] && [ $made != 0 ]; then c{number}=; echo {ticketed.ticket} failed $why >&9; fi',
-        f'if [ "$c{number}" ]; then {" && ".join(steps)} && set -- "$@" {job}/{EXE} || {failed}; fi',
-    ]
+    return [f'if [ "${variable}" ]; then {" && ".join(steps)} && set -- "$@" {job}/{EXE} || {failed}; fi']
 
 
 def _launch_code(number: int, ticketed: Ticketed, root: PurePath, facts: TargetFacts) -> list[str]:
     """Return a command that starts the launcher of a job, in the directory that was made for it."""
     launch = launch_of(ticketed.order, f"{root}/{ticketed.order.job}")
     script = launch.script(Introduction(facts.scope, facts.uptime, ticketed.ticket))
-    start = f"(cd {_path(ticketed.order)} && exec setsid sh -c {quote(script)})"
-    return [f'if [ "$c{number}" ]; then {start} </dev/null >/dev/null & fi']
+    start = f"(cd {_path(ticketed.order)} && {_script_code(script)})"
+    return [f'if [ "$pydatatask_c{number}" ]; then {start} </dev/null >/dev/null & fi']
+
+
+def _script_code(script: str, argument: str = "") -> str:
+    """Return commands that become a shell of its own session, which runs a script.
+
+    The script has the variables of the job in it, so it must not be in a command line, which all users can read.
+    """
+    kept = quote(f"unset pydatatask_s\n{script}")
+    return f"export pydatatask_s={kept} && exec setsid sh -c 'eval \"$pydatatask_s\"' sh {argument}".rstrip()
 
 
 def spawn_code(launch: Launch, facts: TargetFacts) -> str:
@@ -122,8 +212,12 @@ def spawn_code(launch: Launch, facts: TargetFacts) -> str:
     :param launch: What to run.
     :param facts: What is known about the target.
     """
-    head = f'ticket=$1; {time_code(facts.uptime)}; echo "$ticket pid $$:$pydatatask_t:{facts.scope}" >&9; exec 9>&-\n'
-    return f'( setsid sh -c {quote(head + launch.script())} sh "$ticket" </dev/null >/dev/null & )'
+    identity = f"$$:$pydatatask_t:{facts.scope}"
+    head = f'pydatatask_k=$1; {time_code(facts.uptime)}; echo "$pydatatask_k pid {identity}" >&9; exec 9>&-\n'
+    return (
+        f"( pydatatask_k=$ticket; {RESTORE_ENVIRONMENT}; "
+        f"( {_script_code(head + launch.script(), chr(34) + '$pydatatask_k' + chr(34))} ) </dev/null >/dev/null & )"
+    )
 
 
 def inspect_code(root: PurePath, jobs: Mapping[str, str | None]) -> str:
@@ -163,6 +257,17 @@ def revoke_code(directory: PurePath) -> str:
     """
     text, path = quote(REVOKED.strip()), quote(str(directory / IDENTITY))
     return f'set -C; echo {text} >{path} && echo "$ticket taken" >&9; set +C'
+
+
+def revoke_reserved_code(directory: PurePath, owner: str) -> str:
+    """Return code that revokes a reservation if it is still a certain one. On success, the answer is ``TICKET taken``.
+
+    :param directory: The directory of the job.
+    :param owner: The line that says who has made the reservation.
+    """
+    path = quote(str(directory / "owner"))
+    is_ours = f'{{ read -r pydatatask_o <{path} && [ "$pydatatask_o" = {quote(owner)} ]; }}'
+    return f"if {is_ours}; then {revoke_code(directory)}; fi"
 
 
 def kill_code(directory: PurePath, identity: str, grace: float) -> str:

@@ -89,10 +89,38 @@ class SSHTarget:
         if connection.is_closed():
             raise unreachable(self.name, "the connection is closed")
         shell = await TargetShell.open(connection, self.name)
-        if shell.facts.missing:
-            raise UnwritableStoreError(f"{self.name} lacks what is needed there: {', '.join(shell.facts.missing)}")
-        with translated(self.name):
-            sftp = await connection.start_sftp_client()
+        try:
+            if shell.facts.missing:
+                raise UnwritableStoreError(f"{self.name} lacks what is needed there: {', '.join(shell.facts.missing)}")
+            sftp = await self._start_sftp(connection)
+        except BaseException:
+            shell.close()  # or each attempt would cost a session of the connection
+            raise
         self._channels = Channels(connection, shell, sftp)
         log.info("%s: the shell there is %s", self.name, shell.facts.identity)
         return self._channels
+
+    async def _start_sftp(self, connection: asyncssh.SSHClientConnection) -> asyncssh.SFTPClient:
+        import asyncssh
+        from asyncssh.constants import OPEN_REQUEST_SESSION_FAILED
+
+        try:
+            with translated(self.name):
+                return await connection.start_sftp_client()
+        except TargetUnreachableError as error:
+            cause = error.__cause__
+            if isinstance(cause, asyncssh.ChannelOpenError) and cause.code == OPEN_REQUEST_SESSION_FAILED:
+                raise UnwritableStoreError(f"{self.name} offers no SFTP, which jobs need ({cause.reason})") from error
+            if isinstance(cause, (asyncssh.SFTPBadMessage, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)):
+                raise UnwritableStoreError(
+                    f"SFTP on {self.name} does not work ({cause.reason}): it has no server, or a startup file of "
+                    "the login shell prints something"
+                ) from error
+            raise
+        except OSError as error:
+            if isinstance(error.__cause__, asyncssh.SFTPBadMessage):
+                raise UnwritableStoreError(
+                    f"SFTP on {self.name} does not work ({error.__cause__.reason}): a startup file of the login shell "
+                    "prints something"
+                ) from error
+            raise

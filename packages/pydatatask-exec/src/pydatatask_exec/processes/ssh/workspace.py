@@ -6,12 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import PurePath
 
 from typing_extensions import override
 
-from pydatatask_core.errors import StoreError
+from pydatatask_core.errors import StoreError, TargetUnreachableError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.identity import Locality, ProcessIdentity, locality
 from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
@@ -19,7 +21,9 @@ from pydatatask_exec.processes.launch_script import IDENTITY
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
-from pydatatask_exec.processes.ssh.launch_batches import LaunchBatches
+from pydatatask_exec.processes.ssh.launch_batches import ContendedError, LaunchBatches
+from pydatatask_exec.processes.ssh.other_controllers import RemoteControllers
+from pydatatask_exec.processes.ssh.shell_requests import Step, Ticketed
 from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
 from pydatatask_exec.processes.workspace import (
     RETURN_CODE,
@@ -62,6 +66,8 @@ class SSHWorkspace(Workspace):
         self._launches: LaunchBatches | None = None
         self._empty_since: dict[str, float] = {}
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._others = RemoteControllers(self.directory, target.name)
+        self._attempts = count(1)
 
     async def _channels(self) -> Channels:
         """Return the channels. With each new connection, the directories are prepared first."""
@@ -75,23 +81,27 @@ class SSHWorkspace(Workspace):
 
         :param channels: What is open on the connection.
         """
-        for path in (self.directory, self._reaped, self._staged):
+        for path in (self.directory, self._reaped, self._staged, self._others.directory):
             with translated(self._target.name):
                 await channels.sftp.makedirs(path, exist_ok=True)
         self._launches = LaunchBatches(channels.shell, self.directory)
+        await self._sweep(channels, self._staged)
+        await self._others.enter(channels, await self._sweep(channels, self._others.directory))
         self._prepared = channels
-        staged = await self._names(channels, self._staged)
-        owners = sorted({owner for name in staged if (owner := staged_by(name)) is not None})
-        if owners:
-            await self._sweep(channels, staged, owners)
 
-    async def _sweep(self, channels: Channels, staged: list[str], owners: list[str]) -> None:
-        alive = {owners[int(line)] for line in await channels.shell.ask(shell_requests.alive_code(owners))}
+    async def _sweep(self, channels: Channels, directory: PurePath) -> list[str]:
+        """Remove what connections have left that are gone. Return the names that remain."""
+        names = await self._names(channels, directory)
+        owners = sorted({owner for name in names if (owner := staged_by(name)) is not None})
+        if not owners:
+            return names
         here = channels.shell.facts.scope
+        alive = {owners[int(line)] for line in await channels.shell.ask(shell_requests.alive_code(owners))}
         dead = {owner for owner in owners if owner not in alive and not _is_foreign(owner, here)}
-        gone = [self._staged / name for name in staged if staged_by(name) in dead]
+        gone = {name for name in names if staged_by(name) in dead}
         if gone:
-            await channels.shell.ask(shell_requests.remove_code(gone))
+            await channels.shell.ask(shell_requests.remove_code([directory / name for name in gone]))
+        return [name for name in names if name not in gone]
 
     async def _names(self, channels: Channels, path: PurePath) -> list[str]:
         with translated(f"{path} on {self._target.name}"):
@@ -100,7 +110,11 @@ class SSHWorkspace(Workspace):
 
     @override
     async def jobs(self) -> set[str]:
-        return set(await self._names(await self._channels(), self.directory))
+        channels = await self._channels()
+        traces = self._others.check(await self._names(channels, self._others.directory))
+        if traces:
+            await channels.shell.ask(shell_requests.remove_code(traces))
+        return set(await self._names(channels, self.directory))
 
     @override
     async def retired(self) -> set[str]:
@@ -112,8 +126,52 @@ class SSHWorkspace(Workspace):
     @override
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         channels = await self._channels()
+        token = self._others.token
+        if token is not None or is_wanted is None:
+            try:
+                return await self._request(channels, order, Step.CLAIM, self._new_owner(channels), token)
+            except ContendedError:
+                self._others.note_presence()
+                return await self.start(order, is_wanted)
+        return await self._start_beside_others(channels, order, is_wanted)
+
+    async def _start_beside_others(self, channels: Channels, order: Order, is_wanted: IsWanted) -> str | None:
+        """Start a job that another controller may have done since it was found ready.
+
+        A controller that has done the job has recorded that before it has released its claim. So once the job is
+        reserved here, ``is_wanted`` is certain.
+        """
+        owner = self._new_owner(channels)
+        pid, may_run = None, False
+        try:
+            if await self._request(channels, order, Step.RESERVE, owner) is not None and await is_wanted():
+                may_run = True
+                pid = await self._request(channels, order, Step.LAUNCH, owner)
+            return pid
+        except TargetUnreachableError:
+            may_run = True  # the next reconciliation finds out, and revokes what the shell has left
+            raise
+        finally:
+            if pid is None and not (may_run and not self._is_open(channels)):
+                await self._release(channels, order.job, owner)
+
+    def _is_open(self, channels: Channels) -> bool:
+        return channels.are_open
+
+    async def _request(
+        self, channels: Channels, order: Order, step: Step, owner: str, token: str | None = None
+    ) -> str | None:
         assert self._launches is not None
-        return await self._launches.start(shell_requests.Ticketed(channels.shell.ticket(), order))
+        return await self._launches.start(Ticketed(channels.shell.ticket(), order, owner, step, token))
+
+    def _new_owner(self, channels: Channels) -> str:
+        return f"owner {channels.shell.facts.identity} {next(self._attempts)}-{os.urandom(4).hex()}"
+
+    async def _release(self, channels: Channels, job: str, owner: str) -> None:
+        """Release our reservation of a job, unless the job has been launched."""
+        if await channels.shell.ask(shell_requests.revoke_reserved_code(self.directory / job, owner)):
+            await self.retire([job])
+            await self.discard([job])
 
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
@@ -149,16 +207,18 @@ class SSHWorkspace(Workspace):
         statuses: dict[str, JobStatus],
     ) -> None:
         """Add to what the shell has reported on a job what only its files show."""
-        there, killed, alive, code, *rest = line.split(" ", 4)
+        there, killed, alive, code, owner, *rest = line.split(" ", 5)
         identity = None if rest == ["-"] else "".join(rest)
         complete = identity is not None and identity.count(":") == 2
         return_code = None if code == "-" else f"{code}\n"
-        responsible = pid if identity is None else identity if complete else None
+        reserver = None if owner == "-" else owner
+        responsible = (reserver or pid) if identity is None else identity if complete else None
         evidence = Evidence(
             exists=there == "1",
             identity=f"{identity}\n" if complete else identity,
             identity_age=self._empty_for(job, identity),
             alive=alive == "1",
+            reserved=reserver is not None,
             foreign=_is_foreign(responsible, channels.shell.facts.scope),
             return_code=return_code,
         )
@@ -251,6 +311,13 @@ class SSHWorkspace(Workspace):
         if names:
             channels = await self._channels()
             await channels.shell.ask(shell_requests.remove_code([self._reaped / name for name in names]))
+
+    @override
+    async def close(self) -> None:
+        prepared = self._prepared
+        if prepared is not None and prepared.are_open:
+            with suppress(ConnectionError, OSError):  # the next controller sweeps what is left
+                await self._others.leave(prepared)
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
