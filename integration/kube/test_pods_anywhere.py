@@ -250,7 +250,7 @@ async def test_the_quota_holds_for_live_pods_also_after_a_restart(
             for _ in range(3):
                 caplog.clear()
                 await pipeline.update()
-                assert len([record for record in caplog.records if "has to wait" in record.getMessage()]) == 1
+                assert len([record for record in caplog.records if "quota full" in record.getMessage()]) == 1
             live = [job async for job in task.live]
             assert len(live) == 2
             if last:

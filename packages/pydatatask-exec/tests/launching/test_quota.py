@@ -80,8 +80,7 @@ async def test_a_refusal_tells_the_quota_and_the_request_in_words(caplog: pytest
         assert not admitted
     (record,) = caplog.records
     assert record.getMessage() == (
-        "task t: job a, and maybe others, has to wait: the quota (cpu 1, mem 1Gi, launches 5) has no room for its cpu "
-        "(cpu 1.5, mem 1Mi, launches 1)"
+        "task t: quota full (cpu 0/1; job a needs cpu 1.5, mem 1Mi, launches 1); job a has to wait"
     )
 
 
@@ -202,12 +201,51 @@ async def test_a_refusal_is_logged_once_until_it_is_reset(caplog: pytest.LogCapt
         for job in ("a", "b"):
             async with launches.launching(job, ONE) as admitted:
                 assert not admitted
-        assert [record.getMessage()[:12] for record in caplog.records] == ["task t: job "]
-        assert "no room for its cpu" in caplog.text
+        assert [record.getMessage()[:12] for record in caplog.records] == ["task t: quot"]
+        assert "quota full (cpu 0/500m; job a needs" in caplog.text
         launches.warned = False
         async with launches.launching("c", ONE):
             pass
     assert len(caplog.records) == 2
+
+
+async def test_in_a_run_a_refusal_is_logged_again_only_if_its_reason_has_changed(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("pydatatask_exec.launching.quota.time.monotonic", lambda: now)
+    launches = account(Resources.parse(1, 15, 9))
+
+    async def refuse(request: Resources, seconds: float) -> int:
+        nonlocal now
+        now += seconds
+        launches.begin_round(in_a_run=True)
+        caplog.clear()
+        async with launches.launching("a", request) as admitted:
+            assert not admitted
+        return len(caplog.records)
+
+    cpu, mem = Resources.parse(2, 1), Resources.parse(1, 20)
+    assert [await refuse(cpu, 2) for _ in range(100)] == [1] + [0] * 99
+    assert [await refuse(mem, 2), await refuse(mem, 2), await refuse(cpu, 2)] == [1, 0, 1]
+    assert await refuse(cpu, 61) == 1, "it had room for a minute"
+
+
+async def test_a_refusal_tells_how_many_jobs_wait(caplog: pytest.LogCaptureFixture) -> None:
+    launches = account(Resources.parse(1, 10, 5))
+    assert await launches.manager.reserve(Resources.parse(1, 1, 1)) is None
+    offer = Offer("t", "a", 0, {}, None)
+    offer.waiting = 384
+    token = current_offer.set(offer)
+    try:
+        async with launches.launching("a", Resources.parse(1, 1)) as admitted:
+            assert not admitted
+    finally:
+        current_offer.reset(token)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "task t: quota full (cpu 1/1; job a needs cpu 1, mem 1, launches 1); 384 jobs waiting"
+    )
 
 
 def test_a_quota_that_no_manager_holds_is_refused() -> None:

@@ -57,6 +57,7 @@ class Offer:
         "priority",
         "refused",
         "task",
+        "waiting",
     )
 
     def __init__(self, task: str, job: str, priority: int, holds: Holds, predecessor: Offer | None) -> None:
@@ -69,6 +70,8 @@ class Offer:
         self.impossible: ResourceType | None = None
         self.managers: list[Settling] = []
         self.ended: bool = False
+        self.waiting: int = 1
+        """How many jobs of the task wait for their launch, this one included."""
         self._decided = False
         self._waiter: asyncio.Event | None = None
 

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.quotas.launch_offers import Offer, active_offer
+from pydatatask_core.quotas.quantity import format_quantity
 from pydatatask_core.quotas.reservation import Reservation, ReservationState
 from pydatatask_core.quotas.resources import Resources, ResourceType
 from pydatatask_core.quotas.usage_source import UsageSource
@@ -61,6 +62,21 @@ class ResourceManager:
         :param func: Returns what the live jobs of the task use, and as ``launches`` how many there were in its window.
         """
         self._sources.append(UsageSource(func))
+
+    def describe_usage(self, resource: ResourceType) -> str:
+        """Return how much of a resource is in use, as far as it is known: ``cpu 3/4``.
+
+        :param resource: The resource.
+        """
+        usage = _NOTHING if self._usage is None else self._usage
+        match resource:
+            case ResourceType.CPU:
+                return f"cpu {format_quantity(usage.cpu)}/{format_quantity(self.quota.cpu)}"
+            case ResourceType.MEM:
+                used, limit = (format_quantity(mem, binary=True) for mem in (usage.mem, self.quota.mem))
+                return f"mem {used}/{limit}"
+            case ResourceType.RATE:
+                return f"launches {usage.launches}/{self.quota.launches}"
 
     async def flush(self) -> None:
         """Drop the cached usage.

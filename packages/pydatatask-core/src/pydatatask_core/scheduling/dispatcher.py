@@ -252,6 +252,7 @@ class Dispatcher:
         """Launch a job, and return whether there was room for it."""
         holds, plan, last = self._holds, self._plans, workers.last_offer
         offer = Offer(workers.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
+        offer.waiting = len(self._backlog.queued(workers.task)) + 1
         workers.last_offer = offer
         workers.begin(job)
         token = current_offer.set(offer)

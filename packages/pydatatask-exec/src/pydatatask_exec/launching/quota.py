@@ -22,6 +22,8 @@ __all__ = ["Holding", "LaunchQuota"]
 log: logging.Logger = logging.getLogger("pydatatask.resources")
 
 _SHORTEST_ROUND_SECONDS = 1.0
+_QUIET_SECONDS = 60.0
+"""A quota that has not refused anything for so long counts as one that had room in between."""
 
 _NOTHING = Resources(Decimal(0), Decimal(0), 0)
 
@@ -72,6 +74,9 @@ class LaunchQuota:
         self.window: LaunchWindow = LaunchWindow(window)
         self.warned: bool = False
         self._warn_again_at = 0.0
+        self._reported: str | ResourceType | None = None
+        self._repeat_at = 0.0
+        self._in_a_run = False
         self._task = task
         self._live: dict[str, Holding] = {}
         self._total = _NOTHING
@@ -109,18 +114,24 @@ class LaunchQuota:
         if self.warned:
             return  # the message below takes time to make, and a full quota refuses often
         offer = active_offer()
-        if offer is None or offer.impossible is None:  # else it need not wait, and an error follows
-            what = f"its {_WORDS[refused]} ({request})"
-            self.refuse(job, f"the quota ({self.manager.quota}) has no room for {what}")
+        if offer is not None and offer.impossible is not None:
+            return  # it need not wait, and an error follows
+        waiting = offer.waiting if offer is not None else 1
+        who = f"{waiting} jobs waiting" if waiting > 1 else f"job {job} has to wait"
+        what = f"quota full ({self.manager.describe_usage(refused)}; job {job} needs {request})"
+        self._report(refused, f"{what}; {who}")
 
     def begin_round(self, in_a_run: bool) -> None:
-        """Have the next refusal logged. In a run, where updates follow each other much faster, at most one a second is.
+        """Have the next refusal logged. In a run, it is logged only if its reason has changed.
 
-        :param in_a_run: Whether this is part of a run.
+        :param in_a_run: Whether this is part of a run, in which updates follow each other much faster.
         """
         now = time.monotonic()
         if not in_a_run or now >= self._warn_again_at:
             self.warned, self._warn_again_at = False, now + _SHORTEST_ROUND_SECONDS
+        self._in_a_run = in_a_run
+        if not in_a_run:
+            self._reported = None
 
     def refuse(self, job: str, reason: str) -> None:
         """Log that a job has to wait for room. Later refusals are not logged until :attr:`warned` is False again.
@@ -128,9 +139,18 @@ class LaunchQuota:
         :param job: The job.
         :param reason: What leaves no room.
         """
-        if not self.warned:
-            log.warning("task %s: job %s, and maybe others, has to wait: %s", self._task, job, reason)
-            self.warned = True
+        self._report(reason, f"job {job}, and maybe others, has to wait: {reason}")
+
+    def _report(self, reason: str | ResourceType, message: str) -> None:
+        if self.warned:
+            return
+        self.warned = True
+        now = time.monotonic()
+        if reason != self._reported or now >= self._repeat_at:
+            log.warning("task %s: %s", self._task, message)
+        # As long as a quota stays full, which it does for the whole of many a run, there is nothing new to tell.
+        self._repeat_at = now + _QUIET_SECONDS
+        self._reported = reason if self._in_a_run else None
 
     def enter(self, identity: str, holding: Holding) -> bool:
         """Count a live job; one that is counted already changes nothing.
