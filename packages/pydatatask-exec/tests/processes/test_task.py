@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 from exec_doubles import Records
-from process_doubles import Bench, Blobs, number_of, process_exists, supervisor_of, until
+from process_doubles import Bench, Blobs, BlobWriter, number_of, process_exists, supervisor_of, until
+from typing_extensions import override
 
 from pydatatask_core import ResourceManager, Resources, Session
 from pydatatask_core.errors import ClosedSessionError, DefinitionError
@@ -345,3 +347,42 @@ async def test_a_status_that_tells_of_a_failure_is_logged(
 ) -> None:
     await Bench(tmp_path, f"{SH}exit {status}").run()
     assert caplog.messages.count("task work, job job: its process ended with status 3") == warnings
+
+
+class SlowBlobs(Blobs):
+    """Blobs of which one takes until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    @override
+    async def open_writer(self, job: str) -> BlobWriter:
+        if job == "slow":
+            await self.go_on.wait()
+        return await super().open_writer(job)
+
+
+async def test_a_slow_upload_holds_up_no_other_job_of_the_task(tmp_path: Path) -> None:
+    stdout = SlowBlobs()
+    bench = Bench(tmp_path, SH + "[ {{job}} = slow ] || sleep 0.5", ("slow", "other"), stdout=stdout)
+    async with bench.pipeline() as pipeline:
+        run = asyncio.create_task(pipeline.run(timeout=60))
+        await until(lambda: "other" in bench.done.data)
+        assert "slow" not in bench.done.data
+        stdout.go_on.set()
+        await run
+    assert set(bench.done.data) == {"slow", "other"}
+    assert (bench.pids.data, bench.leftovers) == ({}, [])
+
+
+async def test_a_pipeline_that_is_closed_while_an_upload_is_slow_leaves_the_job_to_the_next(tmp_path: Path) -> None:
+    stdout = SlowBlobs()
+    bench = Bench(tmp_path, SH + "echo out", ("slow",), stdout=stdout)
+    async with bench.pipeline() as pipeline:
+        with pytest.raises(TimeoutError):
+            await pipeline.run(timeout=1)
+    assert bench.done.data == {}
+    stdout.go_on.set()
+    await bench.run()
+    assert (stdout.data, bench.pids.data, bench.leftovers) == ({"slow": b"out\n"}, {}, [])

@@ -6,6 +6,9 @@ import time
 
 __all__ = ["RecentJobs"]
 
+_MOST = 1 << 16
+"""How many jobs are kept at most, so that a stream of short ones takes no memory without bound."""
+
 _SECONDS = 600.0
 """For how long a job counts as recent: longer than the listing of any slow store takes."""
 
@@ -27,5 +30,5 @@ class RecentJobs:
         now = time.monotonic()
         self._since.pop(job, None)  # so that the oldest come first
         self._since[job] = now
-        while self._since[oldest := next(iter(self._since))] < now - _SECONDS:
+        while self._since[oldest := next(iter(self._since))] < now - _SECONDS or len(self._since) > _MOST:
             del self._since[oldest]

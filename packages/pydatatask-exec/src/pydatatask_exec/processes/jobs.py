@@ -62,6 +62,8 @@ log: logging.Logger = logging.getLogger("pydatatask.proc")
 _SYNCHRONOUS_POLL_SECONDS = 0.05
 _RECORDS_AT_A_TIME = 64
 _NAMING_SECONDS = 2.0
+_SLOW_SECONDS = 0.25
+"""How long an update in a run waits for one job's outcome to be stored."""
 
 
 class JobOwner(Protocol):
@@ -108,6 +110,8 @@ class ProcessJobs:
         self._reconciler = ClaimReconciler(task.name, workspace, self._claims, results.pids, self._count, account.leave)
         self._update_timer = UpdateTimer(task.wants_update)
         self._uncertain = False
+        self._reaping: set[asyncio.Task[bool]] = set()
+        self._slow: set[asyncio.Task[bool]] = set()
         self._reconciling: SingleFlight[None] = SingleFlight()
         self._is_adopted = False
         self._is_to_recount = False
@@ -240,8 +244,37 @@ class ProcessJobs:
         await self._reconcile_if_due()
         await self._record_all(GROUP_SECONDS)
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
-        reaped = await self._reaper.reap(due, self._task.metadata)
+        if due:
+            self._reaping.add(asyncio.create_task(self._reaper.reap(due, self._task.metadata)))
+        reaped = await self._await_reaping() if self._reaping else False
         return reaped or live > 0 or len(self._claims) > 0
+
+    async def _await_reaping(self) -> bool:
+        """Wait for what is being reaped, but in a run not long for what is slow, as other jobs may end meanwhile.
+
+        :returns: Whether any job had ended.
+        """
+        is_in_run = self._task.listener is not None
+        try:
+            finished, _ = await asyncio.wait(self._reaping, timeout=_SLOW_SECONDS if is_in_run else None)
+        except asyncio.CancelledError:
+            await self._stop_reaping()
+            raise
+        self._reaping -= finished
+        for task in self._reaping - self._slow:
+            task.add_done_callback(lambda _: self._update_timer.soon())
+        self._slow = set(self._reaping)
+        failures = [error for task in finished if (error := task.exception()) is not None]
+        if failures:
+            raise failures[0]
+        return any(task.result() for task in finished)
+
+    async def _stop_reaping(self) -> None:
+        reaping, self._reaping = self._reaping, set()
+        for task in reaping:
+            task.cancel()
+        if reaping:
+            await asyncio.wait(reaping)
 
     async def _record_all(self, min_age: float) -> None:
         """Write the records of live jobs that have none yet, apart from those that were launched just now."""
@@ -254,8 +287,9 @@ class ProcessJobs:
 
     async def finish(self) -> None:
         """Write what has not been written yet, as the pipeline is being closed."""
-        self._update_timer.stop()
         try:
+            await self._stop_reaping()
+            self._update_timer.stop()
             for claim in self._claims.unrecorded():
                 await self._reconciler.record(claim, True)
         finally:

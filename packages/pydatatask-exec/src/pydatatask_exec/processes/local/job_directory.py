@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 import time
@@ -34,6 +35,8 @@ __all__ = [
 
 _IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES})
 """The errors of opening a file that does not exist or is no regular file."""
+
+_SMALL_ENTRIES = 100
 
 _SMALL = 1 << 16
 """Outputs up to this size, in bytes, are returned with the state of a job."""
@@ -283,6 +286,27 @@ def retire(root: Path, retired: Path, jobs: Collection[str]) -> list[str]:
     return names
 
 
+def remove_small(directory: Path, names: Collection[str]) -> list[str]:
+    """Remove those directories of jobs that are small, with files and empty directories only, as most are.
+
+    :param directory: Where they are.
+    :param names: What they are called.
+    :returns: The names of those that are left.
+    """
+    return [name for name in names if not _remove_small(f"{directory}/{name}")]
+
+
+def _remove_small(path: str) -> bool:
+    try:
+        if os.path.islink(path):
+            os.unlink(path)
+        else:
+            _remove_flat(path, _SMALL_ENTRIES)
+    except OSError:
+        return False  # whatever the reason is, the other way of removing it is more thorough
+    return True
+
+
 def remove(directory: Path, names: Collection[str]) -> None:
     """Remove directories of jobs. What cannot be removed is tried again when a pipeline is opened.
 
@@ -291,19 +315,19 @@ def remove(directory: Path, names: Collection[str]) -> None:
     """
     for name in names:
         path = f"{directory}/{name}"
-        try:
-            if os.path.islink(path):
-                os.unlink(path)
-            else:
-                _remove_flat(path)
-        except OSError:
+        if not _remove_small(path):
             _remove_tree(path)
 
 
-def _remove_flat(path: str) -> None:
-    """Remove a directory with nothing but files and empty directories in it, which most of them are."""
+def _remove_flat(path: str, most: int) -> None:
+    """Remove a directory with nothing but a few files and empty directories in it.
+
+    :param path: The directory.
+    :param most: How many entries to remove at most.
+    :raises OSError: There are more of them, or something else.
+    """
     with os.scandir(path) as entries:
-        for entry in entries:
+        for entry in itertools.islice(entries, most):
             os.rmdir(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
     os.rmdir(path)
 

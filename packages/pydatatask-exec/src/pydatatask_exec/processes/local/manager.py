@@ -10,10 +10,11 @@ from pathlib import Path
 from typing_extensions import override
 
 from pydatatask_core.concurrency.offload import offload
-from pydatatask_core.errors import LaunchError, UnwritableStoreError
+from pydatatask_core.errors import LaunchError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.linux_manager import LinuxProcessManager
+from pydatatask_exec.processes.local.base_directory import BaseDirectory, make_private
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
 from pydatatask_exec.processes.local.process_sessions import is_alive
 from pydatatask_exec.processes.local.supervisors import supervisors
@@ -68,7 +69,7 @@ class LocalLinuxManager(LinuxProcessManager):
 
     @override
     async def mkdir(self, path: Path) -> None:
-        await offload(_make_private, path)
+        await offload(make_private, path)
 
     @override
     async def rmtree(self, path: Path) -> None:
@@ -78,8 +79,7 @@ class LocalLinuxManager(LinuxProcessManager):
 
     @override
     async def workspace(self, task: str) -> Workspace:
-        await offload(_check_owned, self._root, self._basedir)
-        workspace = LocalWorkspace(self._basedir, task, self.kill_grace)
+        workspace = LocalWorkspace(BaseDirectory(self._root, self._basedir), task, self.kill_grace)
         await workspace.prepare()
         return workspace
 
@@ -102,29 +102,3 @@ def _absolute(launch: Launch) -> Launch:
         stdout=absolute(launch.stdout),
         stderr=absolute(launch.stderr),
     )
-
-
-def _make_private(path: Path) -> None:
-    """Make a directory and those above it. Those that are made are private."""
-    if not path.is_dir():
-        _make_private(path.parent)
-        path.mkdir(0o700, exist_ok=True)
-
-
-def _check_owned(root: Path, basedir: Path) -> None:
-    """Make the base directory, and refuse one in which another user could put what we then run."""
-    user = os.geteuid()
-    try:
-        _make_private(basedir)
-    except PermissionError as error:
-        owner = root.stat().st_uid if root.exists() else None
-        raise UnwritableStoreError(_refusal(basedir, root, owner, user)) from error
-    for path in (root, basedir):
-        owner = path.stat().st_uid
-        if owner not in (user, 0 if path == root else user):
-            raise UnwritableStoreError(_refusal(basedir, path, owner, user))
-
-
-def _refusal(basedir: Path, path: Path, owner: int | None, user: int) -> str:
-    belongs = f"{path} belongs to user {owner}" if owner not in (None, user) else f"{path} cannot be written"
-    return f"processes cannot be kept in {basedir}: {belongs}; give LocalLinuxManager another local_path of your own"

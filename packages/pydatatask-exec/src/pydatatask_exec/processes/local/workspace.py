@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from itertools import count
@@ -18,6 +20,7 @@ from pydatatask_exec.processes.identity import ProcessIdentity
 from pydatatask_exec.processes.identity_file import Owner
 from pydatatask_exec.processes.job_status import JobStatus
 from pydatatask_exec.processes.local import job_directory
+from pydatatask_exec.processes.local.base_directory import BaseDirectory
 from pydatatask_exec.processes.local.child_watch import child_watch
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
 from pydatatask_exec.processes.local.other_controllers import OtherControllers
@@ -37,19 +40,24 @@ from pydatatask_exec.processes.workspace import (
 
 __all__ = ["LocalWorkspace"]
 
+log: logging.Logger = logging.getLogger("pydatatask.proc")
+
 _RECORDING_SECONDS = 0.02
 
 
 class LocalWorkspace(Workspace):
     """The jobs of one task on this machine.
 
-    :param basedir: The base directory of the manager.
+    :param base: The base directory of the manager.
     :param task: The task's name.
     :param kill_grace: How many seconds pass between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, basedir: Path, task: str, kill_grace: float) -> None:
+    def __init__(self, base: BaseDirectory, task: str, kill_grace: float) -> None:
+        basedir = base.path
         super().__init__(basedir / task)
+        self._base = base
+        self._lock: weakref.finalize[[int], LocalWorkspace] | None = None
         self._root = basedir / task
         self._reaped = basedir / f".{task}.reaped"
         self._staged = basedir / f".{task}.staged"
@@ -70,22 +78,45 @@ class LocalWorkspace(Workspace):
         await offload(self._make_directories)
 
     def _make_directories(self) -> None:
+        self._base.make()
         for path in (self._root, self._reaped, self._staged, self._launching):
             path.mkdir(0o700, exist_ok=True)
+        self._unlock()
+        self._lock = weakref.finalize(self, os.close, self._base.lock())
         self._controller = str(ProcessIdentity.now(os.getpid()))
         self._others.begin()
+
+    def _unlock(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock()
+
+    def _restore(self) -> bool:
+        """Make directories again that a cleaner of temporary files, say, has removed. Return whether there was any."""
+        places = (self._root, self._reaped, self._staged, self._launching)
+        if all(path.is_dir() for path in places) and (self._staging is None or self._staging.is_dir()):
+            return False
+        log.warning("%s, or something in it, has been removed by somebody else, and is made again", self._base.path)
+        if self._staging is not None and not self._staging.is_dir():
+            self._staging = None
+        self._abandoned = [staging for staging in self._abandoned if staging.is_dir()]
+        self._make_directories()
+        self._others.note_presence()  # nobody knows who has come or gone meanwhile
+        return True
 
     @override
     async def close(self) -> None:
         supervisors().release(self)
         with suppress(OSError):  # the next pipeline removes what is left
             await offload(self._remove_staging)
+        await offload(self._unlock)
 
     @override
     async def jobs(self) -> set[str]:
         return await offload(self._list_jobs)
 
     def _list_jobs(self) -> set[str]:
+        self._restore()
         self._remove_abandoned()  # or a launch that was cancelled could come about after the listing
         return job_directory.jobs(self._root)
 
@@ -99,6 +130,14 @@ class LocalWorkspace(Workspace):
     @override
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         supervisors().keep(self)
+        try:
+            return await self._start(order, is_wanted)
+        except FileNotFoundError:
+            if not await offload(self._restore) or not await offload(_is_there, order.stdin):
+                raise
+        return await self._start(order, is_wanted)
+
+    async def _start(self, order: Order, is_wanted: IsWanted | None) -> str | None:
         while True:
             token = self._others.exclusivity_token or await offload(self._check_exclusivity)
             if token is None:
@@ -166,6 +205,8 @@ class LocalWorkspace(Workspace):
             raise
         if pid is None and not await offload(staging.is_dir):
             self._abandon(staging)
+            if not await offload(self._root.is_dir):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._root))
         return pid
 
     def _make_staging(self) -> Path:
@@ -202,6 +243,11 @@ class LocalWorkspace(Workspace):
     @override
     async def stage(self, job: str) -> tuple[PurePath, AWriteStream]:
         path = self._staged / staged_name(job, str(ProcessIdentity.now(os.getpid())))
+        try:
+            return path, await LocalWriter.open(path)
+        except FileNotFoundError:
+            if not await offload(self._restore):
+                raise
         return path, await LocalWriter.open(path)
 
     @override
@@ -243,8 +289,10 @@ class LocalWorkspace(Workspace):
     @override
     async def discard(self, jobs: Collection[str]) -> None:
         names = [name for job in jobs for name in self._retired.pop(job, ())]
-        if names:
-            await offload(job_directory.remove, self._reaped, names)
+        large = await offload(job_directory.remove_small, self._reaped, names) if names else ()
+        if large:
+            # Not on the thread of short calls, all of which would have to wait.
+            await asyncio.to_thread(job_directory.remove, self._reaped, large)
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
@@ -252,6 +300,11 @@ class LocalWorkspace(Workspace):
             return True
         identity = ProcessIdentity.parse(pid)
         return identity is not None and child_watch().watch(identity.pid, lambda: _after_recording(on_exit))
+
+
+def _is_there(stdin: bytes | PurePath | None) -> bool:
+    """Return whether an input is still there: a staged one may have been removed, too."""
+    return not isinstance(stdin, PurePath) or os.path.exists(stdin)
 
 
 def _after_recording(on_exit: Callable[[], None]) -> None:

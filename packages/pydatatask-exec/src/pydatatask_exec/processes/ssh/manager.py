@@ -84,14 +84,20 @@ class SSHLinuxManager(LinuxProcessManager):
         """Make the base directory, and refuse one in which another user could put what we then run."""
         answer = await channels.shell.ask(shell_requests.owners_code(self._root, self._basedir))
         user = channels.shell.facts.user
-        owners = [int(line) if line.isdecimal() else None for line in answer]
-        for path, owner, allowed in zip((self._root, self._basedir), owners, ({0, user}, {user}), strict=True):
-            if owner not in allowed:
-                who = "cannot be made or written" if owner is None else f"belongs to user {owner}"
-                raise UnwritableStoreError(
-                    f"processes cannot be kept in {self._basedir} on {self._target.name}: {path} {who}; give "
-                    "SSHLinuxManager another remote_path of your own"
+        for path, line, allowed in zip((self._root, self._basedir), answer, ({0, user}, {user}), strict=True):
+            owner, _, mode = line.partition(" ")
+            if not owner.isdecimal() or int(owner) not in allowed:
+                problem = (
+                    f"{path} belongs to user {owner}" if owner.isdecimal() else f"{path} cannot be made or written"
                 )
+            elif mode[8:9] == "w" and not (path == self._root and mode[9:10] in ("t", "T")):
+                problem = f"every user can write {path}, and so replace the scripts that are run"
+            else:
+                continue
+            raise UnwritableStoreError(
+                f"processes cannot be kept in {self._basedir} on {self._target.name}: {problem}; give SSHLinuxManager "
+                "another remote_path of your own"
+            )
 
     @override
     async def get_live_pids(self, hint: set[str]) -> set[str]:
