@@ -147,6 +147,49 @@ async def test_a_run_without_a_way_to_a_cluster_gives_up_at_once() -> None:
     await podman.close()
 
 
+def write_plugin(place: Path, body: str) -> None:
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(f"#!/bin/sh\n{body}\n")
+    place.chmod(0o755)
+
+
+CREDENTIAL = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "admin"}}'
+
+
+@pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
+@pytest.mark.requirement("podman.exec-plugin")
+@pytest.mark.parametrize("command", ["./plugin", "bin/plugin"])
+async def test_a_credential_plugin_is_found_beside_the_kubeconfig(
+    stub: StubCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    place = tmp_path / "elsewhere" / "config"
+    place.parent.mkdir(exist_ok=True)
+    write_plugin(place.parent / command, f"echo '{CREDENTIAL}'")
+    user = f"{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: {command}}}}}"
+    place.write_text(KUBECONFIG % (f"{{server: '{stub.url}'}}", user))
+    monkeypatch.setenv("KUBECONFIG", str(place))
+    podman = manager()
+    assert await podman.query() == []
+    await podman.close()
+
+
+@pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
+@pytest.mark.requirement("podman.exec-plugin")
+async def test_a_credential_plugin_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pydatatask_exec.kubernetes.cluster.kubeconfig._PLUGIN_SECONDS", 0.5)
+    pid = tmp_path / "pid"
+    write_plugin(tmp_path / "plugin", f"echo $$ > {pid}; exec sleep 100")
+    place = tmp_path / "config"
+    user = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}}"
+    place.write_text(KUBECONFIG % ("{server: 'http://localhost'}", user))
+    monkeypatch.setenv("KUBECONFIG", str(place))
+    podman = manager()
+    with pytest.raises(ClusterError, match=r"its credential plugin \(.*/plugin\) has not answered within 0.5 s"):
+        await podman.query()
+    await podman.close()
+    await until(lambda: not Path(f"/proc/{int(pid.read_text())}").exists())
+
+
 @pytest.mark.requirement("podman.names-kubeconfig")
 async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "confg"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import ClusterError, MissingExtraError, NoClusterError
-from pydatatask_exec.kubernetes.cluster.library import kubeconfig_loader
+from pydatatask_exec.kubernetes.cluster.kubeconfig import load_kubeconfig
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import Configuration
@@ -95,7 +95,7 @@ def _from_kubeconfig(places: str) -> Configuration:
 
     configuration = Configuration()
     try:
-        asyncio.run(_load(places, configuration))
+        load_kubeconfig(places, configuration)
     except _what_loading_raises() as error:
         explained = not isinstance(error, _WRONG_SHAPE)
         reason = " ".join(str(error).split()) if explained else "its content is no kubeconfig"
@@ -103,10 +103,6 @@ def _from_kubeconfig(places: str) -> Configuration:
             f"the kubeconfig {places} cannot be used: {reason}; mend it, or let KUBECONFIG name another one"
         ) from error
     return configuration
-
-
-async def _load(places: str, configuration: Configuration) -> None:
-    await kubeconfig_loader()(places, None, configuration)
 
 
 def _what_loading_raises() -> tuple[type[Exception], ...]:

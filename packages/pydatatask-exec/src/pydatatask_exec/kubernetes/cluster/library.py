@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration, V1Pod
     from kubernetes_asyncio.client.rest import RESTResponse
 
-__all__ = ["Credentials", "PodModels", "RawClient", "credentials", "kubeconfig_loader", "pod_models", "raw_client"]
+__all__ = ["Credentials", "PodModels", "RawClient", "credentials", "pod_models", "raw_client"]
 
 
 class RawClient(Protocol):
@@ -61,10 +60,3 @@ class Credentials(Protocol):
 def credentials(configuration: Configuration) -> Credentials:
     """Return a configuration under the type that is used of it."""
     return configuration
-
-
-def kubeconfig_loader() -> Callable[[str, None, Configuration], Awaitable[object]]:
-    """Return the function that loads a kubeconfig file into a configuration."""
-    load: Callable[[str, None, Configuration], Awaitable[object]]
-    load = importlib.import_module("kubernetes_asyncio.config").load_kube_config
-    return load
