@@ -7,6 +7,7 @@ from typing_extensions import override
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.functions.execution import FunctionExecution
+from pydatatask_exec.functions.loop_monitor import LoopMonitor
 from pydatatask_exec.functions.runner import function_runner
 from pydatatask_exec.functions.task import FunctionTask
 from pydatatask_exec.functions.types import TaskFunction
@@ -47,11 +48,20 @@ class InProcessSyncTask(FunctionTask):
         self.done = done
         self.func = func
         self._execution: FunctionExecution | None = None
+        self._monitor: LoopMonitor | None = None
         self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
 
     @override
     async def prepare(self) -> None:
         self._prepare()
+        self._monitor = LoopMonitor(self.name, self.func)
+        self._monitor.start()
+
+    @override
+    async def finish(self) -> None:
+        """Stop watching whether the function holds the event loop."""
+        if self._monitor is not None:
+            self._monitor.stop()
 
     def _prepare(self) -> FunctionExecution:
         """Prepare, once per opening, what every launch needs."""
