@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.tasks.task import Task
@@ -20,12 +19,6 @@ _log = logging.getLogger("pydatatask.task")
 _BACK_OFF_SECONDS = (0.25, 1.0, 4.0, 16.0)
 
 
-class _Outcome(NamedTuple):
-    start: datetime
-    end: datetime
-    error: BaseException | None
-
-
 class FunctionExecution:
     """Runs the function of a task, from one opening of the pipeline to the next.
 
@@ -36,9 +29,10 @@ class FunctionExecution:
 
     def __init__(self, task: Task, runner: FunctionRunner, done: MetadataRepository | None) -> None:
         self._task = task
-        self._runner = runner
+        self._run = runner.run
+        self._outlives_cancellation = runner.outlives_cancellation
         self._done = done
-        self._unrecorded: dict[str, _Outcome] = {}
+        self._unrecorded: dict[str, tuple[datetime, datetime, BaseException | None]] = {}
 
     async def launch(self, job: str) -> None:
         """Run the function for a job to its end, and record the outcome.
@@ -48,43 +42,42 @@ class FunctionExecution:
         :param job: The job.
         :raises StoreUnreachableError: The function raised it; nothing is recorded, so that the job is tried again.
         """
-        if self._task.synchronous:
-            await self._retry(job)
+        # All in one coroutine, since each further one costs as much as what is done here.
+        if self._unrecorded and job in self._unrecorded:
+            start, end, error = self._unrecorded.pop(job)
         else:
-            await self._run_and_record(job)
+            start = datetime.now(UTC)
+            error = await self._run(job)
+            if error is not None and is_interruption(error):
+                raise error
+            end = datetime.now(UTC)
+        task, done = self._task, self._done
+        if done is not None and task.metadata:
+            try:
+                await done.dump(job, function_record(start, end, error))
+            except BaseException:
+                self._unrecorded[job] = (start, end, error)  # the function may have succeeded, and must not run twice
+                raise
+        task.completed(job)
+        if error is not None:
+            self._report(job, error, is_recorded=done is not None and task.metadata)
+        if self._outlives_cancellation:
+            raise_if_cancelled()
 
-    async def _retry(self, job: str) -> None:
-        """Try again here, as nobody launches the job again after a single launch."""
+    async def launch_alone(self, job: str) -> None:
+        """Do what :meth:`launch` does, and try again here, as nobody launches the job again after a single launch.
+
+        :param job: The job.
+        """
         for seconds in _BACK_OFF_SECONDS:
             try:
-                await self._run_and_record(job)
+                await self.launch(job)
             except Exception as error:
                 _log.warning("task %s, job %s: trying again in %g s: %s", self._task.name, job, seconds, error)
                 await asyncio.sleep(seconds)
             else:
                 return
-        await self._run_and_record(job)
-
-    async def _run_and_record(self, job: str) -> None:
-        outcome = self._unrecorded.pop(job, None) if self._unrecorded else None
-        if outcome is None:
-            start = datetime.now(UTC)
-            error = await self._runner.run(job)
-            if error is not None and is_interruption(error):
-                raise error
-            outcome = _Outcome(start, datetime.now(UTC), error)
-        is_recorded = self._done is not None and self._task.metadata
-        if self._done is not None and is_recorded:
-            try:
-                await self._done.dump(job, function_record(*outcome))
-            except BaseException:
-                self._unrecorded[job] = outcome  # the function may have succeeded, and must not run twice
-                raise
-        self._task.completed(job)
-        if outcome.error is not None:
-            self._report(job, outcome.error, is_recorded)
-        if self._runner.outlives_cancellation:
-            raise_if_cancelled()
+        await self.launch(job)
 
     def _report(self, job: str, error: BaseException, is_recorded: bool) -> None:
         if is_recorded:

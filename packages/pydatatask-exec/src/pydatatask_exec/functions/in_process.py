@@ -83,4 +83,8 @@ class InProcessSyncTask(FunctionTask):
         :raises StoreUnreachableError: The function could not reach a store: then nothing is recorded, and the job is
             tried again.
         """
-        await (self._execution or self._prepare()).launch(job)
+        execution = self._execution or self._prepare()
+        if self.synchronous:
+            await execution.launch_alone(job)
+        else:
+            await execution.launch(job)

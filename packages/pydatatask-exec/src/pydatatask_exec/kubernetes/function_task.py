@@ -132,7 +132,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         :param job: The job.
         """
         if self.synchronous:
-            await (self._execution or self._prepare()).launch(job)
+            await (self._execution or self._prepare()).launch_alone(job)
         else:
             await super().launch(job)
 
