@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 VARIABLE = "PYDATATASK_TEST_S3_ENDPOINT"
 
 SMALLEST_PART = 5 << 20 if VARIABLE in os.environ else 1 << 18
-"""The smallest part that the server takes; moto's is told to take small ones, so that the tests are quick."""
+"""The smallest part that the server takes; moto's is configured to take small ones, so that the tests are fast."""
 
 
 @dataclass(frozen=True)

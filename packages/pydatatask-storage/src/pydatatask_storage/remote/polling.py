@@ -7,4 +7,4 @@ from typing import Final
 __all__ = ["NETWORK_INTERVAL"]
 
 NETWORK_INTERVAL: Final = 1.0
-"""Seconds between two listings by the scheduler: each is a request that somebody pays for, or that a server limits."""
+"""Seconds between two listings by the scheduler: each is a request, which costs money or counts against a limit."""

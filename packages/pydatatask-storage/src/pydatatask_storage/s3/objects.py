@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import StoreError
@@ -39,9 +40,19 @@ async def object_exists(client: S3Client, bucket: str, key: str) -> bool:
             return False
         raise
     async with answer["Body"] as body:
-        await body.read()
-    require_object(answer, f"s3://{bucket}/{key}", client.meta.endpoint_url)
+        require_object(answer, f"s3://{bucket}/{key}", client.meta.endpoint_url)
+        await _drain(body)
     return True
+
+
+async def _drain(body: StreamingBody) -> None:
+    """Read the byte that was requested, so that the connection can be used again."""
+    from aiohttp import ClientPayloadError
+    from botocore.exceptions import IncompleteReadError, ResponseStreamingError
+
+    # Some servers promise a byte of an empty object and never send it. That the object exists is known already.
+    with suppress(ClientPayloadError, IncompleteReadError, ResponseStreamingError):
+        await body.read()
 
 
 async def open_object(client: S3Client, bucket: str, key: str) -> StreamingBody | None:
