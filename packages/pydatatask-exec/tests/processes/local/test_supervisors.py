@@ -24,7 +24,7 @@ from process_doubles import number_of, process_exists, supervisor_of, until
 from pydatatask_core.concurrency.offload import offload
 from pydatatask_core.errors import LaunchError
 from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.local import supervisor_capacity, supervisor_process
+from pydatatask_exec.processes.local import supervisor_capacity, supervisor_spawning
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
 from pydatatask_exec.processes.local.supervised_job import SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
@@ -602,7 +602,7 @@ async def test_what_breaks_a_supervisor_is_told(tmp_path: Path) -> None:
 async def test_why_a_supervisor_had_to_end_is_logged(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor_process, "_PROGRAM", "print('! nonsense', flush=True)")
+    monkeypatch.setattr(supervisor_spawning, "_PROGRAM", "print('! nonsense', flush=True)")
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert "has to end: ! nonsense" in caplog.text
@@ -613,7 +613,7 @@ async def test_why_a_supervisor_had_to_end_is_logged(
 async def test_a_supervisor_that_cannot_even_begin_says_why(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(supervisor_process, "_PACKAGE", "/nowhere")
+    monkeypatch.setattr(supervisor_spawning, "_PACKAGE", "/nowhere")
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert "No module named 'supervisor'" in capfd.readouterr().err
@@ -687,7 +687,7 @@ async def test_jobs_are_given_up_only_once_their_supervisor_is_no_more(
 ) -> None:
     slow = SlowStart(monkeypatch)
     slow.go_on.set()
-    monkeypatch.setattr(supervisor_process, "_PROGRAM", "import os, time; os.close(1); time.sleep(0.2)")
+    monkeypatch.setattr(supervisor_spawning, "_PROGRAM", "import os, time; os.close(1); time.sleep(0.2)")
     with pytest.raises(SupervisorLostError):
         await workspace.start(Order("job", SH))
     assert not process_exists(slow.started[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from process_doubles import until
 
-from pydatatask_exec.processes.local import supervisor_process
+from pydatatask_exec.processes.local import supervisor_spawning
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
 from pydatatask_exec.processes.local.supervisor.protocol import Claim, Request, no_more_requests
 from pydatatask_exec.processes.workspace import Order
@@ -32,7 +32,7 @@ async def wanted() -> bool:
 async def test_an_old_supervisor_runs_the_jobs_of_a_new_pipeline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor_process, "_PROGRAM", OLD_PROGRAM)
+    monkeypatch.setattr(supervisor_spawning, "_PROGRAM", OLD_PROGRAM)
     monkeypatch.setenv("OLD", "yes")
     manager = LocalLinuxManager("app", tmp_path)
     workspaces = [await manager.workspace("work") for _ in range(2)]  # two, so that jobs are reserved
@@ -56,7 +56,7 @@ def test_a_new_supervisor_runs_the_jobs_of_an_old_pipeline(tmp_path: Path) -> No
     job = tmp_path / "job"
     claim = Claim(bytes(job), bytes(tmp_path / "staging"), b"#!/bin/sh\nexit 4\n", None, b"")
     request = Request(b"7", bytes(job / "cwd"), bytes(job / "return_code"), (b"",) * 3, [bytes(job / "exe")], [], claim)
-    pid, (requests, answers) = supervisor_process._spawn({b"PATH": b"/bin"})
+    pid, (requests, answers) = supervisor_spawning.spawn({b"PATH": b"/bin"})
     try:
         os.write(requests, request.encode(1) + no_more_requests())
         received = b""

@@ -6,15 +6,11 @@ import asyncio
 import errno
 import logging
 import os
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from itertools import count
-from pathlib import Path
 
 from pydatatask_core.concurrency.offload import offload
-from pydatatask_core.errors import LaunchError
-from pydatatask_exec.processes.identity import own_scope
 from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.local.child_watch import child_watch, wait_for_child
 from pydatatask_exec.processes.local.supervised_job import SupervisedJob
@@ -31,22 +27,14 @@ from pydatatask_exec.processes.local.supervisor_connection import (
     AnswerKind,
     Pipes,
     SupervisorConnection,
-    send_last,
 )
+from pydatatask_exec.processes.local.supervisor_spawning import Environment, reap_detached, spawn
 
-__all__ = ["TRANSITIONS", "Environment", "SupervisorEvent", "SupervisorProcess", "SupervisorState", "detach_all"]
+__all__ = ["TRANSITIONS", "SupervisorEvent", "SupervisorProcess", "SupervisorState"]
 
 log: logging.Logger = logging.getLogger("pydatatask.proc")
 
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from supervisor.program import main; main()"
-_PACKAGE = str(Path(__file__).parent)
 _HELLO = HELLO.decode()
-
-_detached: set[int] = set()
-"""Supervisors whose event loop is gone, which are children of this process until somebody waits for them."""
-
-Environment = Mapping[bytes, bytes]
-"""The environment of a process."""
 
 
 class SupervisorState(Enum):
@@ -207,8 +195,8 @@ class SupervisorProcess:
         pipes: Pipes | None = None
         try:
             if self.pid is None:
-                _reap_detached()
-                self.pid, pipes = _spawn(self.environment)
+                reap_detached()
+                self.pid, pipes = spawn(self.environment)
                 self._open_pipes[pipes] = self.pid
         finally:
             loop.call_soon_threadsafe(self._attempted, pipes)
@@ -293,32 +281,6 @@ class SupervisorProcess:
             self._gone(self)
 
 
-def _spawn(environment: Environment) -> tuple[int, Pipes]:
-    """Start the process of a supervisor; return its process id and our ends of the pipes."""
-    if not sys.executable:
-        raise LaunchError("jobs cannot be run on this machine, as sys.executable does not say where Python is")
-    opened: list[int] = []
-    try:
-        opened += os.pipe()
-        opened += os.pipe()
-        asked, requests, answers, answering = opened
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, _PACKAGE, own_scope(), str(os.getpid())],
-            {name: value for name, value in environment.items() if name},  # one without could not be handed over
-            file_actions=[(os.POSIX_SPAWN_DUP2, asked, 0), (os.POSIX_SPAWN_DUP2, answering, 1)],
-            setsid=True,
-            setsigmask=[],
-        )
-    except BaseException:
-        for descriptor in opened:
-            os.close(descriptor)
-        raise
-    os.close(asked)
-    os.close(answering)
-    return pid, (requests, answers)
-
-
 def _request(ticket: str, launch: Launch, claim: Claim | None) -> Request:
     return Request(
         ticket=ticket.encode(),
@@ -333,23 +295,3 @@ def _request(ticket: str, launch: Launch, claim: Claim | None) -> Request:
 
 def _path(path: str | None) -> bytes:
     return b"" if path is None else os.fsencode(path)
-
-
-def detach_all(open_pipes: dict[Pipes, int], parent: int) -> None:
-    """Let supervisors end with their last jobs, without us, as their event loop is gone.
-
-    :param open_pipes: The pipes to them, with their process ids.
-    :param parent: The process that has started them. In one forked from it, nothing is done: the pipes are shared.
-    """
-    if os.getpid() != parent:
-        return
-    while open_pipes:
-        pipes, pid = open_pipes.popitem()
-        send_last(pipes, no_more_requests())
-        _detached.add(pid)
-
-
-def _reap_detached() -> None:
-    for pid in list(_detached):
-        if wait_for_child(pid):
-            _detached.discard(pid)

@@ -17,7 +17,8 @@ from pydatatask_exec.processes.local.supervised_job import SupervisedJob
 from pydatatask_exec.processes.local.supervisor.protocol import Claim
 from pydatatask_exec.processes.local.supervisor_capacity import supervisor_capacity
 from pydatatask_exec.processes.local.supervisor_connection import Pipes
-from pydatatask_exec.processes.local.supervisor_process import Environment, SupervisorProcess, detach_all
+from pydatatask_exec.processes.local.supervisor_process import SupervisorProcess
+from pydatatask_exec.processes.local.supervisor_spawning import Environment, detach_all
 
 __all__ = ["Supervisors", "supervisors"]
 
