@@ -11,6 +11,7 @@ pytest_plugins = [
     "tools.testing.blocking",
     "tools.testing.profiles",
     "tools.testing.requirement_ids",
+    "tools.testing.signals",
     "tools.testing.skips",
     "tools.testing.workers",
 ]

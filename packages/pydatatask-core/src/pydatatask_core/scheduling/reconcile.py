@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from pydatatask_core.concurrency.cancellation import unrequested_cancellation
+from pydatatask_core.concurrency.task_groups import unwrapped_task_group
 from pydatatask_core.errors import QuotaImpossibleError
 from pydatatask_core.quotas.launch_offers import Offer, Settling
 from pydatatask_core.quotas.resource_manager import ResourceManager
@@ -19,7 +20,6 @@ from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
 from pydatatask_core.scheduling.listing import Listing
-from pydatatask_core.scheduling.task_groups import unwrapped_task_group
 from pydatatask_core.scheduling.turns import Turns
 from pydatatask_core.tasks.task import Task
 

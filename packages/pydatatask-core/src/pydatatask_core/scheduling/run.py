@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from enum import Enum
 
+from pydatatask_core.concurrency.task_groups import unwrapped_task_group
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog
@@ -19,7 +20,6 @@ from pydatatask_core.scheduling.polling import PollTimer
 from pydatatask_core.scheduling.ready_jobs import ReadyJobs
 from pydatatask_core.scheduling.reconcile import Reconciler
 from pydatatask_core.scheduling.run_options import RunOptions
-from pydatatask_core.scheduling.task_groups import unwrapped_task_group
 from pydatatask_core.tasks.task import EventListener, Task
 
 __all__ = ["Phase", "Run", "run"]
