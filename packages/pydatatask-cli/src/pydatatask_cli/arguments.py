@@ -45,7 +45,7 @@ def add_command(
     name: str,
     function: Callable[..., Any],
     summary: str,
-    access: Access = Access.WRITE,
+    access: Access | None = Access.WRITE,
     *,
     details: str = "",
     examples: Sequence[str] = (),
@@ -56,7 +56,7 @@ def add_command(
     :param name: What the user types.
     :param function: Called as ``function(pipeline, **arguments)``.
     :param summary: What the list of commands says of it.
-    :param access: For what the pipeline is opened before a coroutine function is awaited.
+    :param access: For what the pipeline is opened before a coroutine function is awaited; None if that opens it itself.
     :param details: What the command's own help says, if not the same.
     :param examples: What to type after the name of the command.
     :returns: The parser, to add arguments to.

@@ -39,7 +39,9 @@ def dispatch(pipeline: Pipeline, arguments: dict[str, Any]) -> int:
         result.close()  # where the pipeline could not be opened, it has not been awaited
 
 
-async def _await(pipeline: Pipeline, access: Access, call: Callable[[], Awaitable[object]]) -> int:
+async def _await(pipeline: Pipeline, access: Access | None, call: Callable[[], Awaitable[object]]) -> int:
+    if access is None:
+        return _status(await call())
     async with opened(pipeline, access):
         return _status(await call())
 

@@ -14,7 +14,7 @@ from pydatatask_cli.open_pipeline import opened
 from pydatatask_cli.reasons import reason
 from pydatatask_cli.terminal import output
 from pydatatask_core.concurrency.clean_up import clean_up
-from pydatatask_core.errors import PipelineStuckError
+from pydatatask_core.errors import PipelineStuckError, UsageError
 from pydatatask_core.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ def add_parser(commands: SubParsers) -> None:
         "run",
         run,
         "Run update in a loop until everything is quiet",
+        # The lock of --exclusive has to be held before the pipeline is opened.
+        None,
         details="Run all ready jobs, and those that become ready, then exit.",
-        examples=["", "--timeout 600"],
+        examples=["", "--timeout 600", "--exclusive --forever"],
     )
     parser.add_argument("--forever", action="store_true", help="keep running when no job is running or ready")
     parser.add_argument(
@@ -51,20 +53,39 @@ def add_parser(commands: SubParsers) -> None:
         metavar="SECONDS",
         help="stop after SECONDS; exit with 1 if jobs remain",
     )
+    parser.add_argument(
+        "--exclusive",
+        action="store_true",
+        help="refuse to start while another process of this machine runs the pipeline",
+    )
+    parser.add_argument("--wait", action="store_true", help="with --exclusive: wait for that process to end")
 
 
 @returns_status
-async def run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: float | None) -> int:
+async def run(
+    pipeline: Pipeline,
+    forever: bool,
+    launch_once: bool,
+    timeout: float | None,
+    *,
+    exclusive: bool = False,
+    wait: bool = False,
+) -> int:
     """Run the pipeline until no job is live or ready; on a terminal, show the progress of each task.
 
     :param pipeline: The pipeline; it is opened if it is not open.
     :param forever: Whether to keep running when no job is live or ready.
     :param launch_once: Whether to launch only the jobs that are ready at the start, and wait for them.
     :param timeout: Seconds after which to stop; processes and pods keep running.
-    :returns: The exit status, 1 if jobs remain.
+    :param exclusive: Whether to refuse to start while another process of this machine runs the pipeline with
+        ``exclusive``. A pipeline is the same if its script and its repositories are.
+    :param wait: Whether to wait for that process instead.
+    :returns: The exit status, 1 if jobs remain, or another process runs the pipeline.
     """
+    if wait and not exclusive:
+        raise UsageError("--wait needs --exclusive")
     try:
-        async with opened(pipeline), _progress(pipeline):
+        async with _lock(pipeline, exclusive, wait), opened(pipeline), _progress(pipeline):
             await _run(pipeline, forever, launch_once, timeout)
     except PipelineStuckError as error:
         output.write_error("the pipeline cannot go on: no job is live, and", *error.reasons)
@@ -77,6 +98,18 @@ async def run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: flo
         )
         return FAILURE
     return 0
+
+
+def _lock(pipeline: Pipeline, exclusive: bool, wait: bool) -> AbstractAsyncContextManager[None]:
+    if not exclusive:
+        return nullcontext()
+    from pydatatask_cli.exclusive import running_alone
+
+    return running_alone(pipeline, wait, _report_waiting)
+
+
+def _report_waiting(holder: str) -> None:
+    output.write_note(f"waiting until no other controller of this pipeline runs on this machine ({holder})")
 
 
 async def _run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: float | None) -> None:
