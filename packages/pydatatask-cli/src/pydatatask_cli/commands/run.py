@@ -87,6 +87,7 @@ async def run(
     try:
         async with _lock(pipeline, exclusive, wait), opened(pipeline), _progress(pipeline):
             await _run(pipeline, forever, launch_once, timeout)
+            await _warn_of_idle_tasks(pipeline)
     except PipelineStuckError as error:
         output.write_error("the pipeline cannot go on: no job is live, and", *error.reasons)
         return FAILURE
@@ -121,6 +122,17 @@ async def _run(pipeline: Pipeline, forever: bool, launch_once: bool, timeout: fl
         except Exception as error:
             _log.warning("cannot determine which jobs keep running: %s", reason(error))
         raise
+
+
+async def _warn_of_idle_tasks(pipeline: Pipeline) -> None:
+    """Warn of inputs that look misspelt, as the run has ended without any job of theirs."""
+    from pydatatask_cli.idle_tasks import explain_idle_tasks
+
+    try:
+        for line in await explain_idle_tasks(pipeline):
+            _log.warning("%s", line)
+    except Exception as error:
+        _log.debug("cannot determine which tasks have been idle: %s", reason(error))
 
 
 async def _report_live_jobs(pipeline: Pipeline) -> None:
