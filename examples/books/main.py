@@ -1,12 +1,12 @@
 """Count the words of some books, then rank the books by the richness of their vocabulary.
 
-Everything is a directory beside this file: the books in ``texts``, what the pipeline makes of them in ``build``::
+All repositories are directories beside this file: the books in ``texts``, the results in ``build``::
 
     python main.py run
     python main.py status
     python main.py cat rank.rankings "$(python main.py ls rank.rankings)"
 
-Put another text into ``texts/`` and run it again: only the new book is counted, and a new ranking is made.
+Put another text into ``texts/`` and run it again: it counts only the new book, and makes a new ranking.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUILD = HERE / "build"
 
 
 class Counts(TypedDict):
-    """What is counted in a book."""
+    """The counts of one book."""
 
     paragraphs: int
     lines: int
@@ -34,9 +34,9 @@ class Counts(TypedDict):
 
 
 class Shelf(pydatatask.Repository):
-    """The shelf as a whole: one job, which is there as soon as every book has been counted.
+    """All books together: one job, which is present once every book has been counted.
 
-    The job's id is made of the books' names, so that another book makes another job.
+    The id of the job depends on the names of the books, so another book makes another job.
     """
 
     def __init__(self, books: pydatatask.Repository, counted: pydatatask.Repository) -> None:
@@ -53,7 +53,7 @@ class Shelf(pydatatask.Repository):
         return sorted([book async for book in self.books])
 
     async def delete(self, job: str) -> None:
-        """Do nothing: a shelf follows from its books."""
+        """Do nothing: the job follows from the books."""
 
 
 books_repo = pydatatask.FileRepository(HERE / "texts", ".txt")
@@ -69,7 +69,7 @@ async def count(
     counts: pydatatask.YamlMetadataFileRepository,
     reports: pydatatask.FileRepository,
 ) -> None:
-    """Count what is in one book."""
+    """Count the words of one book."""
     async with await books.open(job, "r") as fp:
         data = await fp.read()
     words = re.findall(r"[a-z]+", data.lower())
@@ -95,7 +95,7 @@ async def rank(
     counts: pydatatask.YamlMetadataFileRepository,
     rankings: pydatatask.FileRepository,
 ) -> None:
-    """Rank all the books by how many different words they use."""
+    """Rank all books by the number of different words that they use."""
     all_counts = {book: await counts.info(book) for book in await shelf.info(job)}
     ranked = sorted(all_counts.items(), key=lambda item: item[1]["richness"], reverse=True)
     async with await rankings.open(job, "w") as fp:
@@ -105,7 +105,7 @@ async def rank(
 
 
 def _richness(words: list[str], sample: int = 1000) -> float:
-    """Give the number of different words in a thousand, on average, so that the length of a text does not matter."""
+    """Return the average number of different words in a thousand, which does not depend on the length of the text."""
     samples = [words[start : start + sample] for start in range(0, len(words), sample)]
     full = [part for part in samples if len(part) == sample] or [words]
     return round(sum(len(set(part)) * sample / max(len(part), 1) for part in full) / len(full), 1)

@@ -1,7 +1,7 @@
-"""Count what is in some books, on the workers of a Dask cluster; everything is a file, which all of them see.
+"""Count the words of some books on the workers of a Dask cluster, which share a file system.
 
-Where the cluster is, is told by the environment: DASK_SCHEDULER, `tcp://HOST:8786` say. If it is not, one is started
-on this machine, and ended with the command::
+The environment variable DASK_SCHEDULER is the address of the cluster, such as `tcp://HOST:8786`. Without it, each
+command starts a cluster on this machine and stops it at its end::
 
     python main.py run
     python main.py status
@@ -29,7 +29,7 @@ reports_repo = pydatatask.FileRepository(BUILD / "reports", ".txt")
 
 @contextmanager
 def cluster() -> Iterator[Executor]:
-    """Connect to a cluster; one that has to be started for that ends with the block."""
+    """Connect to a cluster. One that is started for this stops at the end of the block."""
     from dask.distributed import Client, LocalCluster
 
     with ExitStack() as stack:
@@ -41,7 +41,7 @@ def cluster() -> Iterator[Executor]:
 
 
 async def summarize(job: str, books: pydatatask.FileRepository, reports: pydatatask.FileRepository) -> None:
-    """Count what is in one book. A worker gets this function by value, as it is in no module that can be imported."""
+    """Count the words of one book. Workers get this function by value, as they cannot import this script."""
     async with await books.open(job, "r") as fp:
         data = await fp.read()
     lines = data.splitlines()
@@ -56,7 +56,7 @@ async def summarize(job: str, books: pydatatask.FileRepository, reports: pydatat
 
 
 def books_pipeline(executor: Executor) -> pydatatask.Pipeline:
-    """Make the pipeline; what links give to the function is sent to the workers as well, so it has to be files."""
+    """Return the pipeline. The linked repositories are sent to the workers as well, so they have to be files."""
     summary = pydatatask.ExecutorTask("summary", executor, done_repo, func=summarize)
     summary.link("books", books_repo, is_input=True)
     summary.link("reports", reports_repo, is_output=True)
@@ -64,6 +64,6 @@ def books_pipeline(executor: Executor) -> pydatatask.Pipeline:
 
 
 if __name__ == "__main__":
-    needs_workers = sys.argv[1:2] in (["run"], ["update"], ["launch"])  # the others only look at files
+    needs_workers = sys.argv[1:2] in (["run"], ["update"], ["launch"])  # the others only read files
     with cluster() if needs_workers else ThreadPoolExecutor() as workers:
         pydatatask.main(books_pipeline(workers))

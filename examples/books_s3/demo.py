@@ -1,8 +1,8 @@
-"""Start an S3 and a MongoDB server of our own, put the books there, and run `main.py` against them.
+"""Start an S3 server and a MongoDB server, store the books there, and run `main.py` against them.
 
     python demo.py
 
-The servers are moto's and SecantusDB; `tools/dev setup` installs both. They keep nothing: what stays is the reports.
+The servers are moto and SecantusDB, which `tools/dev setup` installs. Their data is in memory; only the reports stay.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Give a port that nobody listens at."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -51,12 +51,12 @@ def server(port: int, *argv: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Do all of it."""
+    """Run the demonstration."""
     s3, mongodb = free_port(), free_port()
     environ = {
         "BUCKET_ENDPOINT": f"http://{HOST}:{s3}",
         "BUCKET_USERNAME": "me",
-        "BUCKET_PASSWORD": "nobody asks moto for one",
+        "BUCKET_PASSWORD": "moto asks for none",
         "MONGODB_URL": f"mongodb://{HOST}:{mongodb}/",
     }
     with (
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def pipeline(environ: Mapping[str, str], *command: str, stdin: Path | None = None) -> None:
-    """Run a command of `main.py`, and show it."""
+    """Print a command of `main.py` and run it."""
     source = f" < {os.path.relpath(stdin)}" if stdin else ""
     print(f"$ python main.py {shlex.join(command)}{source}", flush=True)
     with open(stdin or os.devnull, "rb") as text:

@@ -1,7 +1,7 @@
-"""Count what is in some books, which are in S3; the records of what is done are in MongoDB, the reports are files.
+"""Count the words of books in S3. The records of finished jobs are in MongoDB, and the reports are files.
 
-Where the servers are and how to be let in is told by the environment: BUCKET_ENDPOINT, BUCKET_USERNAME,
-BUCKET_PASSWORD and MONGODB_URL. `demo.py` beside this file starts servers of its own and runs this against them.
+The environment names the servers and the credentials: BUCKET_ENDPOINT, BUCKET_USERNAME, BUCKET_PASSWORD and
+MONGODB_URL. `demo.py` beside this file starts servers of its own and runs this script against them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ reports_repo = pydatatask.FileRepository(REPORTS, ".txt")
 
 @pydatatask.InProcessSyncTask("summary", done_repo)
 async def summary(job: str, books: pydatatask.S3BucketRepository, reports: pydatatask.FileRepository) -> None:
-    """Count what is in one book."""
+    """Count the words of one book."""
     paragraphs, lines, words, chars = 0, 0, 0, 0
     async with await books.open(job, "r") as fp:
         data = await fp.read()

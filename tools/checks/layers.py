@@ -114,7 +114,7 @@ PARTS: Final[Parts] = {
         "reasons": set(),
         "prompt": {"exit_status"},
         "standard_input": set(),
-        "terminal": {"command_errors", "gather", "name_lookup", "open_pipeline", "reasons"},
+        "terminal": {"command_errors", "exit_status", "gather", "name_lookup", "open_pipeline", "reasons"},
     },
     META: {
         "fuse": set(),

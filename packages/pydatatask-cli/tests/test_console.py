@@ -158,5 +158,7 @@ def test_the_installed_script(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("flow.py: error: job 'absent' is not in count.books")
     assert "usage: pydatatask [-h]" in call("--help").stdout
-    assert call("ls", "count.books").returncode == 2
+    done = call("ls", "count.books", "-p", "flow.py")
+    assert done.returncode == 2
+    assert "required: -p/--pipeline, before the command" in done.stderr
     assert call().returncode == 2

@@ -57,7 +57,7 @@ async def running_alone(
     """
     name = hashlib.sha256((await asyncio.to_thread(identity, pipeline)).encode()).hexdigest()
     lock = _Lock(base, name[:32])
-    told = False
+    reported = False
     try:
         # A thread cannot be cancelled, and must not leave the lock behind when this is.
         while not await clean_up(asyncio.to_thread(lock.acquire), _SECONDS_TO_LOCK):
@@ -67,9 +67,9 @@ async def running_alone(
                     f"another controller of this pipeline runs on this machine ({holder}); stop it, or wait for it "
                     "with --wait"
                 )
-            if not told:
+            if not reported:
                 waiting(holder)
-            told = True
+            reported = True
             await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:

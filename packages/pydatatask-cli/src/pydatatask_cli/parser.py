@@ -76,6 +76,7 @@ def _one_line_parser() -> ArgumentParser:
         def error(self, message: str) -> NoReturn:
             # Of an unknown command argparse lists the commands twice, in place of the argument's name and as choices.
             message = re.sub("^argument {[^}]*}: ", "", message)
+            message = message.replace(" -p/--pipeline", " -p/--pipeline, before the command")
             output.write_error(f"{message}{_suggestion(message)} (see {self.prog} --help)")
             sys.exit(2)
 

@@ -73,7 +73,7 @@ class DraftEvent(Enum):
 DRAFT_TRANSITIONS: Final[Mapping[tuple[DraftState, DraftEvent], DraftState]] = {
     (DraftState.CLEAN, DraftEvent.WRITE): DraftState.CHANGED,
     (DraftState.CLEAN, DraftEvent.EMPTYING): DraftState.CHANGED,
-    # A file that nobody has written is stored as well: renamed, or empty and closed a while ago.
+    # Unchanged files are stored as well: a renamed one, and an empty one some time after it was closed.
     (DraftState.CLEAN, DraftEvent.STORE): DraftState.STORING,
     (DraftState.CHANGED, DraftEvent.WRITE): DraftState.CHANGED,
     (DraftState.CHANGED, DraftEvent.EMPTYING): DraftState.CHANGED,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeVar
 
+from pydatatask_cli.exit_status import FAILURE
 from pydatatask_cli.gather import gather
 from pydatatask_cli.name_lookup import Data, all_data
 from pydatatask_cli.open_pipeline import validate_repositories
@@ -76,7 +77,7 @@ class Answers(NamedTuple):
             names.setdefault(id(data.repository), str(data))
         for key, error in self.errors.items():
             output.write_error(f"cannot list {names[key]}: {reason(error)}")
-        return 1 if self.errors else 0
+        return FAILURE if self.errors else 0
 
 
 async def ask_repositories(
