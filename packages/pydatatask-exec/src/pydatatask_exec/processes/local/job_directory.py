@@ -90,9 +90,9 @@ def reserve(directory: str, staging: str, owner: Owner) -> bool:
     :returns: Whether the job had no directory.
     """
     os.mkdir(staging, 0o700)
-    with open(f"{staging}/{OWNER_FILE.decode()}", "x") as file:
-        file.write(owner_line(owner) + "\n")
     try:
+        with open(f"{staging}/{OWNER_FILE.decode()}", "x") as file:
+            file.write(owner_line(owner) + "\n")
         # At no time is there a claim that nobody owns, which another controller would revoke after a while.
         os.rename(staging, directory)
     except OSError as error:

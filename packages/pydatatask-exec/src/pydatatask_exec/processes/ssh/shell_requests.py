@@ -169,7 +169,7 @@ def _claim_code(number: int, ticketed: Ticketed) -> list[str]:
     return [
         (
             f'if [ "${variable}" ]; then set -C; if echo {owner} >{job}/owner; then set +C; {claimed}; else set +C; '
-            f"{variable}=; if [ -e {job}/owner ]; then echo {ticket} taken >&9; "
+            f"{variable}=; if [ -s {job}/owner ]; then echo {ticket} taken >&9; "
             f"else echo {ticket} failed $pydatatask_why >&9; fi; fi; fi"
         )
     ]
@@ -184,7 +184,8 @@ def _fill_code(number: int, ticketed: Ticketed) -> list[str]:
     elif order.stdin is not None:
         steps.append(f"mv {quote(str(order.stdin))} {job}/{STDIN}")
     failed = (
-        f"{{ {variable}=; echo {ticketed.ticket} failed its directory cannot be filled: is there space left? >&9; }}"
+        f"{{ {variable}=; rm -f {job}/owner; "  # so that the next reconciliation revokes the claim, as nobody owns it
+        f"echo {ticketed.ticket} failed its directory cannot be filled: is there space left? >&9; }}"
     )
     return [f'if [ "${variable}" ]; then {" && ".join(steps)} && set -- "$@" {job}/{EXE} || {failed}; fi']
 
