@@ -65,7 +65,7 @@ async def test_watches_that_are_cut(stub_stage: Stage, stub: StubCluster) -> Non
 
 
 async def test_versions_that_are_forgotten(stub_stage: Stage, stub: StubCluster) -> None:
-    """An open watch is told so by an event; a list in chunks by a status."""
+    """An open watch gets an event; a list in chunks gets a status."""
 
     async def disturb() -> None:
         for _ in range(10):
@@ -311,7 +311,7 @@ async def test_a_pod_deleted_before_the_watch_has_told_of_it(stub_stage: Stage, 
 
 
 class Refusing(InProcessMetadataRepository):
-    """Counts what is to be recorded, and refuses it if it is told to."""
+    """Counts the attempts to record, and refuses them on demand."""
 
     refuses = False
     asked = 0
@@ -444,7 +444,7 @@ def phases(stub: StubCluster) -> list[str]:
 
 
 async def lose_node(stub: StubCluster) -> None:
-    """Let a pod's node be gone: the pod is being deleted, and nobody says that it is."""
+    """Lose a pod's node: the pod is being deleted, and no kubelet reports its end."""
     stub.kubelet.reachable = False
     ((namespace, name),) = stub.store.pods
     handle = stub.kubelet.handle(stub.store.pods[namespace, name]["metadata"]["uid"])
@@ -477,7 +477,7 @@ async def test_a_pod_of_a_node_that_comes_back(stub_stage: Stage, stub: StubClus
 
 @pytest.mark.requirement("pod.logs-unavailable", "pod.timeout")
 async def test_a_pod_of_a_node_that_stays_away_times_out(stub_stage: Stage, stub: StubCluster) -> None:
-    """Its deletion was ordered long ago, and still it is there: its time is over, but it is live until it is gone."""
+    """It was deleted long ago and still exists: it times out, but is live until it is gone."""
     task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"), timeout=SECOND)
     async with pipeline:
         await pipeline.update()

@@ -44,7 +44,7 @@ async def test_a_pipeline_killed_at_random_instants_loses_and_doubles_nothing(
 
 
 async def _run(cluster: TestedCluster, directory: Path, seconds: float) -> bool:
-    """Run the pipeline for so long, then kill it; tell whether it had come to its end."""
+    """Run the pipeline for so long, then kill it; return whether it had ended before."""
     environment = os.environ | {"KUBECONFIG": str(directory / "kubeconfig")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "integration.kube.crashing_pipeline", str(directory), cluster.app),

@@ -158,7 +158,7 @@ def test_only_containers_that_ran_are_asked_for_logs() -> None:
 def life_of(name: str) -> tuple[TaskPods, list[tuple[str, str]]]:
     """Let a cache follow a recorded watch."""
     cache = PodCache()
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
     pods = cache.follow("task", lambda: None)
     finished: set[str] = set()
     for event in load(name):
@@ -168,21 +168,21 @@ def life_of(name: str) -> tuple[TaskPods, list[tuple[str, str]]]:
         assert known is not None
         version = number(event["object"]["metadata"]["resourceVersion"])
         cache.apply_deletion(known, version) if event["type"] == "DELETED" else cache.apply_change(known, version)
-        told += [(pod.job, pod.phase.value) for pod in pods.finished if pod.uid not in finished]
+        reported += [(pod.job, pod.phase.value) for pod in pods.finished if pod.uid not in finished]
         finished |= {pod.uid for pod in pods.finished}
-        told += [(pod.job, "gone") for pod in pods.take_gone()]
-    return pods, told
+        reported += [(pod.job, "gone") for pod in pods.take_gone()]
+    return pods, reported
 
 
 @pytest.mark.requirement("pod.terminating")
 def test_a_recorded_life_is_told_once_and_a_deleted_pod_is_no_completed_job() -> None:
-    pods, told = life_of("watch-life")
-    assert told == [("life", "Failed"), ("life", "gone"), ("life2", "gone")]
+    pods, reported = life_of("watch-life")
+    assert reported == [("life", "Failed"), ("life", "gone"), ("life2", "gone")]
     assert len(pods) == 0
 
 
 @pytest.mark.requirement("pod.terminating")
 def test_a_pod_of_a_lost_node_is_live_until_it_is_gone() -> None:
-    _, told = life_of("watch-node-lost")
+    _, reported = life_of("watch-node-lost")
     # `ghost` is bound to a node that does not exist: it is called failed a moment before it is deleted.
-    assert told == [("ghost", "gone"), ("lost", "gone")]
+    assert reported == [("ghost", "gone"), ("lost", "gone")]

@@ -362,7 +362,10 @@ async def test_a_list_in_chunks(client: Client) -> None:
     assert json.loads(body) | {"metadata": {}} == recorded | {"metadata": {}}
     token = json.loads(body)["metadata"]["continue"]
     status, body = await client.ask("GET", PODS, **{"continue": token})
-    assert [item["metadata"]["name"] for item in json.loads(body)["items"]] == ["p04", "p0a"]  # inconsistent, as told
+    assert [item["metadata"]["name"] for item in json.loads(body)["items"]] == [
+        "p04",
+        "p0a",
+    ]  # as the error says
 
 
 async def test_versions_that_cannot_be_had(client: Client) -> None:
@@ -420,7 +423,7 @@ async def test_the_events_of_a_life(client: Client) -> None:
 
 def steps(events: list[Json]) -> list[tuple[str, ...]]:
     """Tell a life in stages: what a client can see, without repetitions."""
-    told: list[tuple[str, ...]] = []
+    steps: list[tuple[str, ...]] = []
     for event in events:
         metadata, status = event["object"]["metadata"], event["object"].get("status", {})
         states = [next(iter(entry["state"])) for entry in status.get("containerStatuses", ())]
@@ -433,6 +436,6 @@ def steps(events: list[Json]) -> list[tuple[str, ...]]:
             "at once" if metadata.get("deletionGracePeriodSeconds") == 0 else "",
             *states,
         )
-        if not told or told[-1] != step:
-            told.append(step)
-    return told
+        if not steps or steps[-1] != step:
+            steps.append(step)
+    return steps

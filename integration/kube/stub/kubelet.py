@@ -36,7 +36,7 @@ class PodHandle:
         await self.kubelet.store.change(self.namespace, self.name, self.uid, change)
 
     async def pause(self, seconds: float | None = None) -> bool:
-        """Let time go by, but not beyond the pod's deletion; tell whether it has been deleted."""
+        """Wait, but not beyond the pod's deletion; return whether it has been deleted."""
         try:
             async with asyncio.timeout(self.kubelet.step if seconds is None else seconds):
                 await self.deleted.wait()
@@ -51,7 +51,7 @@ class PodHandle:
         self.log_path(container).write_bytes(data)
 
     async def finish(self, ends: dict[str, End], phase: str | None = None) -> None:
-        """End containers: their states tell first, and the phase a moment later, but for a pod that is deleted."""
+        """End containers: their states change first, and the phase a moment later, unless the pod is deleted."""
         failed = any(end.code for end in ends.values())
         if not self.deleted.is_set():
             await self.change(lambda pod: terminated(pod, ends, "Running"))

@@ -88,7 +88,7 @@ async def never_starts(handle: PodHandle, reasons: dict[str, tuple[str, str]]) -
 
 
 async def begin(handle: PodHandle) -> bool:
-    """Come as far as running; tell whether the pod has been deleted on the way."""
+    """Come as far as running; return whether the pod has been deleted on the way."""
     await handle.change(scheduled)
     await handle.change(waiting)
     if await handle.pause():
@@ -222,7 +222,7 @@ async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subproce
 
 
 async def _spawn(handle: PodHandle, container: Json) -> asyncio.subprocess.Process | End:
-    """Start the process of a container, or tell how the container ends that cannot be started."""
+    """Start the process of a container, or return how the container ends if it cannot start."""
     try:
         return await _start(handle, container)
     except OSError as error:

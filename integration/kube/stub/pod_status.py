@@ -22,7 +22,7 @@ class End(NamedTuple):
     message: str = ""
 
     @property
-    def told(self) -> str:
+    def shown_reason(self) -> str:
         return self.reason or ("Completed" if self.code == 0 else "Error")
 
 
@@ -56,7 +56,7 @@ def terminated(pod: Json, ends: Mapping[str, End], phase: str) -> None:
     moment = stamp(now())
     states = {}
     for name, end in ends.items():
-        state: Json = {"exitCode": end.code, "reason": end.told, "startedAt": moment, "finishedAt": moment}
+        state: Json = {"exitCode": end.code, "reason": end.shown_reason, "startedAt": moment, "finishedAt": moment}
         if end.message:
             state["message"] = end.message
         states[name] = {"terminated": {**state, "containerID": _container_id()}}

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer that tells of a failure."""
+    """An answer with an error."""
 
     def __init__(
         self, code: int, message: str, reason: str = "", details: Json | None = None, metadata: Json | None = None
@@ -106,8 +106,8 @@ def too_large() -> ApiError:
 
 def invalid(name: str, causes: list[tuple[str, str, str]]) -> ApiError:
     """The causes are (reason, field, message)."""
-    told = [f"{field}: {message}" for _, field, message in causes]
-    text = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    lines = [f"{field}: {message}" for _, field, message in causes]
+    text = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
     details = {
         "name": name,
         "kind": "Pod",

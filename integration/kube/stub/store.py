@@ -117,7 +117,7 @@ class Store:
             return
 
     def compact(self) -> None:
-        """Forget the history: whoever has not followed it so far has to list anew."""
+        """Drop the history: a client that has not followed it so far has to list again."""
         self.oldest = self.version
         self.history.clear()
         self.snapshots.clear()

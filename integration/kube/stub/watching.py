@@ -38,7 +38,7 @@ class Watches:
                 request.transport.abort()
 
     async def end(self) -> None:
-        """End all open watches in good order."""
+        """End all open watches as a server does: by a plain end of stream."""
         self._ending += 1
         await self._store.announce()
 
@@ -57,7 +57,7 @@ class Watches:
                 await response.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
             await response.write_eof()
         except ConnectionError:
-            return response  # whoever watched is gone
+            return response  # the client is gone
         finally:
             self._open.remove(request)
         return response
