@@ -55,6 +55,14 @@ class Shelf(pydatatask.Repository):
     async def delete(self, job: str) -> None:
         """Do nothing: the job follows from the books."""
 
+    def sources(self) -> list[pydatatask.Repository]:
+        """Say what the shelf is made of, so that ``rm -r count.books BOOK`` finds the ranking of that book, too."""
+        return [self.books, self.counted]
+
+    async def jobs_from(self, source: pydatatask.Repository, job: str) -> set[str]:
+        """Say under which id a book of the shelf appears here: that of the whole shelf."""
+        return {shelf async for shelf in self}
+
 
 books_repo = pydatatask.FileRepository(HERE / "texts", ".txt")
 counts_repo = pydatatask.YamlMetadataFileRepository(BUILD / "counts")

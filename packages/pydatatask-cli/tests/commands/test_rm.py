@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import pytest
 from cli_pipelines import Library, Step, call_main, library
@@ -8,6 +9,7 @@ from typing_extensions import override
 
 from pydatatask_cli import delete_data
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.sessions.session import Session
 from pydatatask_storage import AggregateOrRepository
 from pydatatask_storage.memory.metadata import InProcessMetadataRepository
@@ -276,3 +278,73 @@ def test_what_was_deleted_before_a_failure_is_printed(
     assert captured.err == (
         "main.py: error: Input/output error. It happened while 3 more jobs were to be deleted from count.jammed.\n"
     )
+
+
+class Total(InProcessMetadataRepository):
+    """One job for all the jobs of another repository, which it does not declare."""
+
+    def __init__(self, parts: InProcessMetadataRepository) -> None:
+        super().__init__()
+        self.made_of = parts
+
+    @override
+    async def unfiltered_iter(self) -> AsyncGenerator[str, None]:
+        if self.made_of.data:
+            yield "".join(sorted(self.made_of.data))
+
+
+class DeclaredTotal(Total):
+    """The same, declared."""
+
+    @override
+    def sources(self) -> Sequence[Repository]:
+        return (self.made_of,)
+
+    @override
+    async def jobs_from(self, source: Repository, job: str) -> AbstractSet[str]:
+        return {total async for total in self}
+
+
+def with_total(lib: Library, kind: type[Total]) -> tuple[Pipeline, InProcessMetadataRepository]:
+    """Add a task that sums up all counts."""
+    sums = InProcessMetadataRepository({"b1b2": {}})
+    task = Step("sum", InProcessMetadataRepository({"b1b2": {}}), _nothing)
+    task.link("total", kind(lib.counts), is_input=True)
+    task.link("sums", sums, is_output=True)
+    return Pipeline([lib.count, lib.rank, task], Session()), sums
+
+
+@pytest.mark.requirement("cli.rm-not-followed")
+async def test_what_is_made_of_an_undeclared_repository_stays_and_is_named(
+    lib: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline, sums = with_total(lib, Total)
+    assert await delete_data(pipeline, "count.books", False, ["b2"]) == 0
+    assert capsys.readouterr().err == ""
+    assert await delete_data(pipeline, "count", True, ["b1"]) == 0
+    assert set(sums.data) == {"b1b2"}
+    note = capsys.readouterr().err
+    assert "sum.total no longer has b1b2, but what was made of it stays" in note
+    assert "Total does not say what it is made of" in note
+    assert note.rstrip().endswith("rm -r sum b1b2")
+
+
+@pytest.mark.requirement("cli.rm-not-followed", "cli.rm-recursive")
+async def test_what_is_made_of_a_declared_repository_is_deleted(
+    lib: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline, sums = with_total(lib, DeclaredTotal)
+    assert await delete_data(pipeline, "count", True, ["b1"]) == 0
+    assert set(sums.data) == set()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.requirement("cli.rm-not-followed")
+async def test_an_output_with_other_ids_than_its_task_is_named(
+    lib: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lib.ranks.data.clear()
+    lib.ranks.data |= {"page1": {}, "page2": {}}
+    assert await delete_data(lib.pipeline, "count", True, ["b1"]) == 0
+    assert set(lib.ranks.data) == {"page1", "page2"}
+    assert "rank-all.ranks has other ids than the jobs of rank-all" in capsys.readouterr().err

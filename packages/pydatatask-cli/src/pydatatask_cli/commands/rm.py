@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
+from pydatatask_cli.deletion_limits import other_ids, undeclared, vanished
 from pydatatask_cli.deletion_plan import Doomed, plan, refuses_deletes, stop_job
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.exit_status import FAILURE
@@ -48,7 +49,12 @@ def add_parser(commands: SubParsers) -> None:
         details="Delete jobs from a repository, or all that a task has recorded and made of them.",
         examples=["count.done jonah", "-r count.books jonah"],
     )
-    parser.add_argument("-r", "--recursive", action="store_true", help="delete also everything downstream")
+    parser.add_argument(
+        "-r",
+        "--recursive",
+        action="store_true",
+        help="delete also everything downstream that has the same id, or one that it is translated to",
+    )
     parser.add_argument(
         "data", metavar="DATA", help="task.link for that repository, task for the task's status and output repositories"
     )
@@ -64,19 +70,24 @@ async def delete_data(pipeline: Pipeline, data: str, recursive: bool, job: list[
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param data: ``task.link`` means that repository, ``task`` the task's status and output repositories.
-    :param recursive: Whether to delete also from everything downstream, where the ids are followed through translators.
+    :param recursive: Whether to delete also from everything downstream, where ids are followed through translators and
+        through repositories that say what they are made of; a note names what stays for want of that.
     :param job: The jobs; ``__all__`` means every job of every repository concerned.
     :returns: The exit status, 1 if a job is in none of the repositories; with ``recursive``, if none is.
     """
     start = _start(pipeline, data, recursive)
     every = EVERY_JOB in job
     doomed = await plan(pipeline, start, None if every else set(job), recursive)
+    notes = await other_ids(doomed, pipeline) if recursive and not every else []
+    unknown = await undeclared(pipeline, doomed) if recursive else []
     for item in doomed:
         for jobs in _chunks(item.jobs):
             await gather(stop_job(pipeline, item.repository, name) for name in jobs)
     names = _names(pipeline, data)
     for item in doomed:
         await _delete(item, names.get(id(item.repository)) or item.repository.describe())
+    for note in (*notes, *await vanished(unknown)):
+        output.write_note(note)
     if every or (recursive and any(item.jobs for item in doomed)):
         return 0
     return _report_missing(data, job, doomed)
