@@ -75,6 +75,7 @@ PARTS: Final[Parts] = {
         "arguments": set(),
         "commands": {
             "arguments",
+            "deletion_limits",
             "deletion_plan",
             "error_handler",
             "exclusive",
@@ -94,6 +95,7 @@ PARTS: Final[Parts] = {
             "terminal",
         },
         "console": {"arguments", "discovery", "dispatch", "error_handler", "parser", "terminal"},
+        "deletion_limits": {"deletion_plan", "name_lookup"},
         "deletion_plan": {"name_lookup", "open_pipeline"},
         "discovery": set(),
         "dispatch": {"arguments", "signals", "open_pipeline", "terminal"},
