@@ -46,12 +46,36 @@ def test_find_sees_tasks_links_and_jobs(mounted: Mount) -> None:
     assert sh("ls -a work/records", mounted.path).split() == [".", "one"]
 
 
+@pytest.mark.requirement("fuse.record-size")
+def test_programs_that_trust_the_size_of_a_file_copy_all_of_a_record(mounted: Mount, tmp_path: Path) -> None:
+    record = (mounted.path / "work" / "records" / "one").read_bytes()
+    assert record
+    sh(f"tar cf {tmp_path}/t.tar work/records/one", mounted.path)
+    assert sh(f"tar xOf {tmp_path}/t.tar", mounted.path).encode() == record
+    shutil.copyfile(mounted.path / "work" / "records" / "one", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == record
+
+
+@pytest.mark.requirement("fuse.one-value")
+def test_an_open_file_gives_the_value_that_it_was_opened_with(mounted: Mount) -> None:
+    path = mounted.blobs / "jumpy"
+    path.write_bytes(b"A" * (8 << 20))
+    with path.open("rb", buffering=0) as file:
+        file.seek(6 << 20)
+        assert file.read(4) == b"AAAA"
+        path.write_bytes(b"B" * (8 << 20))
+        for at in (1 << 20, 7 << 20):
+            file.seek(at)
+            assert file.read(4) == b"AAAA"
+    assert path.read_bytes()[:4] == b"BBBB"
+
+
 @pytest.mark.requirement("fuse.sizes")
 def test_ls_shows_true_sizes_and_what_may_be_done(mounted: Mount) -> None:
     (mounted.blobs / "job1").write_bytes(b"x" * 12345)
     lines = sh("ls -l work/blobs work/records work/view", mounted.path)
     assert re.search(r"^-rw-r--r-- 1 \S+ \S+ 12345 .* job1$", lines, re.MULTILINE)
-    assert re.search(r"^-rw-r--r-- 1 \S+ \S+ 0 .* one$", lines, re.MULTILINE)
+    assert re.search(r"^-rw-r--r-- 1 \S+ \S+ 18 .* one$", lines, re.MULTILINE)
     assert re.search(r"^-r--r--r-- 1 \S+ \S+ 0 .* job1$", lines, re.MULTILINE)
     (mounted.blobs / "job1").write_bytes(b"x")
     assert (mounted.link / "job1").stat().st_size == 1
