@@ -372,18 +372,22 @@ async def test_a_new_file_has_the_mode_that_umask_gives_and_a_replaced_one_keeps
     assert modes == {"new": 0o640, "kept": 0o604}
 
 
+@pytest.fixture
+def synchronized(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths that have been synced, in order."""
+    paths: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        paths.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return paths
+
+
 @looks_into_proc
 @pytest.mark.requirement("file.fsync")
 @pytest.mark.parametrize("wanted", [False, True])
-async def test_values_are_synchronized_only_if_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
-) -> None:
-    synchronized: list[str] = []
-
-    def fsync(descriptor: int) -> None:
-        synchronized.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-
-    monkeypatch.setattr(os, "fsync", fsync)
+async def test_values_are_synchronized_only_if_wanted(tmp_path: Path, synchronized: list[str], wanted: bool) -> None:
     repository = await repository_of(tmp_path, fsync=wanted)
     await write(repository, "first")
     if wanted:
@@ -398,14 +402,8 @@ async def test_values_are_synchronized_only_if_wanted(
 @pytest.mark.requirement("file.fsync")
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_new_directories_and_deletions_are_synchronized_only_if_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+    tmp_path: Path, synchronized: list[str], wanted: bool
 ) -> None:
-    synchronized: list[str] = []
-
-    def fsync(descriptor: int) -> None:
-        synchronized.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-
-    monkeypatch.setattr(os, "fsync", fsync)
     repository = await repository_of(tmp_path / "a/b", fsync=wanted)
     assert sorted(synchronized) == ([str(tmp_path), str(tmp_path / "a")] if wanted else [])
     (tmp_path / "a/b/first").touch()
