@@ -18,7 +18,7 @@ class AbstractProcessManager(ProcessOperations):
     """
 
     async def workspace(self, task: str) -> Workspace:
-        """Give the place where the jobs of a task live; what is needed for it is made.
+        """Return the place where the jobs of a task live, and make what is needed for it.
 
         The default is made of the documented members, and safe only as long as one pipeline uses it.
 

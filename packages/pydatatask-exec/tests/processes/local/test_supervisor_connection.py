@@ -20,11 +20,12 @@ from pydatatask_exec.processes.local.supervisor_connection import (
     send_last,
 )
 
-STREAM = b"7 started 12:3.40:boot\n8 lost\n9 crowded\n10 failed 13\n! KeyError: 1 / and more\n7 ended\n"
+STREAM = b"7 started 12:3.40:boot\n8 lost\n9 contended\n9 crowded\n10 failed 13\n! KeyError: 1 / and more\n7 ended\n"
 ANSWERS = [
     Answer(AnswerKind.STARTED, "7", "12:3.40:boot"),
     Answer(AnswerKind.LOST, "8", ""),
     Answer(AnswerKind.NOT_EXCLUSIVE, "9", ""),
+    Answer(AnswerKind.NOT_EXCLUSIVE, "9", ""),  # in the word of version 1
     Answer(AnswerKind.FAILED, "10", "13"),
     Answer(AnswerKind.CRASHED, "", "! KeyError: 1 / and more"),
     Answer(AnswerKind.ENDED, "7", ""),

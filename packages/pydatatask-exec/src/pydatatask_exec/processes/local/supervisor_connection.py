@@ -16,6 +16,7 @@ from pydatatask_exec.processes.local.supervisor.protocol import CRASHED
 __all__ = ["Answer", "AnswerKind", "AnswerParser", "Pipes", "SupervisorConnection", "send_last"]
 
 _CHUNK = 1 << 16
+_WORDS_OF_VERSION_1 = {"crowded": "contended"}
 
 Pipes = tuple[int, int]
 """The ends of the pipes to a supervisor: the one for requests, and the one for answers."""
@@ -26,7 +27,7 @@ class AnswerKind(Enum):
 
     STARTED = "started"
     LOST = "lost"
-    NOT_EXCLUSIVE = "crowded"
+    NOT_EXCLUSIVE = "contended"
     FAILED = "failed"
     ENDED = "ended"
     VERSION = "version"
@@ -65,7 +66,8 @@ def _parse(line: str) -> Answer:
     ticket, word, *detail = line.split(" ", 2)
     if ticket == AnswerKind.CRASHED.value:
         return Answer(AnswerKind.CRASHED, "", line)
-    return Answer(AnswerKind(word), ticket, *detail) if detail else Answer(AnswerKind(word), ticket, "")
+    kind = AnswerKind(_WORDS_OF_VERSION_1.get(word, word))
+    return Answer(kind, ticket, *detail) if detail else Answer(kind, ticket, "")
 
 
 class SupervisorConnection:

@@ -41,7 +41,7 @@ class Channel(Protocol):
         ...
 
     def is_closing(self) -> bool:
-        """Tell whether nothing more can be sent."""
+        """Return whether nothing more can be sent."""
         ...
 
     def close(self) -> None:

@@ -108,7 +108,7 @@ class Supervisor:
             except OSError as error:
                 self._answers.add(request.ticket, b"failed", b"%d" % (error.errno or errno.EIO))
             except NotExclusiveError:
-                self._answers.add(request.ticket, b"crowded")
+                self._answers.add(request.ticket, b"crowded" if self._requests.version == 1 else b"contended")
             except ValueError:  # no command, a zero byte, a variable without a name
                 self._answers.add(request.ticket, b"failed", b"%d" % errno.EINVAL)
             else:

@@ -3,14 +3,14 @@
 A request is a length and as many bytes; an empty one means that there will be no more. The answers to a request are
 lines that begin with its ticket:
 
-====================  ====================================================
+====================  =====================================================================================
 ``started IDENTITY``  The process runs.
 ``lost``              Another controller has claimed the job.
-``crowded``           It is not claimed, as another controller may have done it.
+``contended``         It is not claimed, as another controller may have done it; version 1 says ``crowded``.
 ``failed ERRNO``      The process could not be started.
 ``ended``             It has ended, and its exit status is recorded.
 ``version NUMBER``    The answer to :data:`HELLO`.
-====================  ====================================================
+====================  =====================================================================================
 
 A line that begins with :data:`CRASHED` says why the supervisor has to end.
 
