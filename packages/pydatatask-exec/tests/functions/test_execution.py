@@ -136,3 +136,23 @@ async def test_a_single_launch_gives_up() -> None:
         await task.launch("j")
     assert ran == ["j"] * 4
     assert done.data == {}
+
+
+@pytest.mark.requirement("func.task-group")
+async def test_a_task_group_that_fails_in_a_function_is_recorded() -> None:
+    ran: list[str] = []
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def work(job: str) -> None:
+        ran.append(job)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+
+    task, done = task_of(work)
+    async with pipeline(task) as opened:
+        await opened.run(timeout=20)
+    assert ran == ["j"]
+    assert done.data["j"]["result"] == "exception"
+    assert "ValueError('no')" in done.data["j"]["exception"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -68,7 +69,7 @@ class _CoroutineRunner:
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:
-            if _is_being_cancelled():
+            if _is_being_cancelled() and not _was_cancelled_by_group(error):
                 raise self._cancellation(error, job) from None
             return error  # that may be a CancelledError: of something that the function had waited for
         return None
@@ -152,3 +153,15 @@ def raise_if_cancelled() -> None:
 def _is_being_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _was_cancelled_by_group(error: BaseException) -> bool:
+    """Return whether the running asyncio task only looks cancelled since a task group of the function failed."""
+    # Before Python 3.13 an asyncio.TaskGroup whose child fails while the group waits for its end cancels the task that
+    # it is in, and does not take that back. Whether somebody else cancelled the task as well cannot be told any more.
+    task = asyncio.current_task()
+    if sys.version_info >= (3, 13) or task is None or not isinstance(error, BaseExceptionGroup):
+        return False
+    while task.cancelling():
+        task.uncancel()
+    return True
