@@ -58,7 +58,7 @@ def test_programs_that_trust_the_size_of_a_file_copy_all_of_a_record(mounted: Mo
 
 @pytest.mark.requirement("fuse.one-value")
 def test_an_open_file_gives_the_value_that_it_was_opened_with(mounted: Mount) -> None:
-    path = mounted.blobs / "jumpy"
+    path = mounted.link / "jumpy"
     path.write_bytes(b"A" * (8 << 20))
     with path.open("rb", buffering=0) as file:
         file.seek(6 << 20)
