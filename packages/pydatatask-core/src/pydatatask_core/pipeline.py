@@ -16,8 +16,7 @@ from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import DIRECT
 from pydatatask_core.scheduling.polling import POLL_SECONDS
 from pydatatask_core.scheduling.reconcile import Reconciler
-from pydatatask_core.scheduling.run import run
-from pydatatask_core.scheduling.run_options import RunOptions
+from pydatatask_core.scheduling.run import RunOptions, run
 from pydatatask_core.sessions.session import Session
 from pydatatask_core.tasks.dependencies import Node, dependants, digraph
 from pydatatask_core.tasks.task import Task

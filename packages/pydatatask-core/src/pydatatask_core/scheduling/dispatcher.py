@@ -23,11 +23,12 @@ Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
 class _Workers:
     """The workers of one task and the jobs they are launching."""
 
-    __slots__ = ("count", "in_flight", "last_offer", "task", "watches")
+    __slots__ = ("count", "has_launched", "in_flight", "last_offer", "task", "watches")
 
     def __init__(self, task: Task) -> None:
         self.task: Task = task
         self.count: int = 0
+        self.has_launched: bool = False
         self.in_flight: set[str] = set()
         self.last_offer: Offer | None = None
         self.watches: list[JobWatch] = []
@@ -107,6 +108,13 @@ class Dispatcher:
         :param task: The task.
         """
         return self._workers_of(task).in_flight
+
+    def has_launched(self, task: Task) -> bool:
+        """Return whether any worker has been started for a task.
+
+        :param task: The task.
+        """
+        return self._workers_of(task).has_launched
 
     def known(self, task: Task) -> AbstractSet[str]:
         """Return the jobs of a task that wait for their launch or are in flight.
@@ -204,6 +212,7 @@ class Dispatcher:
         limit = 1 if task.runs_in_process else most
         for _ in range(wanted if limit is None else min(wanted, limit)):
             workers.count += 1
+            workers.has_launched = True
             self._count += 1
             self._group.create_task(self._work(workers, work), name=f"pydatatask: launching {task.name}")
 

@@ -20,7 +20,8 @@ class LaunchedJobs:
     """
 
     def __init__(self, launch_once: bool, has_failed: Callable[[Task, str], bool]) -> None:
-        self._launch_once = launch_once
+        self.launch_once: bool = launch_once
+        """Whether to launch only what the first snapshot of a task shows as ready."""
         self._has_failed = has_failed
         self._first_ready: dict[Task, AbstractSet[str]] = {}
         self._launched: dict[Task, set[str]] = {}
@@ -31,7 +32,7 @@ class LaunchedJobs:
         :param task: The task.
         :param ready: Its jobs that are ready.
         """
-        if self._launch_once:
+        if self.launch_once:
             ready = ready & self._first_ready.setdefault(task, ready)
         launched = self._launched.get(task)
         return ready if launched is None else ready - launched
@@ -42,13 +43,13 @@ class LaunchedJobs:
         :param launch: Launches a job and does not raise.
         :param tasks: The tasks whose jobs are launched.
         """
-        if not self._launch_once and all(task.metadata for task in tasks):
+        if not self.launch_once and all(task.metadata for task in tasks):
             return launch  # saves a call for each job
 
         async def launch_and_track(task: Task, job: str, offer: Offer | None) -> None:
             await launch(task, job, offer)
             refused = offer is not None and offer.refused is not None
-            if (self._launch_once or not task.metadata) and not refused and not self._has_failed(task, job):
+            if (self.launch_once or not task.metadata) and not refused and not self._has_failed(task, job):
                 self._launched.setdefault(task, set()).add(job)
 
         return launch_and_track

@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.failure_tracker import FailureKey
-from pydatatask_core.scheduling.polling import PollTimer
+from pydatatask_core.scheduling.polling import PollTimer, Sweep
 from pydatatask_core.scheduling.reconcile import Reconciler
-from pydatatask_core.scheduling.sweep import Sweep
 from pydatatask_core.scheduling.task_updates import TaskUpdater
 from pydatatask_core.tasks.task import Task
 

@@ -12,12 +12,10 @@ from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.failure_tracker import FailureKey
 from pydatatask_core.scheduling.launched_jobs import LaunchedJobs
-from pydatatask_core.scheduling.polling import PollTimer
+from pydatatask_core.scheduling.polling import PollTimer, Sweep
 from pydatatask_core.scheduling.readiness_checker import CheckQueue, ReadinessChecker
 from pydatatask_core.scheduling.ready_scan import ReadyScanner, ReadySnapshot
 from pydatatask_core.scheduling.reconcile import Reconciler
-from pydatatask_core.scheduling.run_options import RunOptions
-from pydatatask_core.scheduling.sweep import Sweep
 from pydatatask_core.tasks.task import Task
 
 __all__ = ["ReadyJobs"]
@@ -39,7 +37,7 @@ class ReadyJobs:
     or the dispatcher, know something newer.
 
     :param reconciler: Finds the ready jobs of one task.
-    :param options: The options of the run.
+    :param poll_seconds: The shortest and the longest wait between two reconciles.
     :param clock: The clock of the run.
     :param dispatcher: Launches the jobs.
     :param launched: The jobs that must not be launched again.
@@ -50,7 +48,7 @@ class ReadyJobs:
     def __init__(
         self,
         reconciler: Reconciler,
-        options: RunOptions,
+        poll_seconds: tuple[float, float],
         clock: ActivityClock,
         dispatcher: Dispatcher,
         launched: LaunchedJobs,
@@ -59,12 +57,11 @@ class ReadyJobs:
     ) -> None:
         self._reconciler = reconciler
         self._failures = reconciler.failures
-        self._launch_once = options.launch_once
         self._clock = clock
         self._dispatcher = dispatcher
         self._launched = launched
         self._on_idle = on_idle
-        timer = PollTimer(*options.poll_seconds, minimum=_rate_limit(reconciler.tasks))
+        timer = PollTimer(*poll_seconds, minimum=_rate_limit(reconciler.tasks))
         self._sweep = Sweep("ready", self._enabled, timer, reconciler.failures, clock)
         self._scanner = ReadyScanner(group, self._query, dispatcher.watch, self._add_late, self._sweep.intervals)
         self._checker = ReadinessChecker(group, reconciler.width, self._check, on_idle)
@@ -172,7 +169,7 @@ class ReadyJobs:
             watch.end()
         ready = ready - watch.launched - watch.changed
         self._clock.tick()
-        if ready and not self._launch_once:
+        if ready and not self._launched.launch_once:
             jobs = self._due({task: self._launched.exclude(task, ready)})[task]
             self._dispatcher.add(task, jobs)
             if self._found is not None:

@@ -5,24 +5,40 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from pydatatask_core.concurrency.task_groups import unwrapped_task_group
 from pydatatask_core.errors import PipelineStuckError
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog
+from pydatatask_core.scheduling.disjoint_inputs import warn_of_disjoint_inputs
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.events import event_listeners
 from pydatatask_core.scheduling.failure_tracker import FailureKey
 from pydatatask_core.scheduling.launched_jobs import LaunchedJobs
 from pydatatask_core.scheduling.live_tasks import LiveTasks
-from pydatatask_core.scheduling.polling import PollTimer
+from pydatatask_core.scheduling.polling import POLL_SECONDS, PollTimer
 from pydatatask_core.scheduling.ready_jobs import ReadyJobs
 from pydatatask_core.scheduling.reconcile import Reconciler
-from pydatatask_core.scheduling.run_options import RunOptions
 from pydatatask_core.tasks.task import EventListener, Task
 
-__all__ = ["Phase", "Run", "run"]
+__all__ = ["Phase", "Run", "RunOptions", "run"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The arguments of ``Pipeline.run`` that the scheduler needs."""
+
+    forever: bool = False
+    """Whether to keep running when there is nothing left to do."""
+
+    launch_once: bool = False
+    """Whether to launch only what the first reconcile finds ready, and then only to reap it."""
+
+    poll_seconds: tuple[float, float] = POLL_SECONDS
+    """The shortest and the longest wait between two reconciles; the wait doubles while nothing happens."""
 
 
 class Phase(Enum):
@@ -47,6 +63,7 @@ class Run:
     """
 
     def __init__(self, reconciler: Reconciler, options: RunOptions, group: asyncio.TaskGroup) -> None:
+        self._reconciler = reconciler
         self._failures = reconciler.failures
         self._forever = options.forever
         self._clock = ActivityClock()
@@ -65,7 +82,9 @@ class Run:
             self._dispatcher.release,
             self._part_idle,
         )
-        self._ready = ReadyJobs(reconciler, options, self._clock, self._dispatcher, launched, group, self._part_idle)
+        self._ready = ReadyJobs(
+            reconciler, options.poll_seconds, self._clock, self._dispatcher, launched, group, self._part_idle
+        )
 
     # Events
 
@@ -118,11 +137,21 @@ class Run:
             if phase is Phase.QUIESCENT and not self._forever:
                 wanted = self._ready.wanted()
                 reasons = self._failures.reasons_to_give_up(wanted)
-                if reasons or not (wanted or self._failures.present):
+                if reasons:
                     return reasons
+                if not (wanted or self._failures.present):
+                    await self._warn_of_disjoint_inputs()
+                    return []
             # Cleared only here: whatever wakes the run from now on is newer than all that was looked at above.
             self._wake.clear()
             await _wait(self._wake, min(self._live.next(), self._next_reconcile(phase)) - time.monotonic())
+
+    async def _warn_of_disjoint_inputs(self) -> None:
+        for task in self._reconciler.tasks:
+            if not (task.disabled or self._dispatcher.has_launched(task)):
+                key = FailureKey("ready", task.name)
+                call = partial(warn_of_disjoint_inputs, self._reconciler.listing, task)
+                await self._failures.guard(key, call, otherwise=None)
 
     def _next_reconcile(self, phase: Phase) -> float:
         return self._ready.next(self._reconcile_requested, phase is Phase.UNCONFIRMED)

@@ -5,8 +5,7 @@ from core_tasks import Idle
 
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
-from pydatatask_core.scheduling.polling import PollTimer
-from pydatatask_core.scheduling.sweep import Sweep
+from pydatatask_core.scheduling.polling import PollTimer, Sweep
 
 ONE, TWO = Idle("one"), Idle("two")
 
