@@ -133,6 +133,19 @@ def test_the_task_whose_last_turn_is_the_longest_ago_comes_first() -> None:
     assert list(backlog.waiting()) == [ONE, TWO]
 
 
+def test_a_hold_gives_way_to_the_next_level_where_only_the_held_task_had_jobs_in_a_higher_one() -> None:
+    backlog = Backlog(by_digit, Turns())
+    backlog.replace({ONE: frozenset(["a1"]), TWO: frozenset(["b0"])})
+    entry = backlog.take(ONE)
+    assert entry is not None
+    backlog.add(ONE, frozenset(["c2"]))
+    backlog.hold(ONE, *entry)
+    assert backlog.offered(entry[1]), "workers have to be started for it"
+    assert drained(backlog, ONE, TWO) == ["b0"]
+    assert backlog.release()
+    assert drained(backlog, ONE, TWO) == ["c2", "a1"]
+
+
 class BacklogMachine(RuleBasedStateMachine):
     """Does anything to a backlog, beside a plain account of what waits, is held, and is being offered."""
 

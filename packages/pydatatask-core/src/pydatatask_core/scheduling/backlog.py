@@ -44,6 +44,7 @@ class Backlog:
         self._order: list[int] = []  # a heap of the negated priorities of the levels
         self._queued: dict[Task, set[str]] = {}
         self._held: set[Task] = set()
+        self._has_begun = False  # whether a hold has made it another level's turn, which the next `offered` reports
         self.turns: Turns = turns
         """The order of the tasks within a priority."""
         self._with_held_lanes: dict[int, Level] = {}
@@ -158,10 +159,11 @@ class Backlog:
         :returns: Whether the next level has begun by that.
         """
         level.offering -= 1
-        if level is not self.top or not level.is_exhausted:
-            return False
-        self._advance()
-        return self.top is not None
+        begun, self._has_begun = self._has_begun, False
+        if level is self.top and level.is_exhausted:
+            self._advance()
+            begun = True
+        return begun and self.top is not None
 
     def hold(self, task: Task, job: str, level: Level) -> None:
         """Hold a task, because a job of it has been refused; that job is the first to be offered again.
@@ -177,8 +179,11 @@ class Backlog:
         self._held.add(task)
         if self.top is not None and task in self.top.open:
             self._hold_lane(self.top, task)
-        # The top level stays what it is, even if it is exhausted by this: the job is still being offered, and
-        # `offered` moves on to the next level.
+        # The level of the job is not exhausted, since the job is still being offered: `offered` moves on from it. But
+        # the top may be a higher level, which has been added meanwhile and had jobs of this task only.
+        if self.top is not None and self.top.is_exhausted:
+            self._advance()
+            self._has_begun = True
 
     def _hold_lane(self, level: Level, task: Task, refused: str | None = None) -> None:
         level.hold(task, refused)
