@@ -21,6 +21,9 @@ __all__ = ["TRANSITIONS", "ClaimEvent", "ClaimState", "ProcessClaim", "ProcessCl
 class ClaimState(Enum):
     """How far a claim has come, as this pipeline sees it."""
 
+    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
+    __hash__ = object.__hash__
+
     LAUNCHING = "launching"
     """The launch is under way. The resource manager counts it as such, and the job is not reaped yet."""
 
@@ -45,6 +48,9 @@ class ClaimState(Enum):
 
 class ClaimEvent(Enum):
     """What moves a claim on."""
+
+    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
+    __hash__ = object.__hash__
 
     LAUNCHED_WATCHED = "launched, and watched"
     LAUNCHED_POLLED = "launched, and not watched"

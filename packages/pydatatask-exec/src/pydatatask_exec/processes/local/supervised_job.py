@@ -24,6 +24,9 @@ class SupervisorLostError(LaunchError):
 class JobPhase(Enum):
     """How far a job has come."""
 
+    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
+    __hash__ = object.__hash__
+
     REQUESTED = "requested"
     """The supervisor has been asked to start it."""
 

@@ -25,6 +25,9 @@ Pipes = tuple[int, int]
 class AnswerKind(Enum):
     """What a supervisor reports of a job; the values are the words of the protocol."""
 
+    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
+    __hash__ = object.__hash__
+
     STARTED = "started"
     LOST = "lost"
     NOT_EXCLUSIVE = "contended"

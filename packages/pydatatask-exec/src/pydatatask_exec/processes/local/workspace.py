@@ -70,6 +70,7 @@ class LocalWorkspace(Workspace):
         self._retired: dict[str, list[str]] = {}
         self._controller = ""
         self._attempts = count(1)
+        self._series = os.urandom(4).hex()  # once, as asking for each attempt costs a system call
 
     async def prepare(self) -> None:
         """Make the directories, and remove what a pipeline staged that is gone."""
@@ -186,7 +187,7 @@ class LocalWorkspace(Workspace):
         return await self._run(order)
 
     def _new_owner(self) -> Owner:
-        return Owner(self._controller, f"{next(self._attempts)}-{os.urandom(4).hex()}")
+        return Owner(self._controller, f"{next(self._attempts)}-{self._series}")
 
     async def _run(self, order: Order, token: int | None = None, owner: Owner | None = None) -> str | None:
         directory = f"{self._root}/{order.job}"

@@ -68,6 +68,7 @@ class SSHWorkspace(Workspace):
         self._slots = asyncio.Semaphore(_AT_A_TIME)
         self._others = RemoteControllers(self.directory, target.name)
         self._attempts = count(1)
+        self._series = os.urandom(4).hex()
 
     async def _channels(self) -> Channels:
         """Return the channels. With each new connection, the directories are prepared first."""
@@ -165,7 +166,7 @@ class SSHWorkspace(Workspace):
         return await self._launches.start(Ticketed(channels.shell.ticket(), order, owner, step, token))
 
     def _new_owner(self, channels: Channels) -> str:
-        return f"owner {channels.shell.facts.identity} {next(self._attempts)}-{os.urandom(4).hex()}"
+        return f"owner {channels.shell.facts.identity} {next(self._attempts)}-{self._series}"
 
     async def _release(self, channels: Channels, job: str, owner: str) -> None:
         """Release our reservation of a job, unless the job has been launched."""
