@@ -146,6 +146,7 @@ async def test_what_another_controller_has_done_meanwhile_is_not_done_again(
     await first.retire(["job"])
     await first.discard(["alone", "job"])
     await first.close()
+    assert list((tmp_path / "app" / ".work.launching").iterdir()) == []  # nobody is left who would have to see a trace
 
 
 @pytest.mark.requirement("pipeline.one-process")

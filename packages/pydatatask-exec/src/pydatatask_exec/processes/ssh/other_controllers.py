@@ -73,12 +73,19 @@ class RemoteControllers:
             self.note_presence()
         return [self.directory / name for name in others if name.startswith(_GONE)]
 
-    async def leave(self, channels: Channels) -> None:
-        """Show that this controller is gone, to those that have not seen that it was there.
+    async def leave(self, channels: Channels, names: Collection[str]) -> None:
+        """Show that this controller is gone, to those that may not have seen that it was there.
 
         :param channels: What is open on the connection.
+        :param names: The files in the directory.
         """
         own, self._own = self._own, None
-        if own is not None:
-            with translated(f"{self.directory} on {self._target}"):
+        if own is None:
+            return
+        # One that comes after the listing has listed our file itself, or has come after we went.
+        is_alone = all(name == own or name.startswith(_GONE) for name in names)
+        with translated(f"{self.directory} on {self._target}"):
+            if is_alone:
+                await channels.sftp.remove(self.directory / own)
+            else:
                 await channels.sftp.posix_rename(self.directory / own, self.directory / f"{_GONE}{own}")

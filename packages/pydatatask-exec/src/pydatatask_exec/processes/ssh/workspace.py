@@ -318,7 +318,7 @@ class SSHWorkspace(Workspace):
         prepared = self._prepared
         if prepared is not None and prepared.are_open:
             with suppress(ConnectionError, OSError):  # the next controller sweeps what is left
-                await self._others.leave(prepared)
+                await self._others.leave(prepared, await self._names(prepared, self._others.directory))
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:
