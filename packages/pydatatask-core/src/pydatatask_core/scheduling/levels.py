@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from pydatatask_core.tasks.task import Task
@@ -12,25 +12,22 @@ from pydatatask_core.tasks.task import Task
 __all__ = ["LANE_TRANSITIONS", "Lane", "LaneEvent", "LaneState", "Level"]
 
 
-class LaneState(Enum):
+# Strings, since the hash of a plain Enum is written in Python, and the table is consulted for every job.
+class LaneState(StrEnum):
     """The state of a lane."""
 
     EMPTY = "no job waits"
     OPEN = "the next job may be taken"
     HELD = "a job of the task was refused, and none is taken until resources are released"
 
-    __hash__ = object.__hash__  # that of Enum is written in Python, and slow
 
-
-class LaneEvent(Enum):
+class LaneEvent(StrEnum):
     """What may happen to a lane."""
 
     FILLED = "jobs have been added"
     DRAINED = "the last job has been taken or dropped"
     HELD = "a job of the task has been refused"
     RELEASED = "resources have been released"
-
-    __hash__ = object.__hash__
 
 
 LANE_TRANSITIONS: Final = {

@@ -75,7 +75,8 @@ class LoopMonitor:
 
 def _line_in(code: CodeType, thread: int) -> int | None:
     """Return the line of a function at which a thread is, or None if it is elsewhere."""
-    frame = sys._current_frames().get(thread)
+    # The documented function for this, in spite of its name.
+    frame = sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         if frame.f_code is code:
             return frame.f_lineno
