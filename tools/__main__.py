@@ -19,6 +19,7 @@ VERBS: Final = {
     "docs": "build the documentation's site into build/site, strictly",
     "fuzz": "give the tests of bad input to a fuzzer that follows coverage; see tools/dev fuzz --help",
     "layering": "draw the table of layers (--update: in CONTRIBUTING.md)",
+    "mutate": "change sources in small ways and list what no test notices; see tools/dev mutate --help",
     "lock": "bring uv.lock up to date (arguments go to uv lock)",
 }
 
