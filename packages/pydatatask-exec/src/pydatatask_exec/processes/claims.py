@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 
 from pydatatask_exec.launching.recent_jobs import RecentJobs
 from pydatatask_exec.processes.polling import retry_delay
@@ -18,12 +18,10 @@ from pydatatask_exec.processes.polling import retry_delay
 __all__ = ["TRANSITIONS", "ClaimEvent", "ClaimState", "ProcessClaim", "ProcessClaims"]
 
 
-class ClaimState(Enum):
+class ClaimState(StrEnum):
     """How far a claim has come, as this pipeline sees it."""
 
-    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
-    __hash__ = object.__hash__
-
+    # A string, since the hash of a plain Enum is written in Python, and these are looked up several times a job.
     LAUNCHING = "launching"
     """The launch is under way. The resource manager counts it as such, and the job is not reaped yet."""
 
@@ -49,9 +47,7 @@ class ClaimState(Enum):
 class ClaimEvent(Enum):
     """What moves a claim on."""
 
-    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
-    __hash__ = object.__hash__
-
+    # A string, since the hash of a plain Enum is written in Python, and these are looked up several times a job.
     LAUNCHED_WATCHED = "launched, and watched"
     LAUNCHED_POLLED = "launched, and not watched"
     WATCH_LOST = "watch lost"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 
 from pydatatask_core.errors import LaunchError
 from pydatatask_exec.processes.local.supervisor_connection import Answer, AnswerKind
@@ -21,12 +21,10 @@ class SupervisorLostError(LaunchError):
     """A supervisor has ended before it could report whether it has started a process."""
 
 
-class JobPhase(Enum):
+class JobPhase(StrEnum):
     """How far a job has come."""
 
-    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
-    __hash__ = object.__hash__
-
+    # A string, since the hash of a plain Enum is written in Python, and these are looked up several times a job.
     REQUESTED = "requested"
     """The supervisor has been asked to start it."""
 

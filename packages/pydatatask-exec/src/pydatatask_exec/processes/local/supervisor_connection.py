@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 from pydatatask_exec.processes.local.supervisor.protocol import CRASHED
@@ -22,12 +22,10 @@ Pipes = tuple[int, int]
 """The ends of the pipes to a supervisor: the one for requests, and the one for answers."""
 
 
-class AnswerKind(Enum):
+class AnswerKind(StrEnum):
     """What a supervisor reports of a job; the values are the words of the protocol."""
 
-    # Members are unique. The hash of Enum is written in Python, and these are looked up several times a job.
-    __hash__ = object.__hash__
-
+    # A string, since the hash of a plain Enum is written in Python, and these are looked up several times a job.
     STARTED = "started"
     LOST = "lost"
     NOT_EXCLUSIVE = "contended"
