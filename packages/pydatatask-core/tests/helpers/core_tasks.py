@@ -144,7 +144,7 @@ class Elsewhere(Recording):
         self.live = Records(name=f"what is live of {name}")
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         if manager is not None:
-            manager.register(self.usage)
+            manager.register(self.usage, task=name)
 
     def request(self, job: str) -> Resources:
         """Return what a job needs."""

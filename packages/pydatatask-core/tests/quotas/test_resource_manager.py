@@ -554,3 +554,22 @@ async def test_the_quota_is_never_exceeded_whatever_happens_at_the_same_time(
             group.create_task(cluster.run(f"j{i}", job))
     await cluster.manager.flush()
     assert await cluster.manager.reserve(cpus(5)) is None, "all has been given back"
+
+
+@pytest.mark.requirement("quota.unknown-usage", "quota.atomic")
+async def test_what_was_launched_counts_although_the_usage_of_its_task_is_never_told() -> None:
+    manager = quota(2)
+    count, add = Live(), Live()
+    manager.register(count.tell, task="count")
+    manager.register(add.tell, task="add")
+    count.error = OSError("no route")
+    launches = [Offer(task, "job", 0, {}, None) for task in ("count", "add")]
+    for launch in launches:
+        with under(launch):
+            reservation = await manager.open_reservation(cpus(1))
+            assert isinstance(reservation, Reservation)
+            reservation.commit()
+    add.usage = cpus(0)  # the job of that task is gone, which only its callback tells
+    await manager.flush()
+    assert await manager.reserve(cpus(2)) is CPU
+    assert await manager.reserve(cpus(1)) is None

@@ -6,10 +6,12 @@ from decimal import Decimal
 import pytest
 
 import pydatatask_core.quotas.usage_source
+from pydatatask_core.quotas.reservation import Reservation
+from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources
 from pydatatask_core.quotas.usage_source import UsageSource
 
-ONE, TWO = Resources(Decimal(1)), Resources(Decimal(2))
+ONE, TWO = Resources(Decimal(1), launches=1), Resources(Decimal(2), launches=2)
 
 
 class Clock:
@@ -63,3 +65,62 @@ async def test_a_callback_that_failed_is_asked_again_after_some_seconds(clock: C
     assert source.wants_retry()
     assert await source.usage() == ONE
     assert not source.wants_retry()
+
+
+async def launch(manager: ResourceManager) -> Reservation:
+    """Launch a job that takes a processor."""
+    reservation = await manager.open_reservation(ONE)
+    assert isinstance(reservation, Reservation)
+    reservation.commit()
+    return reservation
+
+
+@pytest.mark.requirement("quota.unknown-usage")
+async def test_while_the_callback_fails_what_was_launched_since_its_last_result_counts(clock: Clock) -> None:
+    source = await told(ONE, OSError("no route"), TWO, OSError("again"))
+    manager = ResourceManager(Resources.parse(9, 1))
+    await source.usage()
+    source.launched(await launch(manager))
+    assert await source.usage() == TWO
+    assert await source.usage() == TWO
+    assert await source.usage() == TWO, "the callback has counted the job, so it counts once"
+
+
+@pytest.mark.requirement("quota.unknown-usage")
+async def test_while_the_callback_fails_only_the_launch_of_a_job_that_has_ended_counts(clock: Clock) -> None:
+    source = await told(ONE, OSError("no route"), ONE, OSError("again"))
+    manager = ResourceManager(Resources.parse(9, 1))
+    await source.usage()
+    ended = await launch(manager)
+    source.launched(ended)
+    source.ended(ended)
+    source.ended(ended)
+    assert await source.usage() == Resources(Decimal(1), launches=2)
+    assert await source.usage() == ONE
+    assert await source.usage() == ONE
+
+
+@pytest.mark.requirement("quota.unknown-usage")
+async def test_what_is_launched_while_the_callback_runs_counts_until_it_is_asked_again(clock: Clock) -> None:
+    manager = ResourceManager(Resources.parse(9, 1))
+    answers: list[Resources | None] = [ONE, None, TWO, None]
+
+    async def callback() -> Resources:
+        if len(answers) == 4:
+            source.launched(await launch(manager))
+        answer = answers.pop(0)
+        if answer is None:
+            raise OSError("no route")
+        return answer
+
+    source = UsageSource(callback)
+    assert [await source.usage() for _ in range(4)] == [ONE, TWO, TWO, TWO]
+
+
+def test_the_source_of_a_named_task_counts_its_own_jobs_and_those_of_no_known_task() -> None:
+    async def callback() -> Resources:
+        return ONE
+
+    named, unnamed = UsageSource(callback, "count"), UsageSource(callback)
+    assert [named.may_count(task) for task in ("count", "sum", None)] == [True, False, True]
+    assert [unnamed.may_count(task) for task in ("count", "sum", None)] == [True, True, True]

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from core_doubles import Records
 from core_tasks import Elsewhere, InProcess, Recording, cpus
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
@@ -79,6 +79,29 @@ PLANS = st.builds(
     poll_seconds=st.sampled_from([(0.0, 0.0), (0.0001, 0.0001), (0.0005, 0.005)]),
     priorities=st.none() | st.dictionaries(st.sampled_from(JOBS), st.integers(-1, 2), max_size=6),
     concurrency=st.integers(1, 4),
+)
+
+
+USAGE_UNKNOWN_AFTER_A_LAUNCH = Plan(
+    repositories=[frozenset(["j0", "j1"]), *([frozenset[str]()] * 4)],
+    additions=[],
+    tasks=[
+        TaskPlan(
+            kind="with a quota",
+            inputs=frozenset([0]),
+            outputs=frozenset(),
+            blocked=frozenset(),
+            copies=[0],
+            turns={},
+            failures={"usage": 2},
+            cpus={"j0": QUOTA, "j1": QUOTA},
+        )
+    ],
+    failures=[0] * 5,
+    slowness=[0] * 5,
+    poll_seconds=(0.0, 0.0),
+    priorities=None,
+    concurrency=1,
 )
 
 
@@ -298,6 +321,7 @@ async def test_a_run_that_goes_on_for_ever_comes_to_the_same(plan: Plan) -> None
 
 @pytest.mark.requirement("pipeline.update")
 @given(PLANS)
+@example(USAGE_UNKNOWN_AFTER_A_LAUNCH)
 async def test_updates_until_nothing_happens_do_what_the_model_does(plan: Plan) -> None:
     world = World(plan)
     async with world.pipeline() as pipeline:

@@ -54,12 +54,14 @@ class Reservation:
 
     :param book: The resource manager.
     :param request: The granted resources.
+    :param task: The name of the job's task, or None if it is not known.
     """
 
-    __slots__ = ("_book", "_state", "request")
+    __slots__ = ("_book", "_state", "request", "task")
 
-    def __init__(self, book: Book, request: Resources) -> None:
+    def __init__(self, book: Book, request: Resources, task: str | None = None) -> None:
         self.request: Resources = request
+        self.task: str | None = task
         self._book = book
         self._state = ReservationState.RESERVED
 

@@ -40,6 +40,7 @@ class ResourceManager:
         self.quota: Resources = quota
         self.on_relinquish: Callable[[], None] | None = None
         self._sources: list[UsageSource] = []
+        self._counting: dict[str | None, list[UsageSource]] = {}
         self._usage: Resources | None = None
         self._flushes = 0
         self._reserved: dict[Reservation, None] = {}
@@ -50,18 +51,21 @@ class ResourceManager:
     def __repr__(self) -> str:
         return f"<ResourceManager quota={self.quota!r}>"
 
-    def register(self, func: Callable[[], Awaitable[Resources]]) -> None:
+    def register(self, func: Callable[[], Awaitable[Resources]], *, task: str | None = None) -> None:
         """Register an async callback that returns the current resource utilization of a task.
 
         The usage is the sum of the results of all callbacks, plus the reservations of launches in progress; so a
         callback leaves out jobs whose launch has not returned yet. Call this in the constructor of a task.
 
-        While a callback fails, because a cluster cannot be reached for example, its last result counts, so that the
-        other tasks go on. That it fails is logged once.
+        While a callback fails, because a cluster cannot be reached for example, its last result and what was launched
+        since count, so that the other tasks go on. That it fails is logged once.
 
         :param func: Returns what the live jobs of the task use, and as ``launches`` how many there were in its window.
+        :param task: The name of the task. Without it, the jobs that any task has launched since count while the
+            callback fails, as they may be among those that it tells of.
         """
-        self._sources.append(UsageSource(func))
+        self._sources.append(UsageSource(func, task))
+        self._counting.clear()
 
     def describe_usage(self, resource: ResourceType) -> str:
         """Return how much of a resource is in use, as far as it is known: ``cpu 3/4``.
@@ -124,7 +128,7 @@ class ResourceManager:
             refused = self._excess(self._usage, request, offer, held)
             if refused is not None:
                 return refused
-            reservation = Reservation(self, request)
+            reservation = Reservation(self, request, None if offer is None else offer.task)
             self._reserved[reservation] = None
             self._usage += request
             return reservation
@@ -179,12 +183,18 @@ class ResourceManager:
         :param reservation: The reservation, in its new state.
         :param before: Its state before.
         """
+        request = reservation.request
         if before is ReservationState.RESERVED:
             del self._reserved[reservation]
-        if reservation.state is ReservationState.RELEASED:
-            request = reservation.request
-            launched = before is ReservationState.COMMITTED  # then the launch counts for the rest of the window
-            self._subtract(Resources(request.cpu, request.mem, 0) if launched else request)
+            if reservation.state is ReservationState.COMMITTED:
+                for source in self._sources_counting(reservation.task):
+                    source.launched(reservation)
+            else:
+                self._subtract(request)
+        else:
+            for source in self._sources_counting(reservation.task):
+                source.ended(reservation)
+            self._subtract(Resources(request.cpu, request.mem, 0))  # the launch counts for the rest of the window
 
     def settle(self, offer: Offer) -> None:
         """Commit what was reserved under an offer, as the launch has returned.
@@ -193,6 +203,12 @@ class ResourceManager:
         """
         for reservation in self._offered.pop(offer, ()):
             reservation.commit()
+
+    def _sources_counting(self, task: str | None) -> list[UsageSource]:
+        sources = self._counting.get(task)
+        if sources is None:
+            sources = self._counting[task] = [source for source in self._sources if source.may_count(task)]
+        return sources
 
     def _subtract(self, request: Resources) -> None:
         if self._usage is None:

@@ -114,7 +114,7 @@ class KubeTask(Task):
         self._pause = _FIRST_PAUSE
         self._usage_wait_until: float | None = None
         self._warned_of_usage = False
-        resources.register(self._usage)
+        resources.register(self._usage, task=name)
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         if logs is not None:
             self.link("logs", logs, is_status=True, inhibits_start=True, required_for_output=True)

@@ -111,7 +111,7 @@ class ProcessTask(Task):
         self._backoff = TargetBackoff()
         _check_environ(name, self.environ)
         self._link_all()
-        resource_manager.register(self._usage)
+        resource_manager.register(self._usage, task=name)
 
     def _link_all(self) -> None:
         self.link("pids", self.pids, is_status=True, inhibits_start=True, inhibits_output=True)
