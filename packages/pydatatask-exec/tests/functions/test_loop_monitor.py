@@ -71,6 +71,40 @@ async def test_others_are_not_blamed(caplog: pytest.LogCaptureFixture) -> None:
     assert WARNING not in caplog.text
 
 
+async def test_the_tasks_of_a_loop_share_a_thread_and_keep_it_for_the_next_opening() -> None:
+    seen: list[threading.Thread] = []
+
+    async def look(job: str) -> None:
+        seen.extend(monitors())
+
+    tasks = [InProcessSyncTask(name, Records(), func=look) for name in ("one", "two")]
+    for task in tasks:
+        task.link("inp", Records({"j": 1}), is_input=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pydatatask_exec.functions.loop_monitor._INTERVAL_SECONDS", 0.3)
+        async with pipeline(*tasks) as opened:
+            await opened.run(timeout=30)
+        async with pipeline(tasks[0]):
+            seen.extend(monitors())
+    assert len(seen) == 3
+    assert len(set(seen)) == 1
+    await until(lambda: not monitors())
+
+
+async def test_the_task_whose_function_holds_the_loop_is_named_among_several(caplog: pytest.LogCaptureFixture) -> None:
+    async def other(job: str) -> None:
+        await asyncio.sleep(0.01)
+
+    tasks = [InProcessSyncTask("work", Records(), func=hold), InProcessSyncTask("other", Records(), func=other)]
+    for task in tasks:
+        task.link("inp", Records({"j": 1}), is_input=True)
+    async with pipeline(*tasks) as opened:
+        await opened.run(timeout=30)
+    assert caplog.text.count(WARNING) == 1
+    assert "task other" not in caplog.text
+    await until(lambda: not monitors())
+
+
 async def test_a_plain_function_needs_no_monitor(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[int] = []
 
