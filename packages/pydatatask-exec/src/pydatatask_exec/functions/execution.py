@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.tasks.task import Task
-from pydatatask_exec.functions.interruptions import is_interruption
 from pydatatask_exec.functions.records import describe_exception, function_record
 from pydatatask_exec.functions.runner import FunctionRunner, raise_if_cancelled
 
@@ -29,7 +28,8 @@ class FunctionExecution:
 
     def __init__(self, task: Task, runner: FunctionRunner, done: MetadataRepository | None) -> None:
         self._task = task
-        self._run = runner.run
+        self._call = runner.call
+        self._outcome = runner.outcome
         self._outlives_cancellation = runner.outlives_cancellation
         self._done = done
         self._unrecorded: dict[str, tuple[datetime, datetime, BaseException | None]] = {}
@@ -43,13 +43,15 @@ class FunctionExecution:
         :raises StoreUnreachableError: The function raised it; nothing is recorded, so that the job is tried again.
         """
         # All in one coroutine, since each further one costs as much as what is done here.
+        error: BaseException | None = None
         if self._unrecorded and job in self._unrecorded:
             start, end, error = self._unrecorded.pop(job)
         else:
             start = datetime.now(UTC)
-            error = await self._run(job)
-            if error is not None and is_interruption(error):
-                raise error
+            try:
+                await self._call(job)
+            except BaseException as raised:
+                error = self._outcome(job, raised)
             end = datetime.now(UTC)
         task, done = self._task, self._done
         if done is not None and task.metadata:
@@ -61,6 +63,7 @@ class FunctionExecution:
         task.completed(job)
         if error is not None:
             self._report(job, error, is_recorded=done is not None and task.metadata)
+            error = None  # its traceback refers to this frame, and would keep alive whatever the function had
         if self._outlives_cancellation:
             raise_if_cancelled()
 

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Protocol
 
 from pydatatask_exec.functions.binding import BoundFunction
+from pydatatask_exec.functions.interruptions import is_interruption
 from pydatatask_exec.functions.types import is_coroutine_function
 
 __all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled"]
@@ -29,16 +30,24 @@ class FunctionRunner(Protocol):
     """Runs a function for one job after another."""
 
     outlives_cancellation: bool
-    """Whether :meth:`run` waits for a cancelled function; once it is recorded, call :func:`raise_if_cancelled`."""
+    """Whether :attr:`call` waits for a cancelled function; once it is recorded, call :func:`raise_if_cancelled`."""
 
-    async def run(self, job: str) -> BaseException | None:
-        """Run the function to its end.
+    @property
+    def call(self) -> Callable[[str], Awaitable[object]]:
+        """Runs the function for a job to its end; what that raises is passed to :meth:`outcome`.
 
-        Only Ctrl-C and the cancellation of the running asyncio task pass through, and a coroutine is cancelled with it.
-        A function in a thread cannot be cancelled, so this waits for it, and returns as usual.
+        The cancellation of the running asyncio task cancels a coroutine. A function in a thread cannot be cancelled, so
+        this waits for it, and ends as if nothing had happened.
+        """
+        ...
+
+    def outcome(self, job: str, error: BaseException) -> BaseException:
+        """Return what the function raised, ``SystemExit`` included.
 
         :param job: The job.
-        :returns: What the function raised, if it did, ``SystemExit`` included.
+        :param error: What :attr:`call` raised.
+        :raises BaseException: It is no outcome of the function, but Ctrl-C, the cancellation of the running asyncio
+            task, or an :mod:`interruption <.interruptions>`.
         """
         ...
 
@@ -61,25 +70,30 @@ class _CoroutineRunner:
 
     def __init__(self, task: str, function: Callable[[str], Awaitable[object]]) -> None:
         self._task = task
-        self._function = function
+        # The function itself, since a coroutine around it would cost small jobs a good part of their time.
+        self.call: Callable[[str], Awaitable[object]] = function
 
-    async def run(self, job: str) -> BaseException | None:
-        try:
-            await self._function(job)
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:
-            if _is_being_cancelled() and not _was_cancelled_by_group(error):
-                raise self._cancellation(error, job) from None
-            return error  # that may be a CancelledError: of something that the function had waited for
-        return None
+    def outcome(self, job: str, error: BaseException) -> BaseException:
+        return _outcome_of_coroutine(self._task, job, error)
 
-    def _cancellation(self, error: BaseException, job: str) -> BaseException:
-        """Return a cancellation in place of what a cancelled coroutine raised."""
-        if isinstance(error, asyncio.CancelledError):
-            return error
-        _log.error("task %s, job %s: the function was cancelled, and then raised", self._task, job, exc_info=error)
-        return asyncio.CancelledError()
+
+def _outcome_of_coroutine(task: str, job: str, error: BaseException) -> BaseException:
+    if isinstance(error, KeyboardInterrupt | GeneratorExit) or is_interruption(error):
+        raise error
+    if not _is_being_cancelled() or _was_cancelled_by_group(error):
+        return error  # that may be a CancelledError: of something that the function had waited for
+    if isinstance(error, asyncio.CancelledError):
+        raise error
+    _log.error("task %s, job %s: the function was cancelled, and then raised", task, job, exc_info=error)
+    raise asyncio.CancelledError from None
+
+
+class _RaisedInThreadError(Exception):
+    """Carries what a function raised in a thread, since a coroutine cannot raise every exception."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class _ThreadRunner:
@@ -92,16 +106,22 @@ class _ThreadRunner:
         self._function = function
         self._waiting: list[str] = []
 
-    async def run(self, job: str) -> BaseException | None:
+    async def call(self, job: str) -> None:
         context = copy_context()
         future = asyncio.get_running_loop().run_in_executor(_threads(), lambda: context.run(self._call, job))
         await self._wait(future, job)
         value, error = future.result()
+        if error is not None:
+            raise _RaisedInThreadError(error)
         if inspect.isawaitable(value):  # the function was a plain wrapper around a coroutine function
-            return await _CoroutineRunner(self._task, lambda _: value).run(job)
-        if isinstance(error, KeyboardInterrupt):
-            raise error
-        return error
+            await value
+
+    def outcome(self, job: str, error: BaseException) -> BaseException:
+        if not isinstance(error, _RaisedInThreadError):
+            return _outcome_of_coroutine(self._task, job, error)
+        if isinstance(error.error, KeyboardInterrupt) or is_interruption(error.error):
+            raise error.error from None
+        return error.error
 
     def _call(self, job: str) -> tuple[object, BaseException | None]:
         """Call the function, and return what it raised, since a future cannot carry every exception."""
