@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import random
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -28,4 +31,41 @@ def test_a_part_of_a_package_is_tested_beside_it(path: Path, tests: Path) -> Non
 def test_a_store_on_a_server_is_tested_against_the_server() -> None:
     tests = mutate.tests_of(IN_STORAGE / "s3/upload.py")
     assert Path("integration/test_s3_contract.py") in tests
-    assert all(test.name.startswith("test_s3_") for test in tests)
+    assert tests[0] == STORAGE / "tests/s3"
+    assert all(test.name.startswith("test_s3_") for test in tests[1:])
+
+
+def _work_list(path: Path) -> None:
+    """Make the tables of cosmic-ray that are used, with a hundred changes of which half are skipped already."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE mutation_specs"
+            " (job_id TEXT, module_path TEXT, operator_name TEXT, operator_args TEXT, occurrence INTEGER)"
+        )
+        connection.execute("CREATE TABLE work_results (job_id TEXT, worker_outcome TEXT, output TEXT)")
+        rows = [(f"id-{random.random()}", f"module_{number}.py") for number in range(100)]
+        connection.executemany("INSERT INTO mutation_specs VALUES (?, ?, 'a/B', '{}', 0)", rows)
+        connection.executemany("INSERT INTO work_results VALUES (?, 'SKIPPED', '')", [(row[0],) for row in rows[::2]])
+
+
+def _left(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT module_path FROM mutation_specs WHERE job_id NOT IN (SELECT job_id FROM work_results)"
+        )
+        return sorted(row[0] for row in rows)
+
+
+def test_a_seed_draws_the_same_changes_again(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        _work_list(tmp_path / name)
+        mutate.draw(tmp_path / name, 10, seed)
+    drawn = {name: _left(tmp_path / name) for name in ("one", "again", "other")}
+    assert len(drawn["one"]) == 10
+    assert drawn["one"] == drawn["again"] != drawn["other"]
+
+
+def test_a_sample_may_be_larger_than_the_list(tmp_path: Path) -> None:
+    _work_list(tmp_path / "list")
+    mutate.draw(tmp_path / "list", 1000, 0)
+    assert len(_left(tmp_path / "list")) == 50

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import random
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +49,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="modules or folders of a package's sources")
     parser.add_argument("--tests", nargs="+", type=Path, help="the tests to run (those that mirror the paths)")
     parser.add_argument("--timeout", type=int, default=120, metavar="SECONDS", help="for each run of the tests (120)")
+    parser.add_argument("--sample", type=int, metavar="N", help="make only so many of the changes, drawn by chance")
+    parser.add_argument("--seed", type=int, default=0, help="what decides the sample (0)")
     options = parser.parse_args(arguments)
     paths = [path.resolve().relative_to(ROOT) for path in options.paths]
     tests = options.tests or [test for path in paths for test in tests_of(path)]
@@ -66,7 +71,7 @@ def main(arguments: list[str]) -> int:
         ),
         "utf-8",
     )
-    return _mutate(environ)
+    return _mutate(environ, options.sample, options.seed)
 
 
 def tests_of(path: Path) -> list[Path]:
@@ -75,8 +80,10 @@ def tests_of(path: Path) -> list[Path]:
     :param path: the module or folder, relative to the root of the repository.
     """
     package, folder = Path(*path.parts[:2]), Path(*path.parts[4:])
-    if folder.parts and folder.parts[0] in REMOTE:
-        return sorted(found.relative_to(ROOT) for found in ROOT.glob(f"integration/test_{folder.parts[0]}_*.py"))
+    if folder.parts and (store := folder.parts[0]) in REMOTE:
+        beside = [package / "tests" / store]  # first, as it takes no server and little time
+        real = sorted(found.relative_to(ROOT) for found in ROOT.glob(f"integration/test_{store}_*.py"))
+        return [*filter(lambda tests: (ROOT / tests).exists(), beside), *real]
     mirrored = package / "tests" / (folder.parent if folder.suffix else folder)
     module = mirrored / f"test_{folder.stem}.py"
     # A module may be tested by more than its own tests, but what those let through, they should notice.
@@ -97,7 +104,26 @@ def _copy_repository() -> None:
             shutil.copy2(ROOT / name, COPY / name)
 
 
-def _mutate(environ: dict[str, str]) -> int:
+def draw(database: Path, number: int, seed: int) -> None:
+    """Skip all changes but some.
+
+    :param database: the work list of cosmic-ray.
+    :param number: how many to make.
+    :param seed: what decides which; the same seed gives the same changes as long as the sources are the same.
+    """
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        # Not in the order of their ids, which are random.
+        rows = connection.execute(
+            "SELECT job_id FROM mutation_specs WHERE job_id NOT IN (SELECT job_id FROM work_results)"
+            " ORDER BY module_path, operator_name, operator_args, occurrence"
+        )
+        ids = [row[0] for row in rows]
+        random.Random(seed).shuffle(ids)
+        skip = "INSERT INTO work_results (job_id, worker_outcome, output) VALUES (?, 'SKIPPED', 'not in the sample')"
+        connection.executemany(skip, [(identifier,) for identifier in ids[number:]])
+
+
+def _mutate(environ: dict[str, str], sample: int | None, seed: int) -> int:
     directory = ENVIRONMENT / "bin"
     for command in (
         ["cosmic-ray", "init", "mutate.toml", "mutate.sqlite"],
@@ -105,7 +131,9 @@ def _mutate(environ: dict[str, str]) -> int:
         ["cr-filter-pragma", "mutate.sqlite"],
     ):
         must_run([str(directory / command[0]), *command[1:]], cwd=COPY, env=environ)
-    heading("every change")
+    if sample is not None:
+        draw(COPY / "mutate.sqlite", sample, seed)
+    heading("every change" if sample is None else f"{sample} changes, drawn by the seed {seed}")
     must_run([str(directory / "cosmic-ray"), "exec", "mutate.toml", "mutate.sqlite"], cwd=COPY, env=environ)
     heading("the changes that no test has noticed")
     report = [str(directory / "cr-report"), "--surviving-only", "--show-diff", "mutate.sqlite"]
