@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydatatask_core.errors import UsageError
 from pydatatask_core.repositories.access import Access
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
-    from argparse import _SubParsersAction as Action  # pyright: ignore[reportPrivateUsage] - argparse has no other name
-
-    SubParsers = Action[ArgumentParser]
+    from argparse import ArgumentParser, HelpFormatter
 
 __all__ = [
     "ACCESS",
     "FUNC",
     "PIPELINE",
+    "SubParsers",
+    "SubParsersT",
     "add_all_option",
     "add_command",
     "add_json_option",
@@ -38,6 +37,35 @@ _LOUDER, _QUIETER = "pydatatask_louder", "pydatatask_quieter"
 
 PIPELINE = "pydatatask_pipeline"
 """Where parsed arguments have the ``-p`` of the console script."""
+
+
+class SubParsers(Protocol):
+    """What :meth:`argparse.ArgumentParser.add_subparsers` returns, whose class has no public name."""
+
+    def add_parser(
+        self,
+        name: str,
+        *,
+        help: str | None = ...,
+        description: str | None = ...,
+        epilog: str | None = ...,
+        formatter_class: type[HelpFormatter] = ...,
+        **options: Any,
+    ) -> ArgumentParser:
+        """Add a command, and return its parser.
+
+        :param name: What the user types.
+        :param help: What the list of commands says of it.
+        :param description: What its own help says first.
+        :param epilog: What its own help says last.
+        :param formatter_class: What lays its help out.
+        :param options: As for :class:`argparse.ArgumentParser`.
+        """
+        ...
+
+
+SubParsersT = TypeVar("SubParsersT", bound=SubParsers)
+"""What a function of a user declares that it takes: :class:`SubParsers`, or the private class of argparse."""
 
 
 def add_command(

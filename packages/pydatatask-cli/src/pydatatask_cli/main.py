@@ -7,22 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from pydatatask_cli.arguments import verbosity
+from pydatatask_cli.arguments import SubParsersT, verbosity
 from pydatatask_cli.error_handler import status_of
 from pydatatask_core.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from argparse import (
-        ArgumentParser,
-        _SubParsersAction,  # pyright: ignore[reportPrivateUsage] - the documented name of the type
-    )
 
 __all__ = ["main"]
 
 
-def main(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentParser]], None] | None = None) -> None:
+def main(pipeline: Pipeline, instrument: Callable[[SubParsersT], None] | None = None) -> None:
     """Parse ``sys.argv`` and display the pipeline administration interface.
 
     Call this with the pipeline you've constructed.
@@ -52,7 +45,7 @@ def main(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentPar
         sys.exit(status)
 
 
-def _run(pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentParser]], None] | None) -> int:
+def _run(pipeline: Pipeline, instrument: Callable[[SubParsersT], None] | None) -> int:
     # Imported here, as workers of executors import this module and never call main().
     from pydatatask_cli.dispatch import dispatch
     from pydatatask_cli.parser import build_parser

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable
 
-    from pydatatask_cli.arguments import SubParsers
+    from pydatatask_cli.arguments import SubParsersT
 
 __all__ = ["build_parser"]
 
@@ -29,7 +29,7 @@ _COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fus
 
 
 def build_parser(
-    instrument: Callable[[SubParsers], None] | None = None, finds_pipeline: bool = False
+    instrument: Callable[[SubParsersT], None] | None = None, finds_pipeline: bool = False
 ) -> ArgumentParser:
     """Return the parser of the command line, which reports a mistake in one line on standard error.
 
@@ -61,7 +61,9 @@ def build_parser(
     for command in _COMMANDS:
         command.add_parser(commands)
     if instrument is not None:
-        instrument(commands)
+        # The function may declare the class that argparse does not publish, which is the one that it gets.
+        add_commands: Callable[[Any], None] = instrument
+        add_commands(commands)
     return parser
 
 

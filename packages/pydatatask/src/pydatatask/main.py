@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from pydatatask_cli import cat_data as cat_data
 from pydatatask_cli import delete_data as delete_data
@@ -18,13 +16,6 @@ from pydatatask_cli import print_trace as print_trace
 from pydatatask_cli import run as run
 from pydatatask_cli import shell as shell
 from pydatatask_cli import update as update
-from pydatatask_core import Pipeline
-
-if TYPE_CHECKING:
-    from argparse import (
-        ArgumentParser,
-        _SubParsersAction,  # pyright: ignore[reportPrivateUsage] - the documented name of the type
-    )
 
 __all__ = [
     "cat_data",
@@ -47,11 +38,7 @@ class _CallableModule(ModuleType):
     The import system makes this module the attribute ``main`` of the package, so the module itself must be callable.
     """
 
-    def __call__(
-        self, pipeline: Pipeline, instrument: Callable[[_SubParsersAction[ArgumentParser]], None] | None = None
-    ) -> None:
-        """Parse ``sys.argv`` and run a command: see :func:`pydatatask_cli.main`."""
-        main(pipeline, instrument)
+    __call__ = staticmethod(main)
 
 
 sys.modules[__name__].__class__ = _CallableModule

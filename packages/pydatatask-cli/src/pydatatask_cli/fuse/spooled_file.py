@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import IO
 
 from pydatatask_core.concurrency.offload import offload
@@ -17,6 +18,7 @@ class SpooledFile:
         self.size: int = 0
         """How many bytes there are."""
         self._file: IO[bytes] | None = None
+        self._resources = ExitStack()
 
     async def write(self, offset: int, data: bytes) -> None:
         """Write bytes at a position; a gap before them is filled with zeros.
@@ -59,7 +61,7 @@ class SpooledFile:
         if self._file is None:
             import tempfile
 
-            self._file = tempfile.TemporaryFile(prefix="pydatatask-", buffering=0)  # noqa: SIM115 - closed by _close
+            self._file = self._resources.enter_context(tempfile.TemporaryFile(prefix="pydatatask-", buffering=0))
         return self._file.fileno()
 
     def _write(self, offset: int, data: bytes) -> None:
@@ -79,6 +81,5 @@ class SpooledFile:
         os.ftruncate(self._descriptor(), size)
 
     def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        self._file = None
+        self._resources.close()

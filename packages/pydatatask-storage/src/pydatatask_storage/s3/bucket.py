@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydatatask_core.errors import StoreError
 from pydatatask_storage.s3.answers import require_listing
@@ -13,7 +13,6 @@ from pydatatask_storage.s3.errors import answer_code, client_error, http_status,
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
-    from types_aiobotocore_s3.literals import BucketLocationConstraintType
     from types_aiobotocore_s3.type_defs import ListPartsRequestTypeDef
 
 __all__ = ["abort_stale_uploads", "ensure_bucket"]
@@ -60,13 +59,11 @@ async def ensure_bucket(client: S3Client, bucket: str, prefix: str, create: bool
 async def _create(client: S3Client, bucket: str) -> None:
     _log.info("creating the bucket s3://%s", bucket)
     region = client.meta.region_name
+    options: dict[str, Any] = {}  # the stubs list Amazon's regions of today, but other servers have their own
+    if region not in _DEFAULT_REGIONS:
+        options["CreateBucketConfiguration"] = {"LocationConstraint": region}
     try:
-        if region in _DEFAULT_REGIONS:
-            await client.create_bucket(Bucket=bucket)
-        else:
-            # The stubs list the regions of today; servers other than Amazon's have regions of their own.
-            constraint = cast("BucketLocationConstraintType", region)
-            await client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": constraint})
+        await client.create_bucket(Bucket=bucket, **options)
     except client_error() as error:
         if answer_code(error) != "BucketAlreadyOwnedByYou":  # another pipeline has created it meanwhile
             raise
