@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from typing import IO
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from pydatatask_core.concurrency.offload import offload
 
@@ -17,7 +17,7 @@ class SpooledFile:
     def __init__(self) -> None:
         self.size: int = 0
         """How many bytes there are."""
-        self._file: IO[bytes] | None = None
+        self._descriptor: int | None = None
         self._resources = ExitStack()
 
     async def write(self, offset: int, data: bytes) -> None:
@@ -36,7 +36,7 @@ class SpooledFile:
         :param offset: The position, in bytes from the start.
         :param size: How many; fewer come only from the end.
         """
-        if self._file is None or offset >= self.size:
+        if self._descriptor is None or offset >= self.size:
             return b""
         return await offload(self._read, offset, size)
 
@@ -45,41 +45,47 @@ class SpooledFile:
 
         :param size: The number of bytes afterwards.
         """
-        if self._file is not None or size:
+        if self._descriptor is not None or size:
             await offload(self._truncate, size)
         self.size = size
 
     async def close(self) -> None:
         """Free the bytes. Closing it again does nothing."""
         self.size = 0
-        if self._file is not None:
+        if self._descriptor is not None:
             await offload(self._close)
 
     # What follows blocks, and runs on the worker thread.
 
-    def _descriptor(self) -> int:
-        if self._file is None:
-            import tempfile
-
-            self._file = self._resources.enter_context(tempfile.TemporaryFile(prefix="pydatatask-", buffering=0))
-        return self._file.fileno()
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = self._resources.enter_context(_unnamed_file())
+        return self._descriptor
 
     def _write(self, offset: int, data: bytes) -> None:
-        descriptor, rest = self._descriptor(), memoryview(data)
+        descriptor, rest = self._opened(), memoryview(data)
         while rest:
             written = os.pwrite(descriptor, rest, offset)
             rest, offset = rest[written:], offset + written
 
     def _read(self, offset: int, size: int) -> bytes:
         pieces: list[bytes] = []
-        while size and (piece := os.pread(self._descriptor(), size, offset)):
+        while size and (piece := os.pread(self._opened(), size, offset)):
             pieces.append(piece)
             size, offset = size - len(piece), offset + len(piece)
         return b"".join(pieces)
 
     def _truncate(self, size: int) -> None:
-        os.ftruncate(self._descriptor(), size)
+        os.ftruncate(self._opened(), size)
 
     def _close(self) -> None:
-        self._file = None
+        self._descriptor = None
         self._resources.close()
+
+
+@contextmanager
+def _unnamed_file() -> Iterator[int]:
+    import tempfile
+
+    with tempfile.TemporaryFile(prefix="pydatatask-", buffering=0) as file:
+        yield file.fileno()

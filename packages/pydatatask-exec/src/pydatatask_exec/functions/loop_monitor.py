@@ -157,8 +157,8 @@ def _lines_in(functions: Mapping[LoopMonitor, CodeType], thread: int) -> Mapping
 def _code_of(func: object) -> CodeType | None:
     while isinstance(func, functools.partial):
         func = func.func
-    if not isinstance(func, FunctionType | MethodType):
-        func = getattr(func, "__call__", None)  # noqa: B004  # an object whose class is asynchronous
+    if not isinstance(func, FunctionType | MethodType) and callable(func):
+        func = func.__call__  # an object whose class is asynchronous
     if isinstance(func, MethodType):
         func = func.__func__
     return func.__code__ if isinstance(func, FunctionType) else None

