@@ -23,6 +23,14 @@ class TestDirectoryRepository(FileSideDoor, RepositoryContract[DirectoryReposito
         (self.path(repository, job) / "below").mkdir(parents=True)
 
 
+class TestDurableDirectoryRepository(TestDirectoryRepository):
+    @override
+    async def make_repository(self) -> DirectoryRepository:
+        repository = DirectoryRepository(tempfile.mkdtemp(dir=self.tmp_path), ".d", fsync=True)
+        await repository.validate()
+        return repository
+
+
 class TestDirectoryRepositoryWithoutEmptyOnes(TestDirectoryRepository):
     counts_revisions: ClassVar[bool] = False
 

@@ -372,49 +372,6 @@ async def test_a_new_file_has_the_mode_that_umask_gives_and_a_replaced_one_keeps
     assert modes == {"new": 0o640, "kept": 0o604}
 
 
-@pytest.fixture
-def synchronized(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that have been synced, in order."""
-    paths: list[str] = []
-
-    def fsync(descriptor: int) -> None:
-        paths.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    return paths
-
-
-@looks_into_proc
-@pytest.mark.requirement("file.fsync")
-@pytest.mark.parametrize("wanted", [False, True])
-async def test_values_are_synchronized_only_if_wanted(tmp_path: Path, synchronized: list[str], wanted: bool) -> None:
-    repository = await repository_of(tmp_path, fsync=wanted)
-    await write(repository, "first")
-    if wanted:
-        assert len(synchronized) == 2
-        assert os.path.basename(synchronized[0]).startswith(".first.")
-        assert synchronized[1] == str(tmp_path)
-    else:
-        assert synchronized == []
-
-
-@looks_into_proc
-@pytest.mark.requirement("file.fsync")
-@pytest.mark.parametrize("wanted", [False, True])
-async def test_new_directories_and_deletions_are_synchronized_only_if_wanted(
-    tmp_path: Path, synchronized: list[str], wanted: bool
-) -> None:
-    repository = await repository_of(tmp_path / "a/b", fsync=wanted)
-    assert sorted(synchronized) == ([str(tmp_path), str(tmp_path / "a")] if wanted else [])
-    (tmp_path / "a/b/first").touch()
-    synchronized.clear()
-    await repository.delete("first")
-    await repository.delete_many(["second", "third"])
-    assert synchronized == ([str(tmp_path / "a/b")] * 2 if wanted else [])
-    (tmp_path / "a/b").rmdir()
-    await repository.delete("first")
-
-
 @pytest.mark.requirement("blob.bounded-memory")
 async def test_copying_a_large_file_takes_little_memory(tmp_path: Path) -> None:
     repository = await repository_of(tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 
 from pydatatask_core.concurrency.offload import offload
@@ -84,7 +84,7 @@ class SpooledFile:
 
 
 @contextmanager
-def _unnamed_file() -> Iterator[int]:
+def _unnamed_file() -> Generator[int]:
     import tempfile
 
     with tempfile.TemporaryFile(prefix="pydatatask-", buffering=0) as file:

@@ -52,18 +52,28 @@ class FileRepositoryBase(Repository, ABC):
     :param extension: What is put behind a job's id to name its file, dot included.
     :param case_insensitive: Whether a file whose extension differs in case belongs to the job as well. Of two spellings
         the exact one counts.
+    :param fsync: Whether changes of the directory, its creation included, wait until they are on the disk, so that they
+        survive a power failure.
     """
 
     ENTRIES: ClassVar[EntryKind] = ANYTHING
     """Which entries of the directory belong to jobs."""
 
-    def __init__(self, basedir: str | os.PathLike[str], extension: str = "", case_insensitive: bool = False) -> None:
+    def __init__(
+        self,
+        basedir: str | os.PathLike[str],
+        extension: str = "",
+        case_insensitive: bool = False,
+        *,
+        fsync: bool = False,
+    ) -> None:
         self._directory = JobDirectory(
             Path(basedir).absolute(),
             Extension(extension, case_insensitive),
             self.ENTRIES,
             own_path=self.fullpath if type(self).fullpath is not FileRepositoryBase.fullpath else None,
         )
+        self._directory.fsync = fsync
         self._seen_at_validation: _Seen | None = None
         self._checked_extension = False
 
@@ -81,6 +91,11 @@ class FileRepositoryBase(Repository, ABC):
     def case_insensitive(self) -> bool:
         """Whether a file whose extension differs in case belongs to the job as well."""
         return self._directory.extension.case_insensitive
+
+    @property
+    def fsync(self) -> bool:
+        """Whether a change is on the disk when the call returns."""
+        return self._directory.fsync
 
     @override
     def describe(self) -> str:

@@ -13,6 +13,7 @@ from pydatatask_storage.files.base import FileRepositoryBase
 from pydatatask_storage.files.directory_removal import remove_directory
 from pydatatask_storage.files.entry_kinds import DIRECTORIES, NON_EMPTY_DIRECTORIES
 from pydatatask_storage.files.errors import unwritable
+from pydatatask_storage.files.synced import sync_directory
 
 __all__ = ["DirectoryRepository"]
 
@@ -29,6 +30,8 @@ class DirectoryRepository(FileRepositoryBase):
     :param case_insensitive: Whether a directory whose extension differs in case belongs to the job as well.
     :param discard_empty: Whether only directories containing at least one member should be considered as "present"
         in the repository.
+    :param fsync: Whether making and deleting directories waits until the change is on the disk, so that it survives a
+        power failure. What is in the directories is left to those who write it.
     """
 
     ENTRIES = DIRECTORIES
@@ -40,8 +43,9 @@ class DirectoryRepository(FileRepositoryBase):
         case_insensitive: bool = False,
         *,
         discard_empty: bool = False,
+        fsync: bool = False,
     ) -> None:
-        super().__init__(basedir, extension, case_insensitive)
+        super().__init__(basedir, extension, case_insensitive, fsync=fsync)
         if discard_empty:
             self._directory.kind = NON_EMPTY_DIRECTORIES
 
@@ -90,7 +94,9 @@ class DirectoryRepository(FileRepositoryBase):
         except FileExistsError:
             if not os.path.isdir(path):
                 raise
+        if self.fsync:
+            sync_directory(os.path.dirname(path))
 
     def _remove(self, job: str) -> None:
         for path in self._directory.candidates(job):
-            remove_directory(path)
+            remove_directory(path, self.fsync)

@@ -7,6 +7,7 @@ import os
 
 from pydatatask_storage.files.errors import NO_SUCH_FILE
 from pydatatask_storage.files.staged import staged_name
+from pydatatask_storage.files.synced import sync_directory
 from pydatatask_storage.files.tree_removal import remove_tree
 
 __all__ = ["remove_directory"]
@@ -14,12 +15,13 @@ __all__ = ["remove_directory"]
 _CANNOT_MOVE = frozenset({errno.EBUSY, errno.EXDEV})
 
 
-def remove_directory(path: str) -> None:
+def remove_directory(path: str, fsync: bool = False) -> None:
     """Remove a directory and all that is in it; of a link to one, only the link.
 
     It is renamed first, to a name that no repository lists. If there is no directory, nothing happens.
 
     :param path: The directory.
+    :param fsync: Whether to wait until it is gone from the disk.
     :raises OSError: Not all of it can be removed.
     """
     try:
@@ -28,7 +30,13 @@ def remove_directory(path: str) -> None:
         if os.path.islink(path):
             os.unlink(path)
         else:
-            remove_tree(_set_aside(path))
+            aside = _set_aside(path)
+            if fsync and aside != path:
+                # Before anything below it goes, or a power failure could bring back a part of it under the old name.
+                sync_directory(os.path.dirname(path))
+            remove_tree(aside)
+        if fsync:
+            sync_directory(os.path.dirname(path))
     except OSError as error:
         if error.errno not in NO_SUCH_FILE:  # else another process was faster
             raise

@@ -45,13 +45,7 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
         *,
         fsync: bool = False,
     ) -> None:
-        super().__init__(basedir, extension, case_insensitive)
-        self._directory.fsync = fsync
-
-    @property
-    def fsync(self) -> bool:
-        """Whether values, deletions and new directories are on the disk when the call returns."""
-        return self._directory.fsync
+        super().__init__(basedir, extension, case_insensitive, fsync=fsync)
 
     @override
     async def open_reader(self, job: str) -> AReadStream:
