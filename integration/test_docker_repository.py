@@ -63,6 +63,16 @@ async def test_the_jobs_are_the_tags(repository: DockerRepository, images: Image
     assert await repository.contained(many | {"a"}) == {"a"}
 
 
+async def test_few_jobs_are_asked_about_one_by_one_and_many_are_listed(
+    behind: DockerRepository, proxy: FaultyProxy, images: Images
+) -> None:
+    await images.push(b"layer", ["a"])
+    assert await behind.contained({"a", "b"}) == {"a"}
+    assert (proxy.count("tags/list"), proxy.count("manifests/")) == (0, 2)
+    await behind.contained({f"job{number}" for number in range(30)})
+    assert (proxy.count("tags/list"), proxy.count("manifests/")) == (1, 2)
+
+
 @pytest.mark.requirement("docker.info")
 async def test_the_info_is_the_name_with_and_without_the_domain() -> None:
     info = await DockerRepository(lambda: NotImplemented, "docker.example.com", "myname/myrepo").info("job")
@@ -243,6 +253,15 @@ class TestCredentials:
         async with docker_server.client(file) as client:
             repository = DockerRepository(lambda: client, docker_server.domain, docker_repository)
             assert await asyncio.gather(*[repository.keys() for _ in range(3)]) == [{"a"}] * 3
+
+    async def test_a_user_without_a_password_is_no_credentials(
+        self, docker_server: DockerServer, docker_repository: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({"auths": {docker_server.domain: {"username": docker_server.user}}}))
+        async with docker_server.client(file) as client:
+            with pytest.raises(StoreRefusedError, match="the client has none"):
+                await DockerRepository(lambda: client, docker_server.domain, docker_repository).keys()
 
     @pytest.mark.parametrize("text", ["no json", "[]", '{"auths": 1}', '{"auths": {"x": 1}}'])
     async def test_a_configuration_that_makes_no_sense_gives_none(

@@ -31,20 +31,21 @@ def test_a_part_of_a_package_is_tested_beside_it(path: Path, tests: Path) -> Non
 def test_a_store_on_a_server_is_tested_against_the_server() -> None:
     tests = mutate.tests_of(IN_STORAGE / "s3/upload.py")
     assert Path("integration/test_s3_contract.py") in tests
-    assert tests[0] == STORAGE / "tests/s3"
-    assert all(test.name.startswith("test_s3_") for test in tests[1:])
+    assert tests[:2] == [STORAGE / "tests/s3", STORAGE / "tests/remote"]
+    assert all(test.name.startswith("test_s3_") for test in tests[2:])
 
 
-def _work_list(path: Path) -> None:
-    """Make the tables of cosmic-ray that are used, with a hundred changes of which half are skipped already."""
+def _work_list(path: Path, number: int = 100) -> None:
+    """Make the tables of cosmic-ray that are used, with some changes of which half are skipped already."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             "CREATE TABLE mutation_specs"
-            " (job_id TEXT, module_path TEXT, operator_name TEXT, operator_args TEXT, occurrence INTEGER)"
+            " (job_id TEXT, module_path TEXT, operator_name TEXT, operator_args TEXT, occurrence INTEGER,"
+            " start_pos_row INTEGER, start_pos_col INTEGER)"
         )
-        connection.execute("CREATE TABLE work_results (job_id TEXT, worker_outcome TEXT, output TEXT)")
-        rows = [(f"id-{random.random()}", f"module_{number}.py") for number in range(100)]
-        connection.executemany("INSERT INTO mutation_specs VALUES (?, ?, 'a/B', '{}', 0)", rows)
+        connection.execute("CREATE TABLE work_results (job_id TEXT PRIMARY KEY, worker_outcome TEXT, output TEXT)")
+        rows = [(f"id-{random.random()}", f"module_{index}.py") for index in range(number)]
+        connection.executemany("INSERT INTO mutation_specs VALUES (?, ?, 'a/B', '{}', 0, 1, 0)", rows)
         connection.executemany("INSERT INTO work_results VALUES (?, 'SKIPPED', '')", [(row[0],) for row in rows[::2]])
 
 
@@ -69,3 +70,26 @@ def test_a_sample_may_be_larger_than_the_list(tmp_path: Path) -> None:
     _work_list(tmp_path / "list")
     mutate.draw(tmp_path / "list", 1000, 0)
     assert len(_left(tmp_path / "list")) == 50
+
+
+@pytest.mark.parametrize(
+    ("operator", "line", "column", "is_made"),
+    [
+        ("core/RemoveDecorator", "    @override", 4, False),
+        ("core/RemoveDecorator", "    @property", 4, True),
+        ("core/ReplaceBinaryOperator_Mul_Div", "def f(self, *, x: int) -> int:", 12, False),
+        ("core/ReplaceBinaryOperator_Mul_Div", "x = 2 * y", 6, True),
+        ("core/AddNot", "@override", 0, True),
+    ],
+)
+def test_a_change_that_no_test_could_notice_is_not_made(
+    tmp_path: Path, operator: str, line: str, column: int, is_made: bool
+) -> None:
+    (tmp_path / "module_0.py").write_text(f"\n{line}\n")
+    _work_list(tmp_path / "list", 1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "list")) as connection, connection:
+        connection.execute("DELETE FROM work_results")
+        row = "UPDATE mutation_specs SET operator_name = ?, start_pos_row = 2, start_pos_col = ?"
+        connection.execute(row, (operator, column))
+    mutate.skip_unnoticeable(tmp_path / "list", tmp_path)
+    assert bool(_left(tmp_path / "list")) is is_made

@@ -9,11 +9,14 @@ import random
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tools.command import PYTHON, heading, must_run, output, run
 from tools.uv import program
 from tools.workspace import ROOT, distributions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ENVIRONMENT: Final = ROOT / ".tools" / "mutate"
 """An environment of its own: no other verb needs cosmic-ray."""
@@ -28,6 +31,8 @@ UNNOTICED: Final = (
     "core/NumberReplacer",  # nearly all are limits
 )
 """Changes that are not made, as hardly any test could notice them."""
+FOR_TYPE_CHECKERS: Final = frozenset({"@override", "@overload", "@final", "@runtime_checkable"})
+"""Decorators that do nothing when the program runs, or nothing that it uses."""
 CONFIGURATION: Final = """\
 [cosmic-ray]
 module-path = {modules}
@@ -81,7 +86,9 @@ def tests_of(path: Path) -> list[Path]:
     """
     package, folder = Path(*path.parts[:2]), Path(*path.parts[4:])
     if folder.parts and (store := folder.parts[0]) in REMOTE:
-        beside = [package / "tests" / store]  # first, as it takes no server and little time
+        beside = [
+            package / "tests" / name for name in (store, "remote")
+        ]  # first, as it takes no server and little time
         real = sorted(found.relative_to(ROOT) for found in ROOT.glob(f"integration/test_{store}_*.py"))
         return [*filter(lambda tests: (ROOT / tests).exists(), beside), *real]
     mirrored = package / "tests" / (folder.parent if folder.suffix else folder)
@@ -104,6 +111,35 @@ def _copy_repository() -> None:
             shutil.copy2(ROOT / name, COPY / name)
 
 
+def skip_unnoticeable(database: Path, root: Path) -> None:
+    """Skip changes that no operator's name tells apart, and that no test could notice.
+
+    These are the removal of a decorator that says something to type checkers alone, and of the lone star among
+    parameters, which is taken for a multiplication.
+
+    :param database: the work list of cosmic-ray.
+    :param root: what the paths in it are relative to.
+    """
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        rows = connection.execute(
+            "SELECT job_id, module_path, operator_name, start_pos_row, start_pos_col FROM mutation_specs"
+        )
+        ids = [job for job, path, name, row, column in rows if _says_nothing(root / path, name, row, column)]
+        _skip(connection, ids, "no test could notice it")
+
+
+def _says_nothing(path: Path, operator: str, row: int, column: int) -> bool:
+    line = path.read_text("utf-8").splitlines()[row - 1]
+    if operator == "core/RemoveDecorator":
+        return line.strip() in FOR_TYPE_CHECKERS
+    return operator.startswith("core/ReplaceBinaryOperator_Mul_") and line[column:].startswith("*,")
+
+
+def _skip(connection: sqlite3.Connection, ids: Iterable[str], reason: str) -> None:
+    row = "INSERT OR IGNORE INTO work_results (job_id, worker_outcome, output) VALUES (?, 'SKIPPED', ?)"
+    connection.executemany(row, [(identifier, reason) for identifier in ids])
+
+
 def draw(database: Path, number: int, seed: int) -> None:
     """Skip all changes but some.
 
@@ -119,8 +155,7 @@ def draw(database: Path, number: int, seed: int) -> None:
         )
         ids = [row[0] for row in rows]
         random.Random(seed).shuffle(ids)
-        skip = "INSERT INTO work_results (job_id, worker_outcome, output) VALUES (?, 'SKIPPED', 'not in the sample')"
-        connection.executemany(skip, [(identifier,) for identifier in ids[number:]])
+        _skip(connection, ids[number:], "not in the sample")
 
 
 def _mutate(environ: dict[str, str], sample: int | None, seed: int) -> int:
@@ -131,6 +166,7 @@ def _mutate(environ: dict[str, str], sample: int | None, seed: int) -> int:
         ["cr-filter-pragma", "mutate.sqlite"],
     ):
         must_run([str(directory / command[0]), *command[1:]], cwd=COPY, env=environ)
+    skip_unnoticeable(COPY / "mutate.sqlite", COPY)
     if sample is not None:
         draw(COPY / "mutate.sqlite", sample, seed)
     heading("every change" if sample is None else f"{sample} changes, drawn by the seed {seed}")

@@ -29,8 +29,10 @@ def settled(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_directory_that_was_changed_just_now_has_no_revision(tmp_path: Path) -> None:
+def test_a_directory_that_was_changed_just_now_has_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "first").touch()
+    just_now = tmp_path.stat().st_mtime_ns + 1_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: just_now)
     assert directory_revision(str(tmp_path)) is None
 
 

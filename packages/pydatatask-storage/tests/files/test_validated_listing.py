@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -100,6 +101,8 @@ async def test_a_directory_that_is_only_read_is_not_looked_at_by_validation(
 
 async def test_one_that_has_just_changed_is_swept_without_being_listed(tmp_path: Path, looks: Counter[str]) -> None:
     (tmp_path / "a.txt").touch()
+    in_an_hour = time.time() + 3_600  # a moment ago would be over on a busy machine
+    os.utime(tmp_path, (in_an_hour, in_an_hour))
     repository = FileRepository(tmp_path, ".txt")
     await repository.validate()
     assert looks == {"listdir": 1}

@@ -25,6 +25,8 @@ UUID = "00112233-4455-6677-8899-aabbccddeeff"
         (uuid.UUID(UUID), UUID),
         (bson.Binary.from_uuid(uuid.UUID(UUID)), UUID),
         (bson.Binary(b"short", 4), b"short"),
+        (bson.Binary(b"of an old driver", 3), b"of an old driver"),
+        (bson.Binary(b"no UUID but data", 2), b"no UUID but data"),
         (bson.Regex("a.*", "i"), "a.*"),
         (bson.Timestamp(86_400, 2), datetime(1970, 1, 2, tzinfo=UTC)),
         (bson.DBRef("books", bson.ObjectId(ID)), {"$ref": "books", "$id": ID}),
