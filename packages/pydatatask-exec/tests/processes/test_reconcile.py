@@ -240,8 +240,9 @@ async def test_a_pipeline_that_cannot_record_what_is_live_lets_go_of_everything_
     with monkeypatch.context() as patch:
         patch.setattr(bench.pids, "dump", refuse)
         async with bench.pipeline() as pipeline:
-            with pytest.raises(TimeoutError):
-                await pipeline.run(timeout=0.3)
+            while not bench.leftovers:
+                with pytest.raises(TimeoutError):
+                    await pipeline.run(timeout=0.3)
     supervisor = supervisor_of(bench.manager.basedir / "work" / "job")
     assert bench.leftovers == [str(bench.manager.basedir / "work" / "job")]
     release(bench)
@@ -371,8 +372,9 @@ async def test_under_two_pipelines_each_job_runs_once(tmp_path: Path) -> None:
 @pytest.mark.requirement("run.timeout-leaves-alone")
 async def test_a_run_whose_time_is_over_leaves_processes_alone(bench: Bench) -> None:
     async with bench.pipeline() as pipeline:
-        with pytest.raises(TimeoutError):
-            await pipeline.run(timeout=0.5)
+        while not runs(bench):  # a busy machine may need more time than one such run has
+            with pytest.raises(TimeoutError):
+                await pipeline.run(timeout=0.5)
     assert runs(bench) == 1
     assert process_exists(number_of(bench.pids.data["job"]["pid"]))
     release(bench)
