@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydatatask_core.errors import PydatataskError as PydatataskError
+    from pydatatask_core.outcomes.job_failure import JobFailure as JobFailure
+    from pydatatask_core.outcomes.retry_policy import Retry as Retry
+    from pydatatask_core.outcomes.retry_policy import RetryRule as RetryRule
     from pydatatask_core.pipeline import Pipeline as Pipeline
     from pydatatask_core.quotas.quantity import parse_quantity as parse_quantity
     from pydatatask_core.quotas.resource_manager import ResourceManager as ResourceManager
@@ -40,6 +43,8 @@ else:
             "pydatatask_core.errors": ["PydatataskError"],
             "pydatatask_core.tasks.links": ["Link"],
             "pydatatask_core.repositories.metadata": ["MetadataRepository"],
+            "pydatatask_core.outcomes.job_failure": ["JobFailure"],
+            "pydatatask_core.outcomes.retry_policy": ["Retry", "RetryRule"],
             "pydatatask_core.pipeline": ["Pipeline"],
             "pydatatask_core.quotas.quantity": ["parse_quantity"],
             "pydatatask_core.repositories.readiness": ["ReadyRepository"],
@@ -64,6 +69,7 @@ __all__ = [
     "AWriteText",
     "Access",
     "BlobRepository",
+    "JobFailure",
     "Link",
     "MapRepository",
     "MetadataRepository",
@@ -74,6 +80,8 @@ __all__ = [
     "ResourceManager",
     "ResourceType",
     "Resources",
+    "Retry",
+    "RetryRule",
     "Session",
     "SizedRepository",
     "StreamBlobRepository",

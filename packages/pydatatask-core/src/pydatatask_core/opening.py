@@ -11,6 +11,7 @@ from pydatatask_core.concurrency.cancellation import unrequested_cancellation
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.repositories.translation import TranslatedRepository
+from pydatatask_core.tasks.outcome_checks import check_failures, ungated_inputs
 from pydatatask_core.tasks.task import Task
 
 __all__ = ["all_repositories", "finish_tasks", "prepare_tasks", "validate_repositories"]
@@ -86,12 +87,16 @@ async def validate_repositories(tasks: Sequence[Task], access: Access) -> None:
         raise failures[0]
 
 
-async def prepare_tasks(tasks: Iterable[Task], validated: set[Task]) -> None:
+async def prepare_tasks(tasks: Sequence[Task], validated: set[Task]) -> None:
     """Validate the tasks that have not been validated yet, and prepare all tasks.
 
     :param tasks: The tasks of the pipeline.
     :param validated: The tasks that have been validated; the others are added.
     """
+    if not validated.issuperset(tasks):
+        check_failures(tasks)
+        for line in ungated_inputs(tasks):
+            _log.warning("%s", line)
     for task in tasks:
         if task not in validated:
             await task.validate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -18,6 +19,7 @@ from pydatatask_core.scheduling.polling import POLL_SECONDS
 from pydatatask_core.scheduling.reconcile import Reconciler
 from pydatatask_core.scheduling.run import RunOptions, run
 from pydatatask_core.sessions.session import Session
+from pydatatask_core.tasks.blocked import blocked_jobs, failed_jobs
 from pydatatask_core.tasks.dependencies import Node, dependants, digraph
 from pydatatask_core.tasks.task import Task
 
@@ -120,7 +122,7 @@ class Pipeline:
         try:
             await validate_repositories(list(self.tasks.values()), access)
             if access is not Access.OBSERVE:
-                await prepare_tasks(self.tasks.values(), self._validated)
+                await prepare_tasks(list(self.tasks.values()), self._validated)
         except BaseException as error:
             await self.session.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -197,7 +199,14 @@ class Pipeline:
             await reconciler.launch_all(ready)
             return bool(ready) or None in answers.values()
 
-    async def run(self, forever: bool = False, launch_once: bool = False, timeout: float | None = None) -> None:
+    async def run(
+        self,
+        forever: bool = False,
+        launch_once: bool = False,
+        timeout: float | None = None,
+        *,
+        wait_for_retries: bool = True,
+    ) -> None:
         """Run the pipeline until no job is live or ready.
 
         Unlike :meth:`update`, it goes on with other jobs while a slow in-process job runs.
@@ -205,13 +214,30 @@ class Pipeline:
         :param forever: Whether to keep running when there is nothing left to do.
         :param launch_once: Whether to launch only what the first reconcile finds ready, and then only to reap it.
         :param timeout: Seconds after which to stop; jobs that run elsewhere are left alone.
+        :param wait_for_retries: Whether to go on while a failed job waits for its next attempt.
         :raises TimeoutError: The timeout has expired.
         :raises PipelineStuckError: No job is live, and every ready job has failed to launch five times in a row, can
             never fit its quota, or depends on a store that has failed for five minutes; or a task is defined in a way
             that cannot work. Not with ``forever``.
         """
         async with asyncio.timeout(timeout), self._turn() as reconciler:
-            await run(reconciler, RunOptions(forever, launch_once, self._poll_seconds))
+            await run(reconciler, RunOptions(forever, launch_once, wait_for_retries, self._poll_seconds))
+
+    def stop_launching(self) -> None:
+        """Let the run that is under way launch nothing more; it ends when no job is live.
+
+        The next run launches jobs again.
+        """
+        if self._opened is not None:
+            self._opened.reconciler.switch.turn_off()
+
+    async def failures(self) -> dict[str, AbstractSet[str]]:
+        """Return the jobs of each task that have failed for good, for the tasks that record failures."""
+        return await failed_jobs(self.tasks.values())
+
+    async def blocked(self) -> dict[str, dict[str, str]]:
+        """Return the jobs of each task that never start, as a job further up has failed, with that failure."""
+        return await blocked_jobs(list(self.tasks.values()))
 
     async def gather_ready_jobs(self, task: Task) -> set[str]:
         """Collect all jobs that are ready to be launched for a given task.

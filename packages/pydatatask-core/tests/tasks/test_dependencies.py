@@ -73,6 +73,7 @@ def test_an_edge_has_the_attributes_of_the_link_and_its_name() -> None:
         "required_for_start": True,
         "inhibits_output": False,
         "required_for_output": False,
+        "is_failure": False,
     }
     assert edges[chain.lock, chain.count]["inhibits_start"]
     assert edges[chain.count, chain.counts]["is_output"]

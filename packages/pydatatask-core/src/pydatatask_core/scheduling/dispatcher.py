@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 
+from pydatatask_core.outcomes.launch_origin import launched_by_scheduler
 from pydatatask_core.quotas.launch_offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog
@@ -174,6 +175,11 @@ class Dispatcher:
             for task in self._backlog.waiting():
                 self._start_workers(task, most=1)  # it starts more workers once it has found room
 
+    def drop_waiting(self) -> None:
+        """Launch none of the jobs that wait."""
+        self._plans += 1
+        self._backlog.clear()
+
     def stop(self) -> None:
         """Launch nothing more. This also ends workers whose jobs swallow a cancellation."""
         self._width, self._plans = 0, self._plans + 1
@@ -218,6 +224,7 @@ class Dispatcher:
 
     async def _work(self, workers: _Workers, work: Callable[[_Workers], Awaitable[None]]) -> None:
         self._slice.begin()
+        launched_by_scheduler.set(True)  # in the context of this worker, which its launches inherit
         try:
             await work(workers)
         finally:

@@ -1,4 +1,4 @@
-"""The jobs that a run has launched and must not launch again."""
+"""The jobs that a run has launched and must not launch again, and the switch that ends all launches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,28 @@ from pydatatask_core.quotas.launch_offers import Offer
 from pydatatask_core.scheduling.dispatcher import Launch
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["LaunchedJobs"]
+__all__ = ["LaunchSwitch", "LaunchedJobs"]
+
+
+class LaunchSwitch:
+    """Whether jobs are launched. A run turns it on when it begins; once it is off, the run only reaps live jobs."""
+
+    def __init__(self) -> None:
+        self.is_on: bool = True
+        """Whether jobs are launched."""
+        self.on_off: Callable[[], None] | None = None
+        """Called when the switch is turned off."""
+
+    def turn_on(self) -> None:
+        """Let jobs be launched."""
+        self.is_on = True
+
+    def turn_off(self) -> None:
+        """Launch nothing more."""
+        if self.is_on:
+            self.is_on = False
+            if self.on_off is not None:
+                self.on_off()
 
 
 class LaunchedJobs:
@@ -17,12 +38,14 @@ class LaunchedJobs:
 
     :param launch_once: Whether to launch only what the first snapshot of a task shows as ready, each job once.
     :param has_failed: Returns whether the last launch of a job has failed.
+    :param switch: Whether anything is launched at all.
     """
 
-    def __init__(self, launch_once: bool, has_failed: Callable[[Task, str], bool]) -> None:
+    def __init__(self, launch_once: bool, has_failed: Callable[[Task, str], bool], switch: LaunchSwitch) -> None:
         self.launch_once: bool = launch_once
         """Whether to launch only what the first snapshot of a task shows as ready."""
         self._has_failed = has_failed
+        self._switch = switch
         self._first_ready: dict[Task, AbstractSet[str]] = {}
         self._launched: dict[Task, set[str]] = {}
 
@@ -32,6 +55,8 @@ class LaunchedJobs:
         :param task: The task.
         :param ready: Its jobs that are ready.
         """
+        if not self._switch.is_on:
+            return frozenset()
         if self.launch_once:
             ready = ready & self._first_ready.setdefault(task, ready)
         launched = self._launched.get(task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any, TypeVar
 
 from pydatatask_core.concurrency.cancellation import unrequested_cancellation
@@ -19,6 +20,7 @@ from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog, Priority
 from pydatatask_core.scheduling.dispatcher import Dispatcher
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
+from pydatatask_core.scheduling.launched_jobs import LaunchSwitch
 from pydatatask_core.scheduling.listing import Listing
 from pydatatask_core.scheduling.turns import Turns
 from pydatatask_core.tasks.task import Task
@@ -29,6 +31,11 @@ T = TypeVar("T")
 
 Known = Callable[[Task], AbstractSet[str]]
 """Returns the jobs of a task that have been confirmed to be ready before."""
+
+
+async def _update(task: Task) -> bool:
+    live = await task.update()
+    return live if task.outcomes is None else await task.settle() or live
 
 
 def _nothing_known(task: Task) -> AbstractSet[str]:
@@ -59,13 +66,15 @@ class Reconciler:
         self.listing: Listing = Listing()
         self.failures: FailureTracker = FailureTracker(retry_delay)
         self.turns: Turns = Turns()
+        self.switch: LaunchSwitch = LaunchSwitch()
         self.resources = resources
         self._others: list[Settling] = []
         self._retry_delay = retry_delay
 
     def begin_run(self) -> None:
-        """Clear all failures, since a run tries everything at once."""
+        """Clear all failures, since a run tries everything at once, and let jobs be launched."""
         self.failures = FailureTracker(self._retry_delay)
+        self.switch.turn_on()
 
     async def update(self) -> bool:
         """Update all tasks at the same time.
@@ -81,7 +90,7 @@ class Reconciler:
         :param task: The task.
         :returns: Whether it has live jobs, did anything, or failed.
         """
-        return bool(await self.failures.guard(FailureKey("update", task.name), task.update, True))
+        return bool(await self.failures.guard(FailureKey("update", task.name), partial(_update, task), True))
 
     async def ready(self) -> dict[Task, AbstractSet[str] | None]:
         """Find the ready jobs of all tasks that are not disabled, querying each repository at most once.

@@ -22,6 +22,7 @@ from pydatatask_core.scheduling.live_tasks import LiveTasks
 from pydatatask_core.scheduling.polling import POLL_SECONDS, PollTimer
 from pydatatask_core.scheduling.ready_jobs import ReadyJobs
 from pydatatask_core.scheduling.reconcile import Reconciler
+from pydatatask_core.scheduling.retries import Retries
 from pydatatask_core.tasks.task import EventListener, Task
 
 __all__ = ["Phase", "Run", "RunOptions", "run"]
@@ -36,6 +37,9 @@ class RunOptions:
 
     launch_once: bool = False
     """Whether to launch only what the first reconcile finds ready, and then only to reap it."""
+
+    wait_for_retries: bool = True
+    """Whether to go on while a failed job waits for its next attempt, which it would be ready for otherwise."""
 
     poll_seconds: tuple[float, float] = POLL_SECONDS
     """The shortest and the longest wait between two reconciles; the wait doubles while nothing happens."""
@@ -66,10 +70,12 @@ class Run:
         self._reconciler = reconciler
         self._failures = reconciler.failures
         self._forever = options.forever
+        waits = options.wait_for_retries and not options.launch_once
+        self._retries = Retries(reconciler.tasks, reconciler.failures, waits, reconciler.switch)
         self._clock = ActivityClock()
         self._wake = asyncio.Event()
         self._reconcile_requested = False
-        launched = LaunchedJobs(options.launch_once, self._has_failed)
+        launched = LaunchedJobs(options.launch_once, self._has_failed, reconciler.switch)
         launch = launched.tracking(reconciler.launch, reconciler.tasks)
         backlog = Backlog(reconciler.priority, reconciler.turns)
         self._dispatcher = Dispatcher(group, reconciler.width, backlog, launch, self._clock, self._part_idle)
@@ -101,6 +107,12 @@ class Run:
         if self._dispatcher.mark_changed(task, {job}):
             self._clock.tick()
 
+    def stop_launching(self) -> None:
+        """Launch nothing more; the next reconcile finds nothing to launch, so the run ends when no job is live."""
+        self._clock.tick()
+        self._dispatcher.drop_waiting()
+        self._request_reconcile()
+
     def relinquished(self) -> None:
         """Handle the event that resources have been relinquished: what was refused may fit now."""
         self._clock.tick()
@@ -127,6 +139,8 @@ class Run:
         while True:
             if time.monotonic() >= self._live.next():
                 await self._update()
+            if self._retries.have_come_due():
+                self._reconcile_requested = True
             if time.monotonic() >= self._next_reconcile(self._phase()):
                 # What was launched since the last update is live or done now. A reconcile that sees neither, because
                 # nobody has reaped it, would be in vain.
@@ -134,17 +148,18 @@ class Run:
                     await self._update()
                 await self._reconcile()
             phase = self._phase()
+            # Cleared before anything is awaited, so that whatever wakes the run from now on is newer than the phase.
+            self._wake.clear()
             if phase is Phase.QUIESCENT and not self._forever:
                 wanted = self._ready.wanted()
                 reasons = self._failures.reasons_to_give_up(wanted)
                 if reasons:
                     return reasons
-                if not (wanted or self._failures.present):
+                if not (wanted or self._failures.present) and not await self._retries.keep_waiting():
                     await self._warn_of_disjoint_inputs()
                     return []
-            # Cleared only here: whatever wakes the run from now on is newer than all that was looked at above.
-            self._wake.clear()
-            await _wait(self._wake, min(self._live.next(), self._next_reconcile(phase)) - time.monotonic())
+            next_step = min(self._live.next(), self._next_reconcile(phase), self._retries.next())
+            await _wait(self._wake, next_step - time.monotonic())
 
     async def _warn_of_disjoint_inputs(self) -> None:
         for task in self._reconciler.tasks:
@@ -208,8 +223,10 @@ async def run(reconciler: Reconciler, options: RunOptions) -> None:
                 task.listener = listener
             for manager in reconciler.resources:
                 manager.on_relinquish = this.relinquished
+            reconciler.switch.on_off = this.stop_launching
             reasons = await this.until_done()
     finally:
+        reconciler.switch.on_off = None
         for task, previous in listeners:
             task.listener = previous
         for manager, callback in callbacks:

@@ -44,6 +44,9 @@ class Link:
     required_for_output: bool = False
     """Becomes ``required_for_start`` in tasks that this task is plugged into."""
 
+    is_failure: bool = False
+    """The repository holds the failures of the task."""
+
 
 def check_name(kind: str, name: object) -> None:
     """Refuse a name that cannot be part of a path, of a pod's name and of ``task.link``.

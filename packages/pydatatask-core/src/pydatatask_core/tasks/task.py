@@ -6,21 +6,21 @@ is_input=True)`` and the like relate it to repositories.
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from typing_extensions import override
 
-from pydatatask_core.errors import DefinitionError, DuplicateNameError
-from pydatatask_core.repositories.readiness import ReadyRepository
+from pydatatask_core.errors import DefinitionError
+from pydatatask_core.outcomes.repair import OutcomeRepair
 from pydatatask_core.repositories.repository import Repository
-from pydatatask_core.tasks.links import Link, check_name, check_repository
-from pydatatask_core.tasks.plug_plan import plugged_links, same_repository
+from pydatatask_core.tasks.linked import Linked
+from pydatatask_core.tasks.links import check_repository
+from pydatatask_core.tasks.plug_plan import PlugPlan, When, linked_under_free_names
 
-__all__ = ["EventListener", "FailureListener", "Task"]
+__all__ = ["EventListener", "FailureListener", "Plug", "Task"]
 
 
 FailureListener = Callable[[str, BaseException], None]
@@ -55,7 +55,20 @@ class EventListener(Protocol):
         ...
 
 
-class Task(ABC):
+class Plug(NamedTuple):
+    """A task that is plugged into another."""
+
+    upstream: Task
+    """The task whose outputs are inputs of the other."""
+
+    when: When
+    """Which of its jobs let a job of the other start."""
+
+    translator: Repository | None
+    """What translates the job ids of the other into its own, or None."""
+
+
+class Task(Linked, ABC):
     """The base class of tasks.
 
     :param name: The task's name, unique in its pipeline; it becomes part of paths and pod names.
@@ -70,92 +83,36 @@ class Task(ABC):
     """Whether live jobs keep running when the pipeline stops, and are found again by the next run."""
 
     def __init__(self, name: str, ready: Repository | None = None, disabled: bool = False) -> None:
-        check_name("task", name)
-        self.name = name
-        self.links: dict[str, Link] = {}
+        super().__init__(name, ready)
         self.disabled = disabled
         self.synchronous = False
         self.metadata = True
         self.listener: EventListener | None = None
         self.failure_listener: FailureListener | None = None
-        self._ready = ready
-        self._default_ready: ReadyRepository | None = None
+        self.plugs: list[Plug] = []
+        self._repair: OutcomeRepair | None = None
 
     @override
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
-    @property
-    def ready(self) -> Repository:
-        """The repository whose job membership determines whether a job should be launched.
+    async def settle(self) -> bool:
+        """Finish what the end of another controller has cut off; the scheduler calls this after each :meth:`update`.
 
-        If an override was given to the constructor, this is that, otherwise it is
-        ``AND(*required_for_start, NOT(OR(*inhibits_start)))``.
+        :returns: Whether the records of any job have changed, or the next call may change some.
         """
-        if self._ready is not None:
-            return self._ready
-        ready = self._default_ready
-        required, inhibiting = tuple(self.required_for_start.values()), tuple(self.inhibits_start.values())
-        # The scheduler keeps the answers of this object, so it stays until the links differ; users may alter `links`.
-        if ready is None or not (_same(ready.required, required) and _same(ready.inhibiting, inhibiting)):
-            ready = self._default_ready = ReadyRepository(required, inhibiting)
-        return ready
+        if self.outcomes is None or not self.metadata:
+            return False
+        if self._repair is None:
+            self._repair = OutcomeRepair(self.outcomes, self._live)
+        repaired = await self._repair.look()
+        for job in repaired:
+            self.completed(job)
+        return bool(repaired) or self._repair.has_suspects
 
-    @property
-    def never_ready(self) -> bool:
-        """Whether no job can ever be launched, because the links require nothing to start."""
-        return self._ready is None and not self.required_for_start
-
-    def link(
-        self,
-        name: str,
-        repo: Repository,
-        is_input: bool = False,
-        is_output: bool = False,
-        is_status: bool = False,
-        inhibits_start: bool = False,
-        required_for_start: bool | None = None,
-        inhibits_output: bool = False,
-        required_for_output: bool | None = None,
-    ) -> None:
-        """Create a link between this task and a repository.
-
-        :param name: The name of the link: a parameter of function tasks, a variable of templates, ``task.name`` on the
-            command line.
-        :param repo: The repository to link.
-        :param is_input: Whether this repository contains data which is consumed by the task.
-        :param is_output: Whether this repository is populated by the task.
-        :param is_status: Whether this repository is populated with task-ephemeral data.
-        :param inhibits_start: Whether a job that is in this repository is not to be launched.
-        :param required_for_start: Whether a job must be in this repository to be launched. If unspecified, defaults to
-            ``is_input``.
-        :param inhibits_output: Whether this repository should become ``inhibits_start`` in tasks this task is plugged
-            into.
-        :param required_for_output: Whether this repository should become ``required_for_start`` in tasks this task is
-            plugged into. If unspecified, defaults to ``is_output``.
-        :raises InvalidNameError: The name cannot be a link's name.
-        :raises DuplicateNameError: The task has a link of this name already.
-        :raises DefinitionError: ``repo`` is no repository.
-        """
-        check_name("link", name)
-        if name in self.links:
-            raise DuplicateNameError(f"task {self.name} has a link named {name!r} already; choose another name")
-        if isinstance(repo, Task):
-            raise DefinitionError(
-                f"task {self.name}: link {name!r} must be a repository, not the task {repo.name}; plug it to have its "
-                f"outputs as inputs: {self.name}.plug({repo.name})"
-            )
-        check_repository(f"task {self.name}: link {name!r}", repo)
-        self.links[name] = Link(
-            repo,
-            is_input=is_input,
-            is_output=is_output,
-            is_status=is_status,
-            inhibits_start=inhibits_start,
-            required_for_start=is_input if required_for_start is None else required_for_start,
-            inhibits_output=inhibits_output,
-            required_for_output=is_output if required_for_output is None else required_for_output,
-        )
+    def next_due(self) -> datetime | None:
+        """Return when the first of the failed jobs that wait may be launched again, or None if none waits."""
+        return None if self.outcomes is None else self.outcomes.cache.next_due()
 
     def plug(
         self,
@@ -165,6 +122,8 @@ class Task(ABC):
         translator: Repository | None = None,
         translate_allow_deletes: bool = False,
         translate_prefetch_lookup: bool = True,
+        *,
+        when: When = "success",
     ) -> None:
         """Link the output repositories of ``output`` as inputs of this task.
 
@@ -178,72 +137,22 @@ class Task(ABC):
             in a linked repository if the source repository contains ``await translator.info(job)``.
         :param translate_allow_deletes: Whether deleting from a translated repository deletes from its base.
         :param translate_prefetch_lookup: Whether a translated repository loads and keeps all translations.
+        :param when: Which jobs of ``output`` let a job start: those that succeeded (``"success"``), those that failed
+            for good (``"failure"``), or both (``"finished"``); the outputs are not required then.
         :raises DuplicateNameError: Neither name of a link is free.
         :raises DefinitionError: ``output`` is this task, or none, or has no link of a name that ``output_links`` names,
-            or the translator is no repository.
+            or the translator is no repository, or ``when`` asks for failures that are not recorded.
         """
         _require_task(output, self.name)
         if output is self:
             raise DefinitionError(f"task {self.name} cannot be plugged into itself: its jobs would wait for themselves")
-        what = f"plugging {output.name} into {self.name}"
         if translator is not None:
-            check_repository(f"{what}: translator", translator)
+            check_repository(f"plugging {output.name} into {self.name}: translator", translator)
+        final = None if output.outcomes is None else output.outcomes.final
         options = (translate_allow_deletes, translate_prefetch_lookup)
-        links = dict(self.links)
-        for name, link in plugged_links(output.links, output_links, meta, translator, options, what):
-            chosen = self._plug_name(links, output, name, link)
-            present = links.get(chosen)
-            links[chosen] = link if present is None else _merged(present, link)
-        self.links.update(links)
-
-    def _plug_name(self, links: Mapping[str, Link], output: Task, name: str, link: Link) -> str:
-        qualified = f"{output.name}_{name}"
-        for candidate in (name, qualified) if output.links[name].is_output else (qualified,):
-            present = links.get(candidate)
-            if present is None or same_repository(present.repo, link.repo):
-                return candidate
-        raise DuplicateNameError(
-            f"plugging {output.name} into {self.name}: link {name!r} finds no free name, as {self.name} has links of "
-            f"that name and of {qualified!r} to other repositories; link it yourself under another name"
-        )
-
-    def _marked(self, disposition: str) -> dict[str, Repository]:
-        return {name: link.repo for name, link in self.links.items() if getattr(link, disposition)}
-
-    @property
-    def input(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``is_input``."""
-        return self._marked("is_input")
-
-    @property
-    def output(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``is_output``."""
-        return self._marked("is_output")
-
-    @property
-    def status(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``is_status``."""
-        return self._marked("is_status")
-
-    @property
-    def inhibits_start(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``inhibits_start``."""
-        return self._marked("inhibits_start")
-
-    @property
-    def required_for_start(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``required_for_start``."""
-        return self._marked("required_for_start")
-
-    @property
-    def inhibits_output(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``inhibits_output``."""
-        return self._marked("inhibits_output")
-
-    @property
-    def required_for_output(self) -> dict[str, Repository]:
-        """A mapping from link name to repository for all links marked ``required_for_output``."""
-        return self._marked("required_for_output")
+        plan = PlugPlan(output.name, output.links, final, self.name, output_links, meta, when, translator, options)
+        self.links.update(linked_under_free_names(self.links, plan))
+        self.plugs.append(Plug(output, when, translator))
 
     async def validate(self) -> None:
         """Raise an exception if the task is misconfigured.
@@ -322,21 +231,6 @@ class Task(ABC):
         """
         if self.failure_listener is not None:
             self.failure_listener(job, error)
-
-
-def _same(some: Sequence[Repository], others: Sequence[Repository]) -> bool:
-    """Tell whether both have the same objects, however these define equality."""
-    return len(some) == len(others) and all(map(operator.is_, some, others))
-
-
-def _merged(present: Link, more: Link) -> Link:
-    """Add the dispositions of a plugged link to the present one."""
-    return replace(
-        present,
-        is_input=present.is_input or more.is_input,
-        inhibits_start=present.inhibits_start or more.inhibits_start,
-        required_for_start=present.required_for_start or more.required_for_start,
-    )
 
 
 def _require_task(output: object, name: str) -> None:

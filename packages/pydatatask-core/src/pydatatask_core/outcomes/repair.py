@@ -1,0 +1,95 @@
+"""Finish what the end of a controller has cut off: a job in both repositories, or an attempt that nobody runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Set as AbstractSet
+
+from pydatatask_core.errors import JobNotFoundError
+from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
+from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
+
+__all__ = ["OutcomeRepair"]
+
+_log = logging.getLogger("pydatatask.task")
+
+_INTERRUPTED = JobFailure("interrupted", "the process that ran it ended, or was killed, before the job did")
+
+
+class OutcomeRepair:
+    """Repairs the outcomes of one task.
+
+    A job is repaired if it is unsettled in the same way, and not live, at two looks in a row: what another controller
+    is about to do needs time.
+
+    :param outcomes: The outcomes of the task.
+    :param live: Returns those of some jobs that are live.
+    """
+
+    def __init__(self, outcomes: Outcomes, live: Callable[[AbstractSet[str]], Awaitable[AbstractSet[str]]]) -> None:
+        self._outcomes = outcomes
+        self._live = live
+        self._suspects: dict[str, OutcomeRecord] = {}
+        self._seen: Hashable | None = None
+
+    @property
+    def has_suspects(self) -> bool:
+        """Whether the last look has found jobs that the next one may have to repair."""
+        return bool(self._suspects)
+
+    async def look(self) -> AbstractSet[str]:
+        """Look for unsettled jobs, and repair those that the last look has found as well.
+
+        :returns: The jobs whose records have changed.
+        """
+        token = await self._token()
+        if token is not None and token == self._seen and not self._suspects:
+            return frozenset()
+        outcomes, cache = self._outcomes, self._outcomes.cache
+        failed = await outcomes.failures.keys()
+        await cache.update(failed)
+        unsettled = (await outcomes.done.contained(failed) if failed else set[str]()) | cache.unsettled
+        unsettled = unsettled - outcomes.in_flight.keys()
+        if unsettled:
+            unsettled = unsettled - await self._live(unsettled)
+        suspects = {job: cache.records[job] for job in unsettled if job in cache.records}
+        before, self._suspects = self._suspects, suspects
+        repaired = {job for job, record in suspects.items() if before.get(job) == record}
+        for job in repaired:
+            await self._repair(job, suspects[job])
+            del self._suspects[job]
+        self._seen = token if not repaired else None
+        return repaired
+
+    async def _token(self) -> Hashable | None:
+        outcomes = self._outcomes
+        if outcomes.cache.unsettled:
+            return None
+        tokens = await outcomes.failures.revision(), await outcomes.done.revision()
+        return None if None in tokens else tokens
+
+    async def _repair(self, job: str, record: OutcomeRecord) -> None:
+        outcomes = self._outcomes
+        if await outcomes.done.contains(job):
+            await self._keep_later(job, record)
+        elif record.started is not None or record.is_request:
+            failure = CANCELLED if record.is_request else _INTERRUPTED
+            _log.warning("task %s, job %s: %s", outcomes.task, job, failure.summary)
+            attempt = Attempt(record.attempt, record.claim or "", record.interruptions, list(record.earlier))
+            end = {"start_time": record.started, "end_time": outcomes.clock()}
+            await outcomes.fail(job, end, failure, attempt)
+
+    async def _keep_later(self, job: str, record: OutcomeRecord) -> None:
+        """Keep the record of the later attempt of a job that has both."""
+        outcomes = self._outcomes
+        try:
+            done = read_outcome(await outcomes.done.info(job))
+        except JobNotFoundError:
+            return
+        if record.attempt > done.attempt:
+            await outcomes.done.delete(job)
+        else:
+            await outcomes.failures.delete(job)
+            outcomes.cache.forget(job)

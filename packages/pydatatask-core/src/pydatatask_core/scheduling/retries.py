@@ -1,0 +1,76 @@
+"""Failed jobs that wait for their next attempt: when the first is due, and whether a run waits for any."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
+from pydatatask_core.scheduling.launched_jobs import LaunchSwitch
+from pydatatask_core.tasks.task import Task
+
+__all__ = ["Retries"]
+
+_NEVER = float("inf")
+
+
+class Retries:
+    """The jobs of a run that wait for their next attempt.
+
+    :param tasks: The tasks of the pipeline.
+    :param failures: Records what fails here.
+    :param wait: Whether the run waits for them; otherwise it only launches those that become due meanwhile.
+    :param switch: Whether anything is launched at all.
+    """
+
+    def __init__(self, tasks: Sequence[Task], failures: FailureTracker, wait: bool, switch: LaunchSwitch) -> None:
+        self._switch = switch
+        self._passed = 0
+        self._tasks = [task for task in tasks if task.outcomes is not None and task.outcomes.retry is not None]
+        self._failures = failures
+        self._wait = wait
+
+    def next(self) -> float:
+        """Return when the first of them is due, by :func:`time.monotonic`; infinity if none waits."""
+        return min((_due_at(task) for task in self._tasks), default=_NEVER)
+
+    def have_come_due(self) -> bool:
+        """Return whether a wait has ended since this was asked last."""
+        before, self._passed = self._passed, sum(_passed(task) for task in self._tasks)
+        return self._passed != before
+
+    async def keep_waiting(self) -> bool:
+        """Return whether the run goes on for their sake: there is one that is ready but for the wait."""
+        if not (self._wait and self._switch.is_on):
+            return False
+        if self._passed != sum(_passed(task) for task in self._tasks):
+            return True  # one has come due since the last reconcile
+        for task in self._tasks:
+            if not task.disabled and task.metadata:
+                key = FailureKey("ready", task.name)
+                if await self._failures.guard(key, partial(_is_waited_for, task), otherwise=True):
+                    return True
+        return False
+
+
+def _passed(task: Task) -> int:
+    if task.outcomes is None:
+        return 0
+    task.outcomes.cache.due()
+    return task.outcomes.cache.passed
+
+
+def _due_at(task: Task) -> float:
+    due, outcomes = task.next_due(), task.outcomes
+    if due is None or outcomes is None or task.disabled:
+        return _NEVER
+    # The wall's clock may be set while the run waits, so it is asked again at each reconcile.
+    return time.monotonic() + max((due - outcomes.clock()).total_seconds(), 0.0)
+
+
+async def _is_waited_for(task: Task) -> bool:
+    outcomes = task.outcomes
+    if outcomes is None or not outcomes.cache.waiting():
+        return False
+    return bool(await task.ready_when_due.contained(set(outcomes.cache.waiting())))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from core_doubles import Records
+from core_outcome_tasks import Disk, InMemory
+
+from pydatatask_core.outcomes.failure_cache import wall_clock
+from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.retry_policy import Retry
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.sessions.session import Session
+
+EXIT = JobFailure("exit", "it ended with status 1", exit_code=1)
+SOON = Retry(attempts=3, delay=timedelta(milliseconds=30), jitter=0.0)
+MUCH_LATER = Retry(attempts=3, delay=timedelta(hours=1), max_delay=timedelta(hours=1))
+
+
+class Flaky:
+    """A pipeline of one task, whose jobs fail a number of times before they succeed."""
+
+    def __init__(self, retry: Retry | None, failures: int = 2, jobs: int = 3, poll: float = 30.0) -> None:
+        self.tries: Counter[str] = Counter()
+        self.failures = failures
+        self.task = InMemory("a", Disk(), wall_clock, retry, self.end)
+        self.input = Records([f"j{i}" for i in range(jobs)])
+        self.task.link("input", self.input, is_input=True)
+        self.pipeline = Pipeline([self.task], Session(), poll_seconds=(poll, poll))
+
+    def end(self, task: str, job: str) -> JobFailure | None:
+        self.tries[job] += 1
+        return EXIT if self.tries[job] <= self.failures else None
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_a_run_waits_for_what_is_due_later_and_is_woken_by_nothing_else() -> None:
+    flaky = Flaky(SOON)
+    async with flaky.pipeline as pipeline:
+        await pipeline.run(timeout=20)
+    assert flaky.task.done.data.keys() == {"j0", "j1", "j2"}
+    assert set(flaky.tries.values()) == {3}
+    assert not flaky.task.failed_jobs.data
+
+
+@pytest.mark.requirement("retry.bounded")
+async def test_a_run_ends_when_all_that_failed_is_given_up() -> None:
+    flaky = Flaky(SOON, failures=100)
+    async with flaky.pipeline as pipeline:
+        await pipeline.run(timeout=20)
+    assert set(flaky.tries.values()) == {3}
+    assert not flaky.task.done.data
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_a_run_that_is_told_not_to_wait_ends_while_a_job_waits() -> None:
+    flaky = Flaky(MUCH_LATER)
+    async with flaky.pipeline as pipeline:
+        await pipeline.run(timeout=20, wait_for_retries=False)
+        await pipeline.run(timeout=20, launch_once=True)
+    assert set(flaky.tries.values()) == {1}
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_a_run_does_not_wait_for_a_job_that_would_not_be_ready_anyhow() -> None:
+    flaky = Flaky(MUCH_LATER, poll=0.01)
+    async with flaky.pipeline as pipeline, asyncio.TaskGroup() as group:
+        run = group.create_task(pipeline.run(timeout=20))
+        while len(flaky.task.failed_jobs.data) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        flaky.input.data = {}
+        await run
+    assert set(flaky.tries.values()) == {1}
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_without_a_policy_nothing_is_tried_again() -> None:
+    flaky = Flaky(None)
+    async with flaky.pipeline as pipeline:
+        await pipeline.run(timeout=20)
+        await pipeline.run(timeout=20)
+    assert set(flaky.tries.values()) == {1}
+    assert set(flaky.task.failed_jobs.data) == {"j0", "j1", "j2"}
+
+
+async def test_a_run_that_stops_launching_ends_and_the_next_one_goes_on() -> None:
+    flaky = Flaky(SOON, failures=0, jobs=100)
+    stop_at = 10
+
+    def end(task: str, job: str) -> JobFailure | None:
+        flaky.tries[job] += 1
+        if len(flaky.tries) == stop_at:
+            flaky.pipeline.stop_launching()
+        return None
+
+    flaky.task.ends = end
+    async with flaky.pipeline as pipeline:
+        await pipeline.run(timeout=20)
+        assert stop_at <= len(flaky.tries) < 50
+        assert len(flaky.task.done.data) == len(flaky.tries)
+        await pipeline.run(timeout=20)
+    assert len(flaky.task.done.data) == 100

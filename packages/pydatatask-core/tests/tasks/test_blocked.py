@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from core_doubles import Records
+from core_tasks import Recording
+
+from pydatatask_core.errors import DefinitionError
+from pydatatask_core.outcomes.retry_policy import Retry
+from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.repositories.repository import Repository
+from pydatatask_core.sessions.session import Session
+from pydatatask_core.tasks.task import Task
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FINAL = {"kind": "exit", "attempt": 1, "end_time": NOW}
+WAITS = FINAL | {"retry_at": NOW}
+
+
+class Failing(Recording):
+    """A task that records failures, which the test writes."""
+
+    def __init__(self, name: str, done: Records | None = None, failures: Records | None = None) -> None:
+        super().__init__(name)
+        self.made = Records(name=f"what {name} makes")
+        self.failures = failures or Records(name=f"failures of {name}")
+        self.record_failures(done or self.done, self.failures)
+        self.link("made", self.made, is_output=True)
+
+
+class Names(Records):
+    """A translator."""
+
+
+async def ready(task: Task) -> set[str]:
+    return set(await task.ready.keys())
+
+
+@pytest.mark.requirement("outcome.links")
+async def test_a_failure_keeps_its_job_from_starting_here_and_downstream() -> None:
+    a, b = Failing("a"), Failing("b")
+    a.link("input", Records(["one", "two"]), is_input=True)
+    b.plug(a)
+    a.made.data = {"one": 1, "two": 2}
+    a.done.data = {"one": {}, "two": {}}
+    assert (await ready(a), await ready(b)) == (set(), {"one", "two"})
+    a.done.data = {"one": {}}
+    a.failures.data = {"two": FINAL}
+    assert (await ready(a), await ready(b)) == (set(), {"one"})
+    assert b.inhibits_start["a_failures"] is a.failures
+    assert a.links["failures"].is_failure
+    assert a.links["failures"].is_status
+
+
+@pytest.mark.requirement("outcome.links")
+async def test_downstream_of_failures_starts_what_failed_for_good_and_downstream_of_finished_everything() -> None:
+    a, on_failure, on_finish = Failing("a"), Failing("b"), Failing("c")
+    on_failure.plug(a, when="failure")
+    on_finish.plug(a, when="finished")
+    on_finish.plug(a, when="finished")
+    a.made.data = {"done": 1, "half": 2}
+    a.done.data = {"done": {}}
+    a.failures.data = {"failed": FINAL, "waits": WAITS, "half": FINAL}
+    assert await ready(on_failure) == {"failed", "half"}
+    assert await ready(on_finish) == {"failed", "done", "half"}
+    assert on_failure.input == {"a_made": a.made}
+    assert not on_failure.links["a_made"].required_for_start
+
+
+@pytest.mark.requirement("outcome.links")
+async def test_a_given_ready_does_not_launch_what_has_failed() -> None:
+    class Given(Recording):
+        def __init__(self) -> None:
+            super().__init__("a", Records(["one", "two"]))
+            self.record_failures(self.done, Records({"two": FINAL}))
+
+    assert await ready(Given()) == {"one"}
+
+
+@pytest.mark.requirement("outcome.blocked")
+async def test_what_is_blocked_follows_from_the_failures_further_up() -> None:
+    a, b, c, d = (Failing(name) for name in "abcd")
+    translator = Names({"total": "one", "other": "two", "wrong": 7})
+    b.plug(a)
+    c.plug(b, translator=translator)
+    d.plug(a, when="finished")
+    a.failures.data = {"one": FINAL, "two": WAITS, "three": FINAL}
+    b.done.data, b.made.data = {"three": {}}, {"three": {}}
+    async with Pipeline([c, b, a, d], Session()) as pipeline:
+        cause = "job one of a has failed"
+        assert await pipeline.blocked() == {"a": {}, "b": {"one": cause}, "c": {"total": cause}, "d": {}}
+        assert await pipeline.failures() == {"a": {"one", "three"}, "b": set(), "c": set(), "d": set()}
+        a.failures.data = {}
+        assert not any((await pipeline.blocked()).values())
+
+
+@pytest.mark.requirement("outcome.misuse")
+def test_what_cannot_work_is_refused_when_a_task_is_defined() -> None:
+    class Task(Recording):
+        def __init__(self, done: Records | None, failures: Records | None, retry: Retry | None = None) -> None:
+            super().__init__("a")
+            self.record_failures(done, failures, retry)
+
+    both = Records()
+    with pytest.raises(DefinitionError, match=r"task a: retry= needs failures="):
+        Task(both, None, Retry())
+    with pytest.raises(DefinitionError, match=r"task a: failures= needs done="):
+        Task(None, both)
+    with pytest.raises(DefinitionError, match="done and failures are the same repository"):
+        Task(both, both)
+    a, b = Recording("a"), Recording("b")
+    for when, meta, message in [
+        ("failure", True, "a records no failures"),
+        ("finished", False, "leave out meta=False"),
+    ]:
+        with pytest.raises(DefinitionError, match=message):
+            b.plug(a, meta=meta, when="failure" if when == "failure" else "finished")
+    assert b.plugs == []
+    with pytest.raises(DefinitionError, match="is not known; write one of success, finished, failure"):
+        b.plug(a, when="always")  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("outcome.misuse")
+@pytest.mark.parametrize("shared", ["failures", "done"])
+async def test_failures_in_a_place_of_another_task_are_refused(shared: str) -> None:
+    class Placed(Records):
+        def __init__(self) -> None:
+            super().__init__(name="Records at /data")
+
+    a = Failing("a", failures=Placed())
+    b = Failing("b", failures=Placed()) if shared == "failures" else Failing("b")
+    if shared == "done":
+        b.link("more", Placed(), is_status=True)
+    with pytest.raises(DefinitionError, match=r"its failures are in the same place as \w\.\w+ \(Records at /data\)"):
+        await Pipeline([a, b], Session()).open()
+
+
+async def test_reading_what_another_fills_without_waiting_for_it_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    a, gated, plugged, open_ = Failing("a"), Recording("gated"), Recording("plugged"), Recording("open")
+    plugged.plug(a)
+    for task in (gated, open_):
+        task.link("made", a.made, is_input=True)
+    links: list[Repository] = [a.done]
+    a.links["done"] = a.links["failures"].__class__(links[0], is_status=True, required_for_output=True)
+    gated.link("after", a.done, required_for_start=True)
+    async with Pipeline([a, gated, plugged, open_], Session()):
+        warnings = [line for line in caplog.messages if "does not wait for a" in line]
+        assert [line.split(",")[0] for line in warnings] == ["task open reads made"]
+        assert warnings[0].endswith("write open.plug(a) in place of the link")
