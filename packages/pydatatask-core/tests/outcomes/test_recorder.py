@@ -125,6 +125,7 @@ async def test_a_request_to_cancel_becomes_the_outcome_of_the_attempt_that_it_na
     assert "end_time" not in request
     assert await these.cancellations({"j": "process 7"}) == {"j"}
     assert await these.cancellations({"j": "process 8"}) == set()
+    assert await these.cancellations({"other": "process 7"}) == set()
     attempt = await these.attempt_of("j", "process 7")
     await these.fail("j", RECORD, JobFailure("exit", "killed", exit_code=-15), attempt)
     record = stored(these.failures)["j"]
@@ -138,3 +139,15 @@ async def test_a_success_that_came_first_wins_over_a_request_to_cancel() -> None
     await these.succeed("j", RECORD, await these.attempt_of("j", "process 7"))
     assert not stored(these.failures)
     assert stored(these.done)["j"]["attempt"] == 1
+
+
+async def test_a_request_in_the_place_of_a_record_that_was_read_before_is_found() -> None:
+    these = outcomes()
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "process 7"))
+    other = Outcomes("a", these.done, these.failures, RETRY, these.clock)
+    await other.request_cancellation("j", "process 8")
+    assert stored(these.failures)["j"]["attempt"] == 2
+    assert await these.cancellations({"j": "process 8"}) == {"j"}
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "process 8"))
+    record = stored(these.failures)["j"]
+    assert (record["kind"], record["attempt"]) == ("cancelled", 2)

@@ -225,7 +225,8 @@ class Outcomes:
         :param live: The live jobs that the caller controls, each with its claim, or None if that is not known.
         """
         requested: set[str] = set()
-        for job in await self.failures.contained(live.keys()) if live else ():
+        # The last look has read the keys. A request may stand in the place of a record that was read before.
+        for job in live.keys() & self.cache.records.keys():
             known = await self.cache.read_one(job)
             if known is not None and known[0].is_request and known[0].claim in (None, live[job]):
                 requested.add(job)

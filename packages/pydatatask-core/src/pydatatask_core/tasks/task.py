@@ -108,7 +108,38 @@ class Task(Linked, ABC):
         repaired = await self._repair.look()
         for job in repaired:
             self.completed(job)
+        for job in await self.outcomes.cancellations(self.claims()):
+            await self.stop(job)
         return bool(repaired) or self._repair.has_suspects
+
+    def claims(self) -> Mapping[str, str | None]:
+        """Return the live jobs that this process controls, each with its claim, or None if that is not known."""
+        if self.outcomes is None:
+            return {}
+        return {job: attempt.claim for job, attempt in self.outcomes.in_flight.items()}
+
+    async def stop(self, job: str) -> None:
+        """Stop a live job of this process whose cancellation has been requested; its end is recorded as any other.
+
+        :param job: One of :meth:`claims`.
+        """
+
+    async def cancel(self, job: str) -> None:
+        """Cancel a live job: stop it here, or have the process that controls it do so within a poll.
+
+        A job that has succeeded before the request is found stays done.
+
+        :param job: The job.
+        :raises DefinitionError: The task records no failures, so that the job would start again.
+        """
+        if self.outcomes is None:
+            raise DefinitionError(
+                f"task {self.name} records no failures, so a cancelled job would start again; give it failures="
+            )
+        claims = self.claims()
+        await self.outcomes.request_cancellation(job, claims.get(job))
+        if job in claims:
+            await self.stop(job)
 
     def next_due(self) -> datetime | None:
         """Return when the first of the failed jobs that wait may be launched again, or None if none waits."""
