@@ -185,6 +185,7 @@ class ExecutorTask(FunctionTask):
             _log.warning("task %s, job %s: the function raised %s", self.name, entry.job, outcome.error)
             self.failed(entry.job, RemoteFunctionError(outcome.error))
 
+    @override
     async def cancel(self, job: str) -> None:
         """Stop the current job from running, or do nothing if it is not running.
 
