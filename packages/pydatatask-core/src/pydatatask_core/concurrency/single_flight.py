@@ -31,11 +31,7 @@ class SingleFlight(Generic[T]):
             await asyncio.wait([flight])
             if not flight.cancelled():
                 return flight.result()
-        return await self._lead(key, call)
-
-    async def _lead(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> T:
-        flight: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._in_flight[key] = flight
+        flight = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
             value = await call()
         except Exception as error:

@@ -12,17 +12,24 @@ from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.repositories.method_overrides import answers_by_contains
 from pydatatask_core.repositories.repository import Repository
 
-__all__ = ["Listing"]
+__all__ = ["Answer", "Listing"]
 
 
-@dataclass
-class _Answer:
-    """The keys of a repository, with the round in which they were read and the revision from before that."""
+@dataclass(slots=True)
+class Answer:
+    """What a listing has found in a repository."""
 
     repository: weakref.ref[Repository]
+    """The repository."""
+
     round: int
+    """The last round in which this held."""
+
     revision: Hashable | None
+    """The revision of the repository from before its keys were read."""
+
     keys: AbstractSet[str]
+    """The keys; the set must not be changed."""
 
 
 class Listing:
@@ -36,10 +43,10 @@ class Listing:
 
     def __init__(self) -> None:
         self._round = 0
-        self._answers: dict[int, _Answer] = {}  # by identity, since users' repositories may compare by value
+        self._answers: dict[int, Answer] = {}  # by identity, since users' repositories may compare by value
         self._infos: dict[int, tuple[Repository, Mapping[str, Any]]] = {}
         self._failures: dict[tuple[str, int], tuple[Repository, Exception]] = {}
-        self._loading: SingleFlight[AbstractSet[str]] = SingleFlight()
+        self._loading: SingleFlight[Answer] = SingleFlight()
         self._loading_infos: SingleFlight[Mapping[str, Any]] = SingleFlight()
         self._revisions: dict[int, tuple[weakref.ref[Repository], Hashable | None]] = {}
 
@@ -59,10 +66,22 @@ class Listing:
         answer = self._answers.get(id(repository))
         if answer is not None and answer.round == self._round:
             return answer.keys
+        return (await self.answer(repository)).keys
+
+    async def answer(self, repository: Repository) -> Answer:
+        """Return all jobs of a repository, as of this round, with the revision from before they were read.
+
+        :param repository: The repository to list.
+        :raises Exception: The listing failed; it is not tried again in this round.
+        """
+        key = id(repository)
+        answer = self._answers.get(key)
+        if answer is not None and answer.round == self._round:
+            return answer
         if self._failures:
             self._raise_failure("keys", repository)
         # Shared only within a round: a listing that began in an earlier round may have missed what happened since.
-        return await self._loading.share((self._round, id(repository)), lambda: self._load(repository))
+        return await self._loading.share((self._round, key), lambda: self._load(repository))
 
     async def members(self, repository: Repository, jobs: AbstractSet[str]) -> AbstractSet[str]:
         """Return those of ``jobs`` that are in a repository.
@@ -95,7 +114,8 @@ class Listing:
         :param repository: The repository.
         :raises Exception: The query failed; it is not tried again in this round.
         """
-        known = self._revisions.get(id(repository))
+        key = id(repository)
+        known = self._revisions.get(key)
         if known is not None and known[0]() is repository:  # the id may have belonged to another one before
             return known[1]
         if self._failures:
@@ -110,10 +130,10 @@ class Listing:
             return revision
         # Of several that are read at the same time, the first to arrive counts. Keys are read after that, so a later
         # one may be newer than they are.
-        known = self._revisions.get(id(repository))
+        known = self._revisions.get(key)
         if known is not None and known[0]() is repository:
             return known[1]
-        self._revisions[id(repository)] = (weakref.ref(repository), revision)
+        self._revisions[key] = (weakref.ref(repository), revision)
         return revision
 
     def _raise_failure(self, query: str, repository: Repository) -> None:
@@ -121,19 +141,24 @@ class Listing:
         if failure is not None:
             raise failure[1]
 
-    async def _load(self, repository: Repository) -> AbstractSet[str]:
-        round_ = self._round
+    async def _load(self, repository: Repository) -> Answer:
+        round_, key = self._round, id(repository)
+        answer = self._answers.get(key)
         try:
-            answer = await self._fetch(repository)
+            revision = await self.revision(repository)  # before the keys, so that a change in between makes it outdated
+            if answer is None or revision is None or revision != answer.revision:
+                keys = await repository.keys_via(self)
+                reference = weakref.ref(repository, self._drop_answer(key))
+                answer = Answer(reference, round_, revision, keys)
         except Exception as error:
             self._record_failure("keys", repository, error)
-            self._answers.pop(id(repository), None)
+            self._answers.pop(key, None)
             raise
-        known = self._answers.get(id(repository))
+        known = self._answers.get(key)
         if known is None or known.round <= round_:
             answer.round = round_
-            self._answers[id(repository)] = answer
-        return answer.keys
+            self._answers[key] = answer
+        return answer
 
     async def _load_infos(self, repository: Repository) -> Mapping[str, Any]:
         round_ = self._round
@@ -150,14 +175,6 @@ class Listing:
         if not getattr(error, "__notes__", None):
             error.add_note(f"This happened while {repository.describe()} was being listed.")
         self._failures[query, id(repository)] = (repository, error)
-
-    async def _fetch(self, repository: Repository) -> _Answer:
-        known = self._answers.get(id(repository))
-        revision = await self.revision(repository)  # before the listing, so that a change in between makes it outdated
-        if known is not None and revision is not None and revision == known.revision:
-            return known
-        keys = await repository.keys_via(self)
-        return _Answer(weakref.ref(repository, self._drop_answer(id(repository))), self._round, revision, keys)
 
     def _drop_answer(self, key: int) -> Callable[[weakref.ref[Repository]], None]:
         def drop(gone: weakref.ref[Repository]) -> None:

@@ -120,8 +120,11 @@ class Reconciler:
         deceived; only those that are new, or each job would be confirmed in every round.
         """
         ready = task.ready
-        before = None if answers_by_contains(type(ready)) else await self.listing.revision(ready)
-        jobs = await listed(self.listing, ready)
+        if answers_by_contains(type(ready)):
+            before, jobs = None, await listed(self.listing, ready)
+        else:
+            answer = await self.listing.answer(ready)
+            before, jobs = answer.revision, answer.keys
         if not jobs or (before is not None and before == await ready.revision()):
             return jobs
         confirmed = known(task)

@@ -31,6 +31,7 @@ class Linked:
         self.outcomes: Outcomes | None = None
         self._ready = ready
         self._default_ready: ReadyRepository | None = None
+        self._reasons_of_ready: Sequence[object] = ()
 
     @property
     def ready(self) -> Repository:
@@ -41,11 +42,14 @@ class Linked:
         """
         if self._ready is not None and self.outcomes is None:
             return self._ready
-        ready = self._default_ready
-        required, inhibiting = self._conditions(self.outcomes)
-        # The scheduler keeps the answers of this object, so it stays until the links differ; users may alter `links`.
-        if ready is None or not (_same(ready.required, required) and _same(ready.inhibiting, inhibiting)):
-            ready = self._default_ready = ReadyRepository(required, inhibiting)
+        # Links are immutable, but users may alter `links`.
+        reasons, ready = (self.outcomes, *self.links.values()), self._default_ready
+        if ready is None or not _same(reasons, self._reasons_of_ready):
+            required, inhibiting = self._conditions(self.outcomes)
+            self._reasons_of_ready = reasons
+            # The scheduler keeps the answers of this object, so it stays until the repositories differ.
+            if ready is None or not (_same(ready.required, required) and _same(ready.inhibiting, inhibiting)):
+                ready = self._default_ready = ReadyRepository(required, inhibiting)
         return ready
 
     def _conditions(self, outcomes: Outcomes | None) -> tuple[tuple[Repository, ...], tuple[Repository, ...]]:
@@ -201,6 +205,6 @@ class Linked:
         return self._marked("required_for_output")
 
 
-def _same(some: Sequence[Repository], others: Sequence[Repository]) -> bool:
+def _same(some: Sequence[object], others: Sequence[object]) -> bool:
     """Tell whether both have the same objects, however these define equality."""
     return len(some) == len(others) and all(map(operator.is_, some, others))
