@@ -112,6 +112,24 @@ def test_a_record_nested_too_deeply_is_a_type_error() -> None:
         dump_record(record, NAME)
 
 
+@pytest.mark.parametrize("number", [10**4_299, -(10**4_299)], ids=["positive", "negative"])
+def test_a_number_as_long_as_python_writes_it_is_loaded_again(number: int) -> None:
+    assert load_record(dump_record({"a": number}, "r"), "r") == {"a": number}
+
+
+def doubled(times: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(times):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("record", [doubled(20), [list(range(1000))] * 1200], ids=["nested", "wide"])
+def test_what_repeats_more_than_the_loader_takes_is_a_type_error(record: Any) -> None:
+    with pytest.raises(RecordTypeError, match="aliases repeat more than 1,000,000 items"):
+        dump_record(record, "r")
+
+
 def test_an_object_that_stands_at_two_places_is_written_once() -> None:
     shared = ["shared"]
     record = load_record(dump_record({"a": shared, "b": shared}, NAME), NAME)

@@ -25,7 +25,7 @@ _INTEGER_TAG = "tag:yaml.org,2002:int"
 _MOST_REPEATED = 1_000_000
 """How many items all aliases of a document may refer to."""
 _LONGEST_NUMBER = 4_300
-"""How many characters an integer may have: Python's own limit, which does not apply to numbers with colons."""
+"""How long an integer may be, without its sign: Python's own limit, which does not apply to numbers with colons."""
 
 
 @cache
@@ -70,7 +70,7 @@ def _with_few_aliases(document: yaml.Node | None) -> yaml.Node | None:
 
 def _construct_integer(loader: SafeLoader | CSafeLoader, node: yaml.ScalarNode) -> int:
     """Construct an integer, unless it is too long."""
-    if len(node.value) > _LONGEST_NUMBER:
+    if len(node.value.lstrip("+-")) > _LONGEST_NUMBER:
         raise ValueError(f"it has a number of more than {_LONGEST_NUMBER:,} digits")
     return loader.construct_yaml_int(node)
 

@@ -14,6 +14,9 @@ __all__ = ["dump_record", "load_record"]
 _DOUBTFUL = ("? ", "!!timestamp")
 """Text of the dumper that the loader may not read: keys that are not scalars, times whose offset has seconds."""
 
+_SHORTEST_DOUBTFUL = 256
+"""The loader limits what aliases repeat; text up to this length has too few of them to exceed it."""
+
 _CONSTRUCTOR_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """Errors of the library where a scalar does not fit its tag, or the nesting is too deep."""
 
@@ -68,7 +71,7 @@ def dump_record(record: Any, name: str) -> bytes:
     try:
         text = yaml.dump(record, Dumper=record_dumper(), sort_keys=False, allow_unicode=True)
         data = text.encode("utf-8")
-        if any(sign in text for sign in _DOUBTFUL):
+        if any(sign in text for sign in _DOUBTFUL) or (len(text) > _SHORTEST_DOUBTFUL and " *id" in text):
             yaml.load(data, Loader=safe_loader())
     except (yaml.YAMLError, *_CONSTRUCTOR_ERRORS) as error:
         raise RecordTypeError(
