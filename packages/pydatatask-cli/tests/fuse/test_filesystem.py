@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fuse_doubles import Shop, User, user_of
+from fuse_doubles import Shop, User, refusal, user_of
 
 from pydatatask_cli.fuse.attributes import attributes
-from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.filesystem import Changes
 from pydatatask_core.errors import JobNotFoundError, UsageError
 
@@ -29,10 +28,6 @@ def shop(tmp_path: Path) -> Shop:
 async def user(shop: Shop) -> AsyncIterator[User]:
     async with user_of(shop) as made:
         yield made
-
-
-def refusal(number: int) -> pytest.RaisesExc[Refusal]:
-    return pytest.raises(Refusal, check=lambda error: error.number == number)
 
 
 @pytest.mark.requirement("fuse.tree")

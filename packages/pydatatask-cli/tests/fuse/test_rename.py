@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fuse_doubles import Shop, User, user_of
+from fuse_doubles import Shop, User, refusal, user_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.handles import Handle
 from pydatatask_core.errors import UsageError
 
@@ -31,10 +30,6 @@ def shop(tmp_path: Path) -> Shop:
 async def user(shop: Shop) -> AsyncIterator[User]:
     async with user_of(shop) as made:
         yield made
-
-
-def refusal(number: int) -> pytest.RaisesExc[Refusal]:
-    return pytest.raises(Refusal, check=lambda error: error.number == number)
 
 
 @pytest.mark.requirement("fuse.rename")

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typing_extensions import override
 
+from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.filesystem import FileSystem
 from pydatatask_cli.fuse.handles import Handle
 from pydatatask_cli.fuse.link_directory import LinkDirectory
@@ -27,6 +29,14 @@ from pydatatask_storage.memory.metadata import InProcessMetadataRepository
 
 NEVER = 3600.0
 """Seconds that no test lasts."""
+
+
+def refusal(number: int) -> pytest.RaisesExc[Refusal]:
+    """Expect that an operation is refused.
+
+    :param number: The number of the error that a program gets.
+    """
+    return pytest.raises(Refusal, check=lambda error: error.number == number)
 
 
 class Quiet(Task):
