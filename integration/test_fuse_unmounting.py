@@ -67,7 +67,7 @@ def test_it_can_be_mounted_again(mounter: Callable[..., Mount]) -> None:
 
 
 @pytest.mark.requirement("fuse.left-behind", "fuse.mountpoint")
-def test_a_mount_that_was_left_behind_is_told_about(mounter: Callable[..., Mount]) -> None:
+def test_a_mount_that_was_left_behind_is_reported(mounter: Callable[..., Mount]) -> None:
     mounted = mounter()
     with (mounted.link / "job1").open("wb", buffering=0) as half:
         half.write(b"half of")

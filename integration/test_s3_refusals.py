@@ -126,7 +126,7 @@ class TestEveryUse:
             assert "does not exist" in str(await failure(use, gone))
 
 
-async def test_missing_credentials_are_told(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_credentials_are_reported(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     async with s3_server.session.create_client(
         "s3", endpoint_url=s3_server.endpoint, region_name=s3_server.region

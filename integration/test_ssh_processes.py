@@ -138,7 +138,7 @@ async def ssh_run(server: SSHServer, command: str) -> str:
 
 
 @pytest.mark.requirement("proc.rm-pids", "proc.kill-children")
-async def test_forgetting_a_job_kills_it_and_its_children(manager: SSHLinuxManager, place: Path) -> None:
+async def test_killing_a_job_kills_its_children(manager: SSHLinuxManager, place: Path) -> None:
     bench = ProcessBench(lambda: manager, SH + "trap '' TERM; sleep 1000 & sleep 1001 & wait")
     async with bench.pipeline() as pipeline:
         await pipeline.update()

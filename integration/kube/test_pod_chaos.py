@@ -64,7 +64,7 @@ async def test_watches_that_are_cut(stub_stage: Stage, stub: StubCluster) -> Non
     assert stub.faults.counts["create"] == len(JOBS)
 
 
-async def test_versions_that_are_forgotten(stub_stage: Stage, stub: StubCluster) -> None:
+async def test_versions_that_have_expired(stub_stage: Stage, stub: StubCluster) -> None:
     """An open watch gets an event; a list in chunks gets a status."""
 
     async def disturb() -> None:
@@ -298,7 +298,7 @@ async def test_a_pod_deleted_at_any_stage_is_launched_again(
         assert "deleted by somebody else" in caplog.text
 
 
-async def test_a_pod_deleted_before_the_watch_has_told_of_it(stub_stage: Stage, stub: StubCluster) -> None:
+async def test_a_pod_deleted_before_the_watch_has_reported_it(stub_stage: Stage, stub: StubCluster) -> None:
     task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"))
     async with pipeline:
         await task.followed()
@@ -685,7 +685,7 @@ def meshed(stage: Stage, name: str, **metadata: Any) -> str:
 
 @pytest.mark.requirement("pod.sidecars")
 @pytest.mark.parametrize("how", ["known", "annotation"])
-async def test_a_job_is_over_when_its_main_containers_are(stub_stage: Stage, stub: StubCluster, how: str) -> None:
+async def test_a_job_has_ended_when_its_main_containers_have(stub_stage: Stage, stub: StubCluster, how: str) -> None:
     annotations = {"pydatatask/main-containers": "main"} if how == "annotation" else {}
     await stub_stage.run(meshed(stub_stage, "istio-proxy" if how == "known" else "mesh", **annotations))
     assert stub_stage.done.data["j"]["reason"] == "Succeeded"

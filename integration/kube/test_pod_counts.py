@@ -58,7 +58,7 @@ async def test_500_jobs_through_two_tasks_cost_three_requests_a_pod_and_one_list
 
 
 @pytest.mark.requirement("podman.quiet-round", "podman.one-watch")
-async def test_a_quiet_minute_makes_no_request_while_pods_run(stub_stage: Stage, stub: StubCluster) -> None:
+async def test_an_idle_minute_makes_no_request_while_pods_run(stub_stage: Stage, stub: StubCluster) -> None:
     """The minute is a few seconds, in which the bookmarks of many minutes come."""
     stub.watches.bookmark_seconds = 0.1
     task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"), [f"j{number}" for number in range(20)])

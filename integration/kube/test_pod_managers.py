@@ -211,7 +211,7 @@ async def test_a_kubeconfig_may_be_named_relative_to_the_home_directory(
 
 
 @pytest.mark.may_block  # the client library reads the file in a loop of its own, in a thread
-async def test_credentials_that_have_expired_are_found_anew(
+async def test_credentials_that_have_expired_are_looked_up_again(
     stub: StubCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "config"
@@ -226,7 +226,7 @@ async def test_credentials_that_have_expired_are_found_anew(
     await podman.close()
 
 
-async def test_wrong_credentials_are_refused_without_being_told(stubbed: TestedCluster, stub: StubCluster) -> None:
+async def test_wrong_credentials_are_refused_without_being_shown(stubbed: TestedCluster, stub: StubCluster) -> None:
     podman = PodManager("app", "default", lambda: stub.configuration("hunter2"), limits=FAST, times=QUICK)
     with pytest.raises(ClusterAccessError, match="check the credentials") as caught:
         await podman.query()
@@ -327,7 +327,7 @@ async def test_a_synchronous_launch_returns_when_the_pod_is_reaped(stub_stage: S
         assert not await task.live.contains("j")
 
 
-async def test_a_pipeline_that_is_opened_again_counts_its_pods_anew(stub_stage: Stage) -> None:
+async def test_a_pipeline_that_is_opened_again_counts_its_pods_again(stub_stage: Stage) -> None:
     task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting"), ["a", "b"])
     for _ in range(2):
         async with pipeline:

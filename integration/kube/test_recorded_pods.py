@@ -133,7 +133,7 @@ def test_the_record_of_a_finished_pod_is_the_same_whenever_it_is_made(name: str)
 
 
 @pytest.mark.requirement("pod.no-container-status")
-def test_an_evicted_pod_without_any_container_status_is_over() -> None:
+def test_an_evicted_pod_without_any_container_status_has_ended() -> None:
     pod = ours(load("pod-failed-evicted"))
     pod["status"] = {key: pod["status"][key] for key in ("phase", "reason", "message")}
     state = pod_state(pod)
@@ -144,7 +144,7 @@ def test_an_evicted_pod_without_any_container_status_is_over() -> None:
     assert "exit_code" not in record
 
 
-def test_containers_that_ended_are_told_from_their_phase_which_lags() -> None:
+def test_containers_that_ended_are_distinguished_from_their_phase_which_lags() -> None:
     assert state_of("pod-running-terminated-container").main_ended
     assert not state_of("pod-running").main_ended
 
@@ -175,7 +175,7 @@ def life_of(name: str) -> tuple[TaskPods, list[tuple[str, str]]]:
 
 
 @pytest.mark.requirement("pod.terminating")
-def test_a_recorded_life_is_told_once_and_a_deleted_pod_is_no_completed_job() -> None:
+def test_a_recorded_life_is_reported_once_and_a_deleted_pod_is_no_completed_job() -> None:
     pods, reported = life_of("watch-life")
     assert reported == [("life", "Failed"), ("life", "gone"), ("life2", "gone")]
     assert len(pods) == 0

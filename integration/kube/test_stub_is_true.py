@@ -188,7 +188,7 @@ async def test_namespaces_that_take_no_pods(client: Client) -> None:
 # Deleting
 
 
-async def test_a_running_pod_stays_until_its_grace_is_over(client: Client) -> None:
+async def test_a_running_pod_stays_until_its_grace_period_ends(client: Client) -> None:
     await client.store("life2", scheduled, running)
     status, body = await client.ask("DELETE", f"{PODS}/life2")
     recorded, answered = load("delete-running-pod"), json.loads(body)
@@ -384,7 +384,7 @@ async def watched(client: Client, **query: str) -> list[Json]:
     return [json.loads(line) for line in body.splitlines()]
 
 
-async def test_a_watch_from_a_forgotten_version(client: Client) -> None:
+async def test_a_watch_from_an_expired_version(client: Client) -> None:
     client.cluster.store.version = 329
     client.cluster.store.compact()
     assert await watched(client, resourceVersion="1") == load("watch-410-rv1")

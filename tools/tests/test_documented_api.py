@@ -178,7 +178,7 @@ def test_a_difference_is_explained_once(documented: FakeWorkspace) -> None:
     assert problems(documented.root) == [f"explained twice: {same}"]
 
 
-def test_of_a_missing_class_the_members_are_not_told(documented: FakeWorkspace) -> None:
+def test_of_a_missing_class_the_members_are_not_listed(documented: FakeWorkspace) -> None:
     names = {"nowhere": {"Nothing": ["class Nothing"], "Nothing.open": ["async open()"]}}
     documented.write("tools/api/documented.toml", write(names))
     assert differences(documented.root) == ["nowhere.Nothing: is missing"]

@@ -119,7 +119,7 @@ def test_the_words_choose_tests(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         fuzz.main(["nothing"])
 
 
-def test_the_summary_is_the_last_that_the_fuzzer_told() -> None:
+def test_the_summary_is_the_last_that_the_fuzzer_printed() -> None:
     told = "#2\tINITED cov: 12 ft: 12 corp: 1/1b\n#8192\tpulse  cov: 17 ft: 17\n"
     assert fuzz.summary(told) == "8192 inputs, coverage 17"
     assert fuzz.summary("Traceback") == "has told nothing"

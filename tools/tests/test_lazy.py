@@ -31,12 +31,12 @@ def test_a_package_that_loads_all_at_once(workspace: FakeWorkspace) -> None:
     assert problems(workspace.root) == []
 
 
-def test_a_name_that_type_checkers_are_not_told_of(workspace: FakeWorkspace) -> None:
+def test_a_name_that_type_checkers_do_not_see(workspace: FakeWorkspace) -> None:
     found = package(workspace, BOTH, '{"pydatatask_core.tasks.links": ["Link", "Other"]}')
     assert found == [f"{WHERE}: Other of pydatatask_core.tasks.links is loaded, but not imported under TYPE_CHECKING"]
 
 
-def test_a_name_that_only_type_checkers_are_told_of(workspace: FakeWorkspace) -> None:
+def test_a_name_that_only_type_checkers_see(workspace: FakeWorkspace) -> None:
     found = package(workspace, BOTH, "{}")
     assert found == [f"{WHERE}: Link of pydatatask_core.tasks.links is imported under TYPE_CHECKING, but not loaded"]
 

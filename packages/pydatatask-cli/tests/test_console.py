@@ -47,7 +47,7 @@ def write(path: Path, text: str) -> Path:
 
 
 @pytest.mark.requirement("cli.console-script")
-def test_a_script_is_loaded_without_its_main_block_and_finds_its_neighbours(tmp_path: Path) -> None:
+def test_a_script_is_loaded_without_its_main_block_and_imports_modules_beside_it(tmp_path: Path) -> None:
     write(tmp_path / "deep" / "neighbour.py", "value = 5\n")
     path = write(tmp_path / "deep" / "flow.py", "import neighbour\n" + textwrap.dedent(ONE))
     pipeline = find_pipeline("deep/flow.py")

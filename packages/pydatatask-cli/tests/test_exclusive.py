@@ -108,7 +108,7 @@ async def test_the_lock_is_free_after_the_block(tmp_path: Path) -> None:
                     """Not reached."""
 
 
-async def test_waiting_can_be_cancelled_and_is_told_once(tmp_path: Path) -> None:
+async def test_waiting_can_be_cancelled_and_is_logged_once(tmp_path: Path) -> None:
     pipeline, told = library("a").pipeline, list[str]()
 
     async def enter() -> None:

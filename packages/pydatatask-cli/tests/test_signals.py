@@ -232,7 +232,7 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("run.cancel-stops-launching")
-def test_a_failure_while_being_interrupted_is_told_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_failure_while_being_interrupted_is_logged_and_changes_nothing(tmp_path: Path) -> None:
     body = COROUTINES.replace('print("closed", flush=True)', 'raise RuntimeError("cannot close")')
     with running(write_script(tmp_path, body), "run") as process:
         read_until(process, "started")

@@ -160,7 +160,7 @@ def tasks_of(*repositories: Repository) -> list[Task]:
     return [task]
 
 
-def test_all_repositories_are_told_once_in_order_whatever_they_are_part_of() -> None:
+def test_all_repositories_are_listed_once_in_order_whatever_they_are_part_of() -> None:
     one, two = Records(), Records()
     view = one.map(str)
     tasks = tasks_of(view, two, one, TranslatedRepository(one, two))

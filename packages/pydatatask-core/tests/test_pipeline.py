@@ -282,7 +282,7 @@ async def test_a_round_that_waits_for_another_is_not_begun_once_the_pipeline_is_
 
 
 @pytest.mark.requirement("pipeline.gather-ready")
-async def test_the_ready_jobs_of_a_task_are_told_as_a_set() -> None:
+async def test_the_ready_jobs_of_a_task_are_a_set() -> None:
     line = Line()
     line.source.data = {"a": 1, "b": 2, "-": 3}
     assert await line.pipeline.gather_ready_jobs(line.one) == {"a", "b"}

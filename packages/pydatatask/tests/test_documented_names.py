@@ -169,7 +169,7 @@ def test_all_public_names_are_there_and_listed(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_name_that_is_not_there_is_told(package: str) -> None:
+def test_a_name_that_does_not_exist_is_reported(package: str) -> None:
     with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Pipelin'"):
         _ = importlib.import_module(package).Pipelin
 

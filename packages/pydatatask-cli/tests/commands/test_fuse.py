@@ -46,13 +46,13 @@ def test_an_empty_directory_will_do_also_by_way_of_a_link(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "words"), [("missing", "make it first"), ("file", "Not a directory"), (".", "is not empty")]
 )
-def test_what_is_in_the_way_is_told(tmp_path: Path, name: str, words: str) -> None:
+def test_what_is_in_the_way_is_named(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=words):
         check_mountpoint(str(tmp_path / name))
 
 
-def test_a_machine_without_fuse_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_fuse_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mountpoint, "DEVICE", str(tmp_path / "no-device"))
     with pytest.raises(CommandFailedError, match=r"there is no /.*no-device"):
         check_device()

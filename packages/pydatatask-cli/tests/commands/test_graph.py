@@ -75,9 +75,7 @@ def lib() -> Library:
 
 
 @pytest.mark.requirement("graph.mermaid")
-async def test_mermaid_is_what_it_prints_unless_told_otherwise(
-    lib: Library, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_mermaid_is_printed_by_default(lib: Library, capsys: pytest.CaptureFixture[str]) -> None:
     assert await print_graph(lib.pipeline) == 0
     assert capsys.readouterr().out == MERMAID
 

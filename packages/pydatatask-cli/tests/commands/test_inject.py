@@ -184,7 +184,7 @@ async def test_an_invalid_id_is_refused_before_anything_is_read(
 
 
 @pytest.mark.requirement("cli.user-errors")
-async def test_closed_standard_input_is_told(
+async def test_closed_standard_input_is_reported(
     lib: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)

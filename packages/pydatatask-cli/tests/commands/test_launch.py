@@ -27,7 +27,7 @@ async def test_a_ready_job_is_launched(lib: Library) -> None:
 
 
 @pytest.mark.requirement("cli.launch-not-ready", "cli.user-errors")
-async def test_a_job_that_is_not_ready_is_refused_and_told_why(
+async def test_a_job_that_is_not_ready_is_refused_with_the_reason(
     lib: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lib.counted.data["b1"] = {}

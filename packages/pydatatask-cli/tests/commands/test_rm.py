@@ -138,7 +138,7 @@ async def test_a_translator_is_upstream_of_what_it_translates_for() -> None:
     assert contents(setting.lib) == contents(everywhere("b1", "b2"))
 
 
-async def test_a_view_that_allows_deletes_is_deleted_from_and_its_tasks_told() -> None:
+async def test_a_view_that_allows_deletes_is_deleted_from_and_its_tasks_notified() -> None:
     setting = Translated(allow_deletes=True)
     assert await delete_data(setting.pipeline, "scan.counts", False, ["p3"]) == 0
     assert sorted(setting.lib.counts.data) == ["b1"]
@@ -228,7 +228,7 @@ async def test_tasks_that_depend_on_each_other_in_a_circle_are_no_problem() -> N
     assert (one.data, two.data) == ({}, {})
 
 
-async def test_a_job_that_is_nowhere_is_told_and_the_others_go(
+async def test_a_job_that_is_nowhere_is_reported_and_the_others_go(
     lib: Library, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await delete_data(lib.pipeline, "count", False, ["b1", "nowhere", "not an id"]) == 1

@@ -31,7 +31,7 @@ async def test_update_performs_one_round_and_prints_nothing(lib: Library, capsys
 
 
 @pytest.mark.requirement("cli.functions-status")
-async def test_run_goes_on_until_all_is_quiet(lib: Library, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_run_goes_on_until_all_is_idle(lib: Library, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run(lib.pipeline, forever=False, launch_once=False, timeout=None) == 0
     assert sorted(lib.ranks.data) == ["b1", "b2"]
     assert capsys.readouterr() == ("", "")
@@ -105,7 +105,7 @@ async def test_a_run_that_cannot_go_on_lists_what_is_in_the_way(
 
 
 @pytest.mark.requirement("cli.user-errors")
-def test_a_full_disk_is_told_without_a_traceback_and_nothing_is_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_without_a_traceback_and_nothing_is_half_written(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     _mount_tmpfs(disk, "64k")

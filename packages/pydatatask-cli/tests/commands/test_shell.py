@@ -68,7 +68,7 @@ await t
         ("raise asyncio.CancelledError\n", "CancelledError"),
     ],
 )
-def test_an_error_ends_a_script_and_is_told_without_frames_of_ours(script: Path, lines: str, error: str) -> None:
+def test_an_error_ends_a_script_and_is_printed_without_frames_of_ours(script: Path, lines: str, error: str) -> None:
     done = run_script(script, "shell", stdin=f"'one'\n{lines}'two'\n")
     err = done.stderr.decode()
     assert error in err

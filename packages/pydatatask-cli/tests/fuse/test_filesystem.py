@@ -177,7 +177,7 @@ async def test_a_failed_write_is_remembered_so_that_half_a_value_is_never_stored
     assert shop.blobs.history == []
 
 
-async def test_a_value_that_is_written_anew_after_a_failure_is_stored(
+async def test_a_value_that_is_written_again_after_a_failure_is_stored(
     user: User, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handle = await user.open("work/blobs/book", os.O_RDWR)
@@ -291,7 +291,7 @@ async def test_names_that_cannot_be_jobs_are_for_temporary_files(user: User, sho
     assert shop.blobs.history == []
 
 
-async def test_whoever_takes_a_name_for_a_job_id_is_told(
+async def test_a_name_that_is_taken_for_a_job_id_is_warned_about(
     user: User, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     await user.write("work/blobs/.book.swp", b"text")
@@ -301,7 +301,7 @@ async def test_whoever_takes_a_name_for_a_job_id_is_told(
     assert "'report.txt' is not a valid job id" in caplog.text
 
 
-async def test_what_is_not_finished_when_the_mount_ends_is_told_of(
+async def test_what_is_not_finished_when_the_mount_ends_is_reported(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with user_of(shop) as user:

@@ -39,7 +39,7 @@ def test_a_job_keeps_its_number_while_the_kernel_knows_it(top: Top, link: LinkDi
     assert inodes.node(number) == JobFile(link, "job")
 
 
-def test_nothing_remains_of_what_the_kernel_has_forgotten(top: Top, link: LinkDirectory) -> None:
+def test_nothing_remains_of_inodes_that_the_kernel_has_released(top: Top, link: LinkDirectory) -> None:
     inodes = Inodes(top)
     numbers = [inodes.number(JobFile(link, str(job))) for job in range(1000)]
     for number in numbers:

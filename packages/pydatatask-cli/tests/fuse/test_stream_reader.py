@@ -47,7 +47,7 @@ async def test_reading_on_streams() -> None:
     assert opener.times == 1
 
 
-async def test_reads_that_overtake_each_other_do_not_open_it_anew() -> None:
+async def test_reads_that_overtake_each_other_do_not_reopen_it() -> None:
     opener = Opener(VALUE)
     reader = StreamReader(opener)
     offsets = [131072, 0, 393216, 262144]
@@ -56,7 +56,7 @@ async def test_reads_that_overtake_each_other_do_not_open_it_anew() -> None:
     assert opener.times == 1
 
 
-async def test_a_step_back_beyond_what_is_kept_opens_it_anew() -> None:
+async def test_a_step_back_beyond_what_is_kept_reopens_it() -> None:
     opener = Opener(VALUE)
     reader = StreamReader(opener)
     for at in range(0, 4 * MIB, MIB):

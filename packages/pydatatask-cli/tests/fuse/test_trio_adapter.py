@@ -25,7 +25,7 @@ async def test_it_waits_until_there_is_something_to_read(pipe: tuple[int, int]) 
     await waiting
 
 
-async def test_reading_what_has_been_taken_back_does_not_block(pipe: tuple[int, int]) -> None:
+async def test_reading_what_has_been_withdrawn_does_not_block(pipe: tuple[int, int]) -> None:
     os.write(pipe[1], b"x")
     await TrioOnAsyncio().wait_readable(pipe[0])
     os.read(pipe[0], 1)

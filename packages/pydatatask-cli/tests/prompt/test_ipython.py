@@ -78,7 +78,7 @@ def test_ctrl_c_interrupts_what_is_awaited_and_not_the_shell(script: Path) -> No
         assert terminal.process.wait(30) == 0
 
 
-def test_errors_are_told_and_the_shell_goes_on(script: Path) -> None:
+def test_errors_are_printed_and_the_shell_goes_on(script: Path) -> None:
     with shell(script) as terminal:
         enter(terminal, "await pipeline.nothing")
         assert "pydatatask_cli/" not in terminal.wait_for("has no attribute 'nothing'")

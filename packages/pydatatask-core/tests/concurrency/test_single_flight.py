@@ -53,7 +53,7 @@ async def test_keys_do_not_share() -> None:
     assert await asyncio.gather(*waiting) == [1, 2, 1]
 
 
-async def test_a_failure_reaches_all_who_wait_and_is_forgotten() -> None:
+async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
     calls, flights = Calls(), SingleFlight[int]()
     calls.error = LookupError("nowhere")
     waiting = [asyncio.create_task(flights.share("key", calls.call)) for _ in range(3)]
@@ -64,7 +64,7 @@ async def test_a_failure_reaches_all_who_wait_and_is_forgotten() -> None:
     assert await flights.share("key", calls.call) == 2
 
 
-async def test_if_the_leader_is_cancelled_one_of_those_who_wait_makes_the_call_anew() -> None:
+async def test_if_the_leader_is_cancelled_one_of_those_who_wait_repeats_the_call() -> None:
     calls, flights = Calls(), SingleFlight[int]()
     leader, *others = [asyncio.create_task(flights.share("key", calls.call)) for _ in range(4)]
     await settled()

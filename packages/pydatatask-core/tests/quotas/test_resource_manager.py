@@ -83,7 +83,7 @@ async def test_what_is_reserved_is_taken_and_what_is_relinquished_is_available_a
 
 
 @pytest.mark.requirement("quota.reserve")
-async def test_the_limiting_resource_is_told_and_nothing_is_taken() -> None:
+async def test_the_limiting_resource_is_named_and_nothing_is_reserved() -> None:
     manager = ResourceManager(Resources.parse(1, 100, 2))
     assert await manager.reserve(Resources.parse(2, 200, 3)) is CPU
     assert await manager.reserve(Resources.parse(1, 101, 1)) is MEM
@@ -109,7 +109,7 @@ async def test_the_usage_to_start_from_is_the_sum_of_what_the_callbacks_tell() -
 
 
 @pytest.mark.requirement("quota.flush")
-async def test_after_a_flush_the_usage_is_computed_anew() -> None:
+async def test_after_a_flush_the_usage_is_computed_again() -> None:
     manager = quota(10)
     live = Live(manager, usage=cpus(9))
     assert await manager.reserve(cpus(2)) is CPU
@@ -123,7 +123,7 @@ async def test_after_a_flush_the_usage_is_computed_anew() -> None:
 
 
 @pytest.mark.requirement("quota.flush", "quota.relinquish")
-async def test_after_a_flush_the_live_jobs_tell_what_is_in_use_so_nothing_is_given_back_twice() -> None:
+async def test_after_a_flush_the_live_jobs_say_what_is_in_use_so_nothing_is_released_twice() -> None:
     manager = quota(2)
     live = Live(manager, usage=cpus(2))
     await manager.reserve(cpus(1))
@@ -134,7 +134,7 @@ async def test_after_a_flush_the_live_jobs_tell_what_is_in_use_so_nothing_is_giv
     assert await manager.reserve(cpus(1)) is None
 
 
-async def test_more_than_was_reserved_cannot_be_given_back() -> None:
+async def test_more_than_was_reserved_cannot_be_released() -> None:
     manager = quota(2)
     await manager.reserve(cpus(1))
     await manager.relinquish(cpus(5))
@@ -247,7 +247,7 @@ async def test_a_calculation_that_was_under_way_at_a_flush_is_not_relied_on() ->
 
 
 @pytest.mark.requirement("quota.atomic")
-async def test_what_is_given_back_during_a_calculation_is_given_back_once() -> None:
+async def test_what_is_released_during_a_calculation_is_released_once() -> None:
     manager = quota(3)
     live = Live(manager, usage=cpus(2))
     live.gate = asyncio.Event()
@@ -353,7 +353,7 @@ async def test_a_launch_that_fails_and_gives_back_what_it_reserved_leaves_nothin
                 await manager.relinquish(cpus(2))
 
 
-async def test_a_launch_that_fails_and_gives_nothing_back_is_forgotten_at_the_next_flush() -> None:
+async def test_a_launch_that_fails_without_a_release_is_untracked_at_the_next_flush() -> None:
     manager = quota(2)
     with under(offer()):
         assert await manager.reserve(cpus(2)) is None
@@ -557,7 +557,7 @@ async def test_the_quota_is_never_exceeded_whatever_happens_at_the_same_time(
 
 
 @pytest.mark.requirement("quota.unknown-usage", "quota.atomic")
-async def test_what_was_launched_counts_although_the_usage_of_its_task_is_never_told() -> None:
+async def test_what_was_launched_counts_although_its_task_never_reports_its_usage() -> None:
     manager = quota(2)
     count, add = Live(), Live()
     manager.register(count.tell, task="count")

@@ -32,7 +32,7 @@ def test_parsing_follows_the_grammar_of_quantities() -> None:
     assert Resources.parse(cpu=0.1, mem="1Gi").mem == 1073741824
 
 
-def test_people_are_told_quantities_as_they_would_write_them() -> None:
+def test_quantities_are_shown_as_people_would_write_them() -> None:
     assert str(Resources.parse("500m", "1536Mi", 10)) == "cpu 500m, mem 1.5Gi, launches 10"
     assert str(Resources.parse(4, 0)) == "cpu 4, mem 0"
 

@@ -133,10 +133,10 @@ def test_no_order_of_reads_and_writes_deceives(story: str, inhibiting: list[str]
 
 
 @pytest.mark.parametrize("story", ["a finished job is forgotten", "a live job finishes and is forgotten"])
-def test_a_job_is_forgotten_that_has_two_inputs(story: str) -> None:
+def test_a_job_with_two_inputs_is_removed(story: str) -> None:
     start, changes = STORIES[story]
-    forgotten = [*changes[:-1], f"-{OTHER_INPUT}", changes[-1]]
-    assert deceptions([*start, OTHER_INPUT], forgotten, [OTHER_INPUT, INPUT], [DONE, LIVE], "contained") == []
+    removed = [*changes[:-1], f"-{OTHER_INPUT}", changes[-1]]
+    assert deceptions([*start, OTHER_INPUT], removed, [OTHER_INPUT, INPUT], [DONE, LIVE], "contained") == []
 
 
 def test_reading_the_input_first_would_be_deceived() -> None:

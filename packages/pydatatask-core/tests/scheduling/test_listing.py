@@ -62,7 +62,7 @@ async def test_a_repository_is_listed_once_a_round_whoever_asks() -> None:
         assert shared.asked["list"] == other.asked["list"] == number
 
 
-async def test_repositories_that_compare_equal_are_told_apart() -> None:
+async def test_repositories_that_compare_equal_are_distinguished() -> None:
     one, two, listing = Equal(["a"]), Equal(["b"]), Listing()
     listing.begin_round()
     assert [set(await listing.keys(one)), set(await listing.keys(two))] == [{"a"}, {"b"}]

@@ -364,7 +364,7 @@ async def test_at_equal_priority_a_job_that_does_not_fit_is_not_overtaken_by_its
 
 
 @pytest.mark.requirement("pipeline.flush-each-round", "quota.flush")
-async def test_what_is_in_use_is_computed_anew_in_every_round() -> None:
+async def test_what_is_in_use_is_computed_in_every_round() -> None:
     quota = ResourceManager(Resources.parse(2, 1))
     task = Elsewhere("task", quota)
     task.given("a", "b", "c")

@@ -601,7 +601,7 @@ async def test_a_run_gives_up_once_all_that_is_left_has_failed_to_launch_five_ti
 
 
 @pytest.mark.requirement("run.gives-up-launches")
-async def test_a_second_run_tries_again_what_the_first_has_given_up() -> None:
+async def test_a_second_run_tries_again_what_the_first_has_abandoned() -> None:
     task = InProcess("task")
     task.given("a")
     task.failing["a"] = OSError("disk full")

@@ -392,7 +392,7 @@ async def test_a_manager_that_yields_twice_is_named_and_finished(error: Exceptio
     assert len(log) == (2 if error else 1)
 
 
-async def test_a_manager_that_returns_the_resource_is_told_to_yield_it() -> None:
+async def test_the_error_of_a_manager_that_returns_the_resource_says_to_yield_it() -> None:
     async def resource() -> int:
         return 1
 

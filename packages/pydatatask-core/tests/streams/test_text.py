@@ -254,7 +254,7 @@ async def test_only_strings_can_be_written() -> None:
 
 
 @pytest.mark.parametrize(("encoding", "errors"), [("no-such", "strict"), ("utf-8", "no-such")])
-async def test_an_unknown_encoding_or_handler_is_told_at_once(encoding: str, errors: str) -> None:
+async def test_an_unknown_encoding_or_handler_is_an_error_at_once(encoding: str, errors: str) -> None:
     with pytest.raises(LookupError, match="no-such"):
         AReadText(ListReader([]), encoding, errors)
     with pytest.raises(LookupError, match="no-such"):

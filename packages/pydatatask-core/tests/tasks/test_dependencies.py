@@ -139,7 +139,7 @@ def test_views_of_views_are_followed_to_the_bottom() -> None:
     assert list(pipeline(task).dependants(base, recursive=True))[-1] is task
 
 
-def test_repositories_that_compare_equal_are_told_apart_by_dependants() -> None:
+def test_repositories_that_compare_equal_are_distinguished_by_dependants() -> None:
     one, two, first, second = Equal(), Equal(), Idle("first"), Idle("second")
     first.link("x", one, is_input=True)
     second.link("x", two, is_input=True)

@@ -129,7 +129,7 @@ def test_plugging_adds_to_a_link_of_the_same_name_and_repository_that_was_made_b
 
 
 @pytest.mark.requirement("plug.again", "plug.translator")
-def test_plugging_again_by_the_same_translator_adds_and_by_another_links_anew() -> None:
+def test_plugging_again_by_the_same_translator_adds_and_by_another_links_again() -> None:
     up, down, translator = Upstream(), Idle("down"), Records()
     for _ in range(2):
         down.plug(up, output_links=["out"], translator=translator)

@@ -142,7 +142,7 @@ async def test_a_template_may_be_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("kubefunc.synchronous", "kubefunc.no-rights", "kubefunc.without-func-done")
 @pytest.mark.parametrize("recorded", [True, False])
-async def test_a_function_runs_here_without_a_cluster_where_it_is_told_to(recorded: bool) -> None:
+async def test_a_function_runs_here_without_a_cluster_if_asked_to(recorded: bool) -> None:
     func_done, out = Records(), Records()
     task = KubeFunctionTask("task", no_manager, quota(), TEMPLATE, func_done=func_done if recorded else None)
 

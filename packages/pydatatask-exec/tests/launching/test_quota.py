@@ -161,7 +161,7 @@ async def test_a_job_that_is_untracked_while_it_is_launched_can_be_entered_again
     assert launches.usage() == Resources(Decimal(1), Decimal(10), 1)
 
 
-async def test_a_flush_during_a_launch_forgets_and_doubles_nothing() -> None:
+async def test_a_flush_during_a_launch_loses_and_doubles_nothing() -> None:
     launches = account(Resources.parse(2, 20, 2))
     async with launches.launching("a", ONE):
         await launches.manager.flush()
@@ -171,7 +171,7 @@ async def test_a_flush_during_a_launch_forgets_and_doubles_nothing() -> None:
         assert await launches.manager.reserve(Resources.parse(1, 10, 1)) is None
 
 
-async def test_what_the_scheduler_offers_is_counted_by_the_manager_until_the_launch_is_over() -> None:
+async def test_what_the_scheduler_offers_is_counted_by_the_manager_until_the_launch_has_settled() -> None:
     launches = account(Resources.parse(2, 20, 2))
     offer = Offer("t", "a", 0, {}, None)
     token = current_offer.set(offer)

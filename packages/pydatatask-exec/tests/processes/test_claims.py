@@ -70,7 +70,7 @@ def test_an_end_during_the_launch_is_reported_with_its_finish() -> None:
     assert table.ended == ["job"]
 
 
-def test_a_foreign_claim_is_not_live_and_may_change_hands() -> None:
+def test_a_foreign_claim_is_not_live_and_may_get_another_owner() -> None:
     table = Table()
     table.add("theirs", ClaimState.FOREIGN)
     mine = table.add("mine")

@@ -54,7 +54,7 @@ async def test_the_exit_status_is_that_of_a_shell(run: Runner, tmp_path: Path, s
 
 
 @pytest.mark.parametrize(("content", "code"), [(None, 127), ("#!/no/such/interpreter\n", 127), ("#!/etc\n", 126)])
-async def test_what_cannot_be_executed_is_told_of_in_its_output(
+async def test_what_cannot_be_executed_is_reported_in_its_output(
     run: Runner, tmp_path: Path, content: str | None, code: int
 ) -> None:
     if content is not None:
@@ -65,7 +65,7 @@ async def test_what_cannot_be_executed_is_told_of_in_its_output(
     assert f"{tmp_path}/exe: " in (tmp_path / "stderr").read_text()
 
 
-async def test_what_may_not_be_executed_is_told_of_in_its_output(run: Runner, tmp_path: Path) -> None:
+async def test_what_may_not_be_executed_is_reported_in_its_output(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "exe").write_text("#!/bin/sh\n")
     await run(launch(tmp_path, f"{tmp_path}/exe"))
     assert return_code(tmp_path) == 126
@@ -86,7 +86,7 @@ async def test_a_command_without_a_path_is_looked_up(run: Runner, tmp_path: Path
     assert (return_code(tmp_path), (tmp_path / "stdout").read_text()) == (0, "mine\n")
 
 
-async def test_a_command_that_is_nowhere_is_told_of(run: Runner, tmp_path: Path) -> None:
+async def test_a_command_that_does_not_exist_is_reported(run: Runner, tmp_path: Path) -> None:
     await run(launch(tmp_path, "no-such-command"))
     assert return_code(tmp_path) == 127
     assert "no-such-command: " in (tmp_path / "stderr").read_text()

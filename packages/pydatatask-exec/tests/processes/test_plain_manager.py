@@ -142,7 +142,7 @@ async def test_a_process_without_an_exit_code_is_recorded_as_failed(tmp_path: Pa
     assert "no exit code" in bench.done.data["job"]["reason"]
 
 
-async def test_forgetting_kills_and_clears(tmp_path: Path) -> None:
+async def test_killing_clears_the_claim(tmp_path: Path) -> None:
     manager = DocumentedManager(tmp_path)
     bench = Bench(tmp_path, SH + "exec sleep 1000", manager=manager)
     async with bench.pipeline() as pipeline:

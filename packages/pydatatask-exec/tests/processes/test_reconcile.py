@@ -105,7 +105,7 @@ async def test_a_job_with_a_record_is_taken_over_by_the_next_pipeline(bench: Ben
 
 
 @pytest.mark.parametrize("identity", [None, "", "revoked\n", "taken back\n"])
-async def test_a_claim_whose_launcher_has_not_begun_is_taken_back(bench: Bench, identity: str | None) -> None:
+async def test_a_claim_whose_launcher_has_not_begun_is_revoked(bench: Bench, identity: str | None) -> None:
     directory = bench.manager.basedir / "work" / "job"
     (directory / "cwd").mkdir(parents=True, mode=0o700)
     if identity is not None:
@@ -128,7 +128,7 @@ async def test_a_job_that_is_claimed_is_not_started_again(bench: Bench) -> None:
     assert_all_is_well(bench)
 
 
-async def test_a_claim_that_was_given_up_halfway_is_cleared_without_another_record(bench: Bench) -> None:
+async def test_a_claim_that_was_abandoned_halfway_is_cleared_without_another_record(bench: Bench) -> None:
     retired = bench.manager.basedir / ".work.reaped" / "job.1234"
     retired.mkdir(parents=True, mode=0o700)
     (retired / "return_code").write_text("1\n")
@@ -261,7 +261,7 @@ async def test_a_kill_that_was_cut_short_is_finished(bench: Bench) -> None:
     assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
 
 
-async def test_a_job_that_is_just_being_started_can_be_forgotten(bench: Bench) -> None:
+async def test_a_job_that_is_just_being_started_can_be_killed(bench: Bench) -> None:
     identity = await started(bench)
     await until(lambda: runs(bench) == 1)
     marks = bench.manager.basedir / "work" / "job" / "pid"
@@ -278,7 +278,7 @@ async def test_a_job_that_is_just_being_started_can_be_forgotten(bench: Bench) -
     assert (bench.done.data, bench.pids.data, bench.leftovers) == ({}, {}, [])
 
 
-async def test_what_somebody_else_forgets_is_dropped_by_a_running_pipeline(bench: Bench) -> None:
+async def test_what_another_process_kills_is_dropped_by_a_running_pipeline(bench: Bench) -> None:
     async with bench.pipeline() as pipeline:
         await pipeline.update()
         other = Bench(bench.manager.basedir.parent.parent, COUNTING)
@@ -370,7 +370,7 @@ async def test_under_two_pipelines_each_job_runs_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("run.timeout-leaves-alone")
-async def test_a_run_whose_time_is_over_leaves_processes_alone(bench: Bench) -> None:
+async def test_a_run_whose_time_is_up_leaves_processes_alone(bench: Bench) -> None:
     async with bench.pipeline() as pipeline:
         while not runs(bench):  # a busy machine may need more time than one such run has
             with pytest.raises(TimeoutError):
@@ -409,7 +409,7 @@ class Broken(Records):
         return await super().info(job)
 
 
-async def test_a_claim_that_cannot_be_read_is_told_of_and_holds_up_nobody(
+async def test_a_claim_that_cannot_be_read_is_reported_and_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench = Bench(tmp_path, "echo out", pids=Broken({"broken": "["}))

@@ -228,7 +228,7 @@ async def test_a_process_that_vanishes_is_recorded_as_failed(tmp_path: Path) -> 
 
 
 @pytest.mark.requirement("proc.rm-pids", "proc.kill-children", "proc.pids-users-own")
-async def test_forgetting_a_job_kills_it_and_records_nothing(tmp_path: Path) -> None:
+async def test_killing_a_job_records_nothing(tmp_path: Path) -> None:
     script = SH + "trap '' TERM\n(trap '' TERM; while :; do sleep 0.1; done) & echo $! $$; wait"
     bench = Bench(tmp_path, script)
     async with bench.pipeline() as pipeline:
@@ -247,7 +247,7 @@ async def test_forgetting_a_job_kills_it_and_records_nothing(tmp_path: Path) -> 
     assert bench.leftovers == []
 
 
-async def test_forgetting_another_link_or_a_job_that_is_not_live_does_nothing(tmp_path: Path) -> None:
+async def test_killing_on_another_link_or_a_job_that_is_not_live_does_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path, SH + "sleep 1000")
     async with bench.pipeline() as pipeline:
         await pipeline.update()

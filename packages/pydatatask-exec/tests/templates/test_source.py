@@ -23,7 +23,7 @@ def test_text_that_could_be_no_file_is_the_template(text: str) -> None:
     assert source.path is None
 
 
-def test_what_is_beside_the_file_is_told_apart_from_the_working_directory(
+def test_what_is_beside_the_file_is_distinguished_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sub").mkdir()

@@ -149,7 +149,7 @@ async def test_an_unknown_name_tells_task_job_line_and_the_names_there_are() -> 
         "{{ sise == 3 }}",
     ],
 )
-async def test_wherever_something_undefined_is_used_its_name_is_told(text: str) -> None:
+async def test_wherever_something_undefined_is_used_it_is_named(text: str) -> None:
     with pytest.raises(TemplateNameError, match="sise"):
         await render(text, books=Records({"j": {"size": 3}}))
 

@@ -156,7 +156,7 @@ async def test_on_a_full_disk_nothing_half_written_stays(full: Path, size: int) 
 
 
 @pytest.mark.requirement("file.disk-full", "record.visible-whole")
-async def test_on_a_full_disk_a_record_is_written_whole_or_not_at_all(full: Path) -> None:
+async def test_on_a_full_disk_a_record_is_written_atomically(full: Path) -> None:
     repository = YamlMetadataFileRepository(full, extension="")
     with pytest.raises(StoreFailedError, match=rf"{full}.*'kept' cannot be written.*[Nn]o space"):
         await repository.dump("kept", {"text": "x" * 100_000})

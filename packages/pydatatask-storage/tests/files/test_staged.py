@@ -64,7 +64,7 @@ async def test_staged_files_are_swept_at_validation_once_a_day_old(tmp_path: Pat
 
 
 @pytest.mark.requirement("file.staged-locked")
-async def test_a_writer_that_is_alive_but_quiet_keeps_its_staged_file(tmp_path: Path) -> None:
+async def test_a_writer_that_is_alive_but_idle_keeps_its_staged_file(tmp_path: Path) -> None:
     repository = FileRepository(tmp_path)
     async with await repository.open("first", "wb") as stream:
         await stream.write(b"x" * 1_000_000)

@@ -130,7 +130,7 @@ asyncio.run(main())
 
 
 @pytest.mark.requirement("names.missing-extra")
-def test_a_missing_library_is_told_by_its_extra() -> None:
+def test_a_missing_library_is_reported_by_its_extra() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     assert [line.split("'")[-2] for line in done.stdout.splitlines()] == [
         "pydatatask-storage[s3]",

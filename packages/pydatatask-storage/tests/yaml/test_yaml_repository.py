@@ -38,7 +38,7 @@ async def test_any_blob_repository_can_hold_the_text() -> None:
 
 
 @pytest.mark.requirement("yaml-file.extension")
-async def test_records_are_files_with_the_extension_yaml_unless_told_otherwise(tmp_path: Path) -> None:
+async def test_records_are_files_with_the_extension_yaml_by_default(tmp_path: Path) -> None:
     await YamlMetadataFileRepository(tmp_path).dump("first", 1)
     await YamlMetadataFileRepository(tmp_path, ".yml").dump("second", 2)
     await YamlMetadataFileRepository(filename=tmp_path, extension="", fsync=True).dump("third", 3)

@@ -14,7 +14,7 @@ def status(code: int, message: str, reason: str = "", **more: object) -> bytes:
     return json.dumps(body).encode()
 
 
-def test_credentials_and_rights_are_told_from_other_refusals() -> None:
+def test_credentials_and_rights_are_distinguished_from_other_refusals() -> None:
     unauthorized = cluster_error("list pods", 401, status(401, "Unauthorized", "Unauthorized"))
     rights = cluster_error("list pods", 403, status(403, 'User "x" cannot list resource "pods"', "Forbidden"))
     closing = cluster_error("create pod x", 403, status(403, "it is being terminated", "Forbidden"))

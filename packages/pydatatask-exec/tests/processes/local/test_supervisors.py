@@ -113,7 +113,7 @@ async def test_nothing_is_claimed_for_a_pipeline_whose_remains_the_next_one_has_
     await start(workspace, "job")  # of a pipeline that lives after all
 
 
-async def test_the_remains_of_a_pipeline_that_is_no_more_are_removed(workspace: Workspace, tmp_path: Path) -> None:
+async def test_the_remains_of_a_pipeline_that_is_gone_are_removed(workspace: Workspace, tmp_path: Path) -> None:
     place = tmp_path / "targets" / "app" / ".work.launching" / "launch-01@1:0.01:another-boot"
     (place / "1-1" / "cwd").mkdir(parents=True)
     (place / "1-1" / "exe").touch()
@@ -234,7 +234,7 @@ async def test_processes_that_a_manager_spawns_leave_nothing_behind_but_one_supe
     await until(lambda: [pid for pid in slow.started if Path(f"/proc/{pid}").exists()] == slow.started[2:])
 
 
-async def test_an_end_is_told_once_it_is_recorded(workspace: Workspace) -> None:
+async def test_an_end_is_reported_once_it_is_recorded(workspace: Workspace) -> None:
     told = asyncio.Event()
     pid = await start(workspace, "job", SH + "exit 9")
     assert workspace.watch(pid, told.set, lambda: None)
@@ -242,7 +242,7 @@ async def test_an_end_is_told_once_it_is_recorded(workspace: Workspace) -> None:
     assert (directory_of(workspace, "job") / "return_code").read_text().split() == ["9"]
 
 
-async def test_an_end_that_came_before_anybody_asked_is_told(workspace: Workspace) -> None:
+async def test_an_end_that_came_before_anybody_asked_is_reported(workspace: Workspace) -> None:
     pid = await start(workspace, "job")
     await until(lambda: not Path(f"/proc/{number_of(pid)}").exists())
     told = asyncio.Event()
@@ -390,7 +390,7 @@ async def test_a_pipeline_that_is_closed_while_it_makes_a_place_for_launches_lea
 
 
 @pytest.mark.requirement("proc.vanished")
-async def test_the_jobs_of_a_killed_supervisor_are_told_to_be_over_and_others_go_to_a_new_one(
+async def test_the_jobs_of_a_killed_supervisor_are_reported_as_finished_and_others_go_to_a_new_one(
     workspace: Workspace, fifo: Path
 ) -> None:
     told = asyncio.Event()
@@ -421,7 +421,7 @@ async def test_a_launch_that_a_killed_supervisor_has_not_begun_fails_and_leaves_
     await start(workspace, "job")
 
 
-async def test_a_launch_that_a_killed_supervisor_may_have_begun_is_in_doubt(workspace: Workspace) -> None:
+async def test_a_launch_that_a_killed_supervisor_may_have_begun_is_uncertain(workspace: Workspace) -> None:
     await start(workspace, "first")
     supervisor = supervisor_of(directory_of(workspace, "first"))
     os.kill(supervisor, signal.SIGSTOP)
@@ -589,7 +589,7 @@ program.main()
 """
 
 
-async def test_what_breaks_a_supervisor_is_told(tmp_path: Path) -> None:
+async def test_what_breaks_a_supervisor_is_reported(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", BROKEN, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -682,7 +682,7 @@ async def test_a_supervisor_that_is_let_go_while_it_is_started_does_what_it_was_
     await until(lambda: not Path(f"/proc/{slow.started[0]}").exists())
 
 
-async def test_jobs_are_given_up_only_once_their_supervisor_is_no_more(
+async def test_jobs_are_abandoned_only_once_their_supervisor_is_gone(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = SlowStart(monkeypatch)

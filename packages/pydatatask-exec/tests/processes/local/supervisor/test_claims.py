@@ -87,7 +87,7 @@ def test_a_status_whose_directory_is_gone_is_for_nobody(tmp_path: Path, replaced
     assert path.parent.is_file() == replaced
 
 
-def test_a_status_is_recorded_although_it_cannot_be_told_where_its_file_is_now(tmp_path: Path) -> None:
+def test_a_status_is_recorded_although_its_file_has_moved_unseen(tmp_path: Path) -> None:
     path = tmp_path / "return_code"
     record = Record(os.open(path, os.O_WRONLY | os.O_CREAT), bytes(tmp_path / ("x" * 300)), IDENTITY)
     record.write(b"3\n")
