@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.faulty_proxy import FaultyProxy
+from integration.faulty_proxy import Fault, FaultyProxy
 from integration.s3_server import SMALLEST_PART, S3Server, new_bucket_name, object_names, remove_bucket
 from pydatatask import InProcessSyncTask, Pipeline, Session
+from pydatatask_core.errors import JobNotFoundError, StoreError, StoreRefusedError
 from pydatatask_core.repositories.access import Access, validation_access
 from pydatatask_core.repositories.job_ids import CHARSET
 from pydatatask_storage import S3BucketInfo, S3BucketRepository, YamlMetadataS3Repository
@@ -157,12 +158,38 @@ class TestInfo:
         repository = S3BucketRepository(lambda: s3_client, "bucket", "books/", ".txt")
         info = await repository.info("moby")
         assert info == S3BucketInfo(s3_server.endpoint, "s3://bucket/books/moby.txt", "bucket", "books/", ".txt")
+        assert {info: "a value that cannot change"}[info]
         assert str(info) == "s3://bucket/books/moby.txt"
         assert repository.object_name("moby") == "books/moby.txt"
 
     async def test_the_endpoint_in_the_cluster_goes_first(self, s3_client: S3Client) -> None:
         repository = S3BucketRepository(lambda: s3_client, "bucket", incluster_endpoint="http://minio:9000")
         assert (await repository.info("moby")).endpoint == "http://minio:9000"
+
+
+class TestSize:
+    async def test_is_that_of_the_object(self, s3_client: S3Client, s3_bucket: str) -> None:
+        repository = S3BucketRepository(lambda: s3_client, s3_bucket, "in/")
+        for job, data in {"some": b"some bytes", "none": b""}.items():
+            await s3_client.put_object(Bucket=s3_bucket, Key=f"in/{job}", Body=data)
+            assert await repository.size(job) == len(data)
+
+    async def test_of_an_absent_job_is_an_error(self, s3_client: S3Client, s3_bucket: str) -> None:
+        with pytest.raises(JobNotFoundError, match="absent"):
+            await S3BucketRepository(lambda: s3_client, s3_bucket).size("absent")
+
+    async def test_in_an_absent_bucket_is_another_error(self, s3_client: S3Client) -> None:
+        bucket = new_bucket_name()
+        with pytest.raises(StoreError, match=bucket):
+            await S3BucketRepository(lambda: s3_client, bucket).size("absent")
+
+    async def test_that_is_refused_is_no_absence(
+        self, s3_client: S3Client, s3_bucket: str, watched: S3Client, s3_proxy: FaultyProxy
+    ) -> None:
+        await put(s3_client, s3_bucket, "job")
+        s3_proxy.plan(Fault("HEAD", status=403))
+        with pytest.raises(StoreRefusedError):
+            await S3BucketRepository(lambda: watched, s3_bucket).size("job")
 
 
 class TestDeletingMany:
