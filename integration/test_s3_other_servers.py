@@ -139,6 +139,26 @@ class TestOtherServers:
             await read(repository)
         assert not isinstance(caught.value, StoreRefusedError)
 
+    @pytest.mark.parametrize("size", ["0", "7"])
+    async def test_a_server_that_ignores_ranges_tells_the_size_all_the_same(
+        self, stub: Stub, repository: S3BucketRepository, size: str
+    ) -> None:
+        headers = {"ETag": '"x"', "Last-Modified": "Tue, 01 Dec 2026 00:00:00 GMT"}
+        stub.behaviour = lambda request, body: web.Response(body=b"x" * int(size), headers=headers)
+        assert await repository.size("a") == int(size)
+        assert stub.requests == ["GET /bucket/in/a.txt"]
+
+    async def test_the_size_of_an_archived_object_comes_without_its_content(
+        self, stub: Stub, repository: S3BucketRepository
+    ) -> None:
+        stub.behaviour = lambda request, body: (
+            web.Response(headers={"Content-Length": "7"})
+            if request.method == "HEAD"
+            else error("InvalidObjectState", 403)
+        )
+        assert await repository.size("a") == 7
+        assert (stub.count("GET"), stub.count("HEAD")) == (1, 1)
+
     @pytest.mark.parametrize("data", [b"value", b"x" * (9 << 20)])
     async def test_refused_checksums_are_left_out(
         self, stub: Stub, repository: S3BucketRepository, data: bytes

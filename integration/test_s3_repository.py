@@ -187,9 +187,19 @@ class TestSize:
         self, s3_client: S3Client, s3_bucket: str, watched: S3Client, s3_proxy: FaultyProxy
     ) -> None:
         await put(s3_client, s3_bucket, "job")
-        s3_proxy.plan(Fault("HEAD", status=403))
+        s3_proxy.plan(Fault("GET", status=403))
         with pytest.raises(StoreRefusedError):
             await S3BucketRepository(lambda: watched, s3_bucket).size("job")
+
+    async def test_takes_one_request(
+        self, s3_client: S3Client, s3_bucket: str, watched: S3Client, s3_proxy: FaultyProxy
+    ) -> None:
+        await put(s3_client, s3_bucket, "job")
+        repository = S3BucketRepository(lambda: watched, s3_bucket)
+        assert await repository.size("job") == 1
+        with pytest.raises(JobNotFoundError):
+            await repository.size("absent")
+        assert len(s3_proxy.requests) == 2
 
 
 class TestDeletingMany:

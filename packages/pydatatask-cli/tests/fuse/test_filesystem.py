@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from fuse_doubles import Shop, User, refusal, user_of
+from typing_extensions import override
 
 from pydatatask_cli.fuse.attributes import attributes
 from pydatatask_cli.fuse.filesystem import Changes
+from pydatatask_cli.fuse.link_directory import DraftFile
 from pydatatask_core.errors import JobNotFoundError, UsageError
+from pydatatask_storage import InProcessBlobRepository
 
 
 @pytest.fixture
@@ -391,3 +394,53 @@ async def test_those_of_a_job_cannot_be_changed_but_set_to_what_they_are(user: U
         await user.files.change(node, Changes(permissions=0o600))
     with refusal(errno.EPERM):
         await user.files.change(await user.node("work/blobs"), Changes(user=os.getuid() + 1))
+
+
+@pytest.mark.requirement("fuse.sizes")
+@pytest.mark.parametrize("path", ["blobs", "records"])
+async def test_looking_up_a_job_asks_for_its_size_and_not_also_whether_it_is_present(
+    user: User, shop: Shop, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    directory = await user.link(f"work/{path}")
+    node, found = await user.files.look_up_attributes(directory, "book")
+    assert node == await user.node(f"work/{path}/book")
+    assert found == await attributes(node)
+    monkeypatch.setattr(type(directory.store), "contains", None)  # asking it is an error
+    assert (await user.files.look_up_attributes(directory, "book")) == (node, found)
+    with refusal(errno.ENOENT):
+        await user.files.look_up_attributes(directory, "absent")
+
+
+@pytest.mark.parametrize("path", ["view", "related", "files", "directories"])
+async def test_looking_up_what_is_absent_is_refused_everywhere(user: User, path: str) -> None:
+    directory = await user.link(f"work/{path}")
+    with refusal(errno.ENOENT):
+        await user.files.look_up_attributes(directory, "absent")
+    with refusal(errno.ENOENT):
+        await user.files.look_up_attributes(directory, "no job id")
+
+
+async def test_a_repository_that_hides_jobs_hides_their_sizes(shop: Shop) -> None:
+    class Hiding(InProcessBlobRepository):
+        @override
+        async def contains(self, item: str) -> bool:
+            return item != "book" and await super().contains(item)
+
+    shop.task.link("hiding", Hiding(shop.blobs))
+    async with user_of(shop) as user:
+        with refusal(errno.ENOENT):
+            await user.files.look_up_attributes(await user.link("work/hiding"), "book")
+
+
+async def test_a_job_that_is_being_written_and_one_that_is_renamed_away_are_looked_up_as_such(user: User) -> None:
+    handle = await user.open("work/blobs/book", os.O_WRONLY | os.O_TRUNC)
+    await handle.write(0, b"more words than before")
+    directory = await user.link("work/blobs")
+    _, found = await user.files.look_up_attributes(directory, "book")
+    assert found.size == len(b"more words than before")
+    await user.close(handle)
+    await user.rename("work/blobs/book", "work/blobs/book~")
+    with refusal(errno.ENOENT):
+        await user.files.look_up_attributes(directory, "book")
+    node, _ = await user.files.look_up_attributes(directory, "book~")
+    assert isinstance(node, DraftFile)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydatatask_cli.fuse.attributes import brief_attributes
+from pydatatask_cli.fuse.attributes import Attributes, attributes, brief_attributes
 from pydatatask_cli.fuse.draft import Draft
 from pydatatask_cli.fuse.errors import Refusal
 from pydatatask_cli.fuse.handles import DraftHandle, Handle, ReadHandle
@@ -18,6 +18,7 @@ from pydatatask_cli.fuse.nodes import Node, TaskDirectory, Top
 from pydatatask_cli.fuse.repository_adapter import Kind
 from pydatatask_cli.fuse.stream_reader import StreamReader
 from pydatatask_cli.fuse.temporary_files import SECONDS, TemporaryFiles, looks_temporary
+from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.pipeline import Pipeline
 
 __all__ = ["Changes", "FileSystem"]
@@ -71,6 +72,22 @@ class FileSystem:
         if found is None:
             raise Refusal(errno.ENOENT)
         return found
+
+    async def look_up_attributes(self, directory: Node, name: str) -> tuple[Node, Attributes]:
+        """Find an entry of a directory and its attributes, by one request to the store if possible.
+
+        :param directory: The directory.
+        :param name: The name.
+        :raises Refusal: There is none.
+        """
+        file = directory.presumed(name) if isinstance(directory, LinkDirectory) else None
+        if file is None:
+            node = await self.look_up(directory, name)
+            return node, await attributes(node)
+        try:
+            return file, await attributes(file)
+        except JobNotFoundError:
+            raise Refusal(errno.ENOENT) from None
 
     async def entries(self, directory: Node) -> Mapping[str, Node]:
         """Return all entries of a directory, by name.

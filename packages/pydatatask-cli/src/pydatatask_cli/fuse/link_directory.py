@@ -86,6 +86,16 @@ class LinkDirectory:
             raise Refusal(errno.ENOENT)
         return JobFile(self, name)
 
+    def presumed(self, name: str) -> JobFile | None:
+        """Return the file of a job that is present if the store has a size of it; None if :meth:`find` has to tell.
+
+        :param name: Its name.
+        """
+        is_special = name in self.drafts or name in self._hidden or name in self.overwriting
+        if is_special or not self.store.knows_presence_by_size or not self.store.admits(name):
+            return None
+        return JobFile(self, name)
+
     async def files(self) -> dict[str, JobFile | DraftFile]:
         """List the files by name."""
         jobs = sorted(await self.store.jobs() - self._hidden.keys())

@@ -89,8 +89,8 @@ class Operations(UnsupportedRequests):
     @_answer
     async def lookup(self, parent: int, name: bytes, context: Context) -> Entry:
         """Find an entry of a directory."""
-        node = await self._files.look_up(self._inodes.node(parent), os.fsdecode(name))
-        return self._found(node, await attributes(node))
+        node, found = await self._files.look_up_attributes(self._inodes.node(parent), os.fsdecode(name))
+        return self._found(node, found)
 
     async def forget(self, forgotten: Sequence[tuple[int, int]]) -> None:
         """Release inodes that the kernel no longer uses."""

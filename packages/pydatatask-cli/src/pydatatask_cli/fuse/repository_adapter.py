@@ -73,6 +73,10 @@ class RepositoryAdapter:
         """Whether a job is created by creating a directory."""
         self.allows_deletes: bool = not refuses_deletes(repository)
         """Whether jobs can be deleted from it."""
+        self.knows_presence_by_size: bool = behind is repository and (
+            self.kind is Kind.RECORD or (self.kind is Kind.BLOB and _sizes_only_the_present(repository))
+        )
+        """Whether :meth:`size` raises JobNotFoundError for absent jobs, so that ``contains`` need not be asked."""
         self._validated = False
 
     @override
@@ -179,6 +183,18 @@ def _behind(repository: Repository) -> Repository:
     while isinstance(repository, TranslatedRepository):
         repository = repository.base
     return repository
+
+
+def _sizes_only_the_present(repository: Repository) -> bool:
+    """Return whether a repository has sizes for its jobs alone, since no subclass hides some of them."""
+    if not isinstance(repository, SizedRepository) or "contains" in vars(repository):
+        return False
+    for ancestor in type(repository).__mro__:
+        if "size" in vars(ancestor):
+            return True
+        if "contains" in vars(ancestor):
+            return False
+    return False
 
 
 def _kind(repository: Repository) -> Kind:
