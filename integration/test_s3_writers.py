@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from datetime import timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -164,6 +165,27 @@ async def test_an_upload_whose_beginning_is_not_answered_is_not_left_open(
     assert s3_proxy.count(BEGIN) == 2
     assert await bucket.value("kept") == LARGE
     assert await open_uploads(bucket.client, bucket.name) == []
+
+
+async def test_an_upload_whose_beginning_is_not_answered_and_then_refused_is_not_left_open(
+    watched: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+) -> None:
+    s3_proxy.plan(Fault(BEGIN, cut_response_after=5, times=1), Fault(BEGIN, status=403, body=BUSY))
+    with pytest.raises(StoreError, match="CreateMultipartUpload"):
+        await write(InSmallParts(lambda: watched, bucket.name), "kept", LARGE)
+    assert s3_proxy.count(BEGIN) == 2
+    await bucket.assert_untouched()
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_open_uploads_are_listed_only_if_one_may_have_been_lost(
+    asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket, is_refused: bool
+) -> None:
+    s3_proxy.plan(*[Fault(BEGIN, status=403, body=BUSY)] * is_refused)
+    with pytest.raises(StoreError) if is_refused else nullcontext():
+        await write(InSmallParts(lambda: asking_once, bucket.name), "kept", LARGE)
+    assert s3_proxy.count(BEGIN) == 1
+    assert s3_proxy.count(r"GET .*uploads\b") == 0
 
 
 async def test_an_upload_that_somebody_aborted_is_an_error(
