@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Final, Protocol
 
 from typing_extensions import override
@@ -12,7 +12,8 @@ from pydatatask_core.quotas.resources import Resources
 __all__ = ["Reservation", "ReservationState"]
 
 
-class ReservationState(Enum):
+# Strings, since the hash of a plain Enum is written in Python, and the moves are looked up twice for every job.
+class ReservationState(StrEnum):
     """Who counts the resources of a reservation."""
 
     RESERVED = "reserved"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 from pydatatask_exec.launching.recent_jobs import RecentJobs
 from pydatatask_exec.processes.polling import retry_delay
@@ -44,7 +44,7 @@ class ClaimState(StrEnum):
     """The claim is gone."""
 
 
-class ClaimEvent(Enum):
+class ClaimEvent(StrEnum):
     """What moves a claim on."""
 
     # A string, since the hash of a plain Enum is written in Python, and these are looked up several times a job.
