@@ -47,7 +47,9 @@ class ReadyRepository(DerivedRepository):
     async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         left: AbstractSet[str] = jobs if self.required else frozenset()
         for repository in self._inhibiting_twice():
-            left = left - await present(repository, left)
+            excluded = await present(repository, left)
+            if excluded:  # mostly there is none, and a difference would copy what may be many jobs
+                left = left - excluded
         for repository in self.required:
             left = await present(repository, left)
         return left

@@ -128,7 +128,7 @@ class Reconciler:
         if not jobs or (before is not None and before == await ready.revision()):
             return jobs
         confirmed = known(task)
-        new = {job for job in jobs if job not in confirmed}
+        new = jobs - confirmed if confirmed else jobs
         unconfirmed = new - await ready.contained(new) if new else new
         return jobs - unconfirmed if unconfirmed else jobs
 
