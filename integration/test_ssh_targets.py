@@ -133,6 +133,7 @@ async def test_what_another_controller_has_done_meanwhile_is_not_done_again(
     await ended(first, pid)
     assert alone.asked == 0
     second = await opened(ssh_connection, tmp_path)
+    await second.arrive()
     assert await second.jobs() == {"alone"}
     await second.retire(["alone"])
     await second.close()  # it has gone again by the time the first one launches
@@ -185,6 +186,7 @@ async def test_a_reservation_whose_job_is_not_wanted_any_more_is_released(
     ssh_connection: asyncssh.SSHClientConnection, tmp_path: Path
 ) -> None:
     first, second = await opened(ssh_connection, tmp_path), await opened(ssh_connection, tmp_path)
+    await first.arrive()
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait() -> bool:

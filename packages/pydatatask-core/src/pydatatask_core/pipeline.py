@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
@@ -194,9 +195,10 @@ class Pipeline:
         :returns: Whether any jobs were launched or ready to launch, or a repository failed.
         """
         async with self._turn() as reconciler:
+            found_at = time.monotonic()
             answers = await reconciler.ready()
             ready = {task: jobs for task, jobs in answers.items() if jobs}
-            await reconciler.launch_all(ready)
+            await reconciler.launch_all(ready, found_at)
             return bool(ready) or None in answers.values()
 
     async def run(

@@ -49,6 +49,7 @@ class Offer:
         "_decided",
         "_waiter",
         "ended",
+        "found_at",
         "holds",
         "impossible",
         "job",
@@ -70,6 +71,9 @@ class Offer:
         self.impossible: ResourceType | None = None
         self.managers: list[Settling] = []
         self.ended: bool = False
+        self.found_at: float | None = None
+        """When a run began to read the repositories that show the job to be ready, by :func:`time.monotonic`; None if a
+        person asks for the launch."""
         self.waiting: int = 1
         """How many jobs of the task wait for their launch, this one included."""
         self._decided = False

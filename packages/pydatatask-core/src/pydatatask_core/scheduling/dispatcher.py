@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -24,11 +25,12 @@ Launch = Callable[[Task, str, Offer | None], Awaitable[None]]
 class _Workers:
     """The workers of one task and the jobs they are launching."""
 
-    __slots__ = ("count", "has_launched", "in_flight", "last_offer", "task", "watches")
+    __slots__ = ("count", "found_at", "has_launched", "in_flight", "last_offer", "task", "watches")
 
     def __init__(self, task: Task) -> None:
         self.task: Task = task
         self.count: int = 0
+        self.found_at: float = -math.inf  # of the jobs that wait, the oldest
         self.has_launched: bool = False
         self.in_flight: set[str] = set()
         self.last_offer: Offer | None = None
@@ -149,22 +151,28 @@ class Dispatcher:
             workers = self._workers[task] = _Workers(task)
         return workers
 
-    def submit(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+    def submit(self, ready: Mapping[Task, AbstractSet[str]], found_at: float) -> None:
         """Replace the waiting jobs of some tasks, and end all holds.
 
         :param ready: The jobs to launch, by task; those in flight are left out.
+        :param found_at: When reading what is ready began, by :func:`time.monotonic`.
         """
+        for task in ready:
+            self._workers_of(task).found_at = found_at
         self._holds, self._plans = {}, self._plans + 1
         held = self._backlog.held
         self._backlog.replace({task: jobs - self.in_flight(task) for task, jobs in ready.items()})
         self._start_all_workers(held)
 
-    def add(self, task: Task, jobs: AbstractSet[str]) -> None:
+    def add(self, task: Task, jobs: AbstractSet[str], found_at: float) -> None:
         """Launch more jobs, except those that are waiting or in flight.
 
         :param task: The jobs' task.
         :param jobs: The jobs.
+        :param found_at: When reading what is ready began, by :func:`time.monotonic`.
         """
+        workers = self._workers_of(task)
+        workers.found_at = min(workers.found_at, found_at) if self._backlog.queued(task) else found_at
         self._backlog.add(task, jobs - self.in_flight(task))
         self._start_workers(task)
 
@@ -268,6 +276,7 @@ class Dispatcher:
         """Launch a job, and return whether there was room for it."""
         holds, plan, last = self._holds, self._plans, workers.last_offer
         offer = Offer(workers.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
+        found_at = offer.found_at = workers.found_at
         offer.waiting = len(self._backlog.queued(workers.task)) + 1
         workers.last_offer = offer
         workers.begin(job)
@@ -282,11 +291,18 @@ class Dispatcher:
                 self._backlog.turns.take(workers.task)
             if offer.refused is None or plan != self._plans:
                 self._clock.tick()
-            elif holds is self._holds:
-                self._backlog.hold(workers.task, job, level)
             else:
-                # Something has been relinquished since the launch began, so there may be room for it now.
-                self._backlog.put_back(workers.task, job, level)
+                # It waits again, and a reconcile may have found the others since.
+                workers.found_at = min(workers.found_at, found_at)
+                self._wait_again(workers.task, job, level, holds)
             if self._backlog.offered(level):
                 self._start_all_workers()
         return offer.refused is None
+
+    def _wait_again(self, task: Task, job: str, level: Level, holds: Holds) -> None:
+        """Let a job wait that was refused."""
+        if holds is self._holds:
+            self._backlog.hold(task, job, level)
+        else:
+            # Something has been relinquished since the launch began, so there may be room for it now.
+            self._backlog.put_back(task, job, level)

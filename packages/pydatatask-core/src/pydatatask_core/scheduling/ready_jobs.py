@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -71,6 +72,7 @@ class ReadyJobs:
         """The jobs that wait for a readiness check."""
         self._ready: dict[Task, AbstractSet[str]] = {}
         self._found: dict[Task, set[str]] | None = None
+        self._found_at = math.inf
 
     def _enabled(self) -> list[Task]:
         return [task for task in self._reconciler.tasks if not task.disabled]
@@ -105,7 +107,7 @@ class ReadyJobs:
 
         :param idle: Whether everything is idle, so that slow tasks are scanned as well, however recently they were.
         """
-        self._found = {}
+        self._found, self._found_at = {}, time.monotonic()
         try:
             snapshots = await self._scan(idle)
         finally:
@@ -115,7 +117,7 @@ class ReadyJobs:
         for task, snapshot in snapshots.items():
             ready[task] = (self._launchable(task, snapshot) | found.get(task, _NOTHING)) - snapshot.launched
         begun = time.monotonic()
-        self._dispatcher.submit(self._due(ready))
+        self._dispatcher.submit(self._due(ready), self._found_at)
         self._sweep.intervals.extend(snapshots, time.monotonic() - begun)
         self._ready |= ready
 
@@ -147,7 +149,7 @@ class ReadyJobs:
         if snapshot is not None:
             self._failures.untrack_launches({task: snapshot.ready})
             self._ready[task] = self._launchable(task, snapshot) - snapshot.launched
-            self._dispatcher.add(task, self._due({task: self._ready[task]})[task])
+            self._dispatcher.add(task, self._due({task: self._ready[task]})[task], snapshot.found_at)
         self._on_idle()
 
     def _launchable(self, task: Task, snapshot: ReadySnapshot) -> AbstractSet[str]:
@@ -163,6 +165,7 @@ class ReadyJobs:
         # A scan under way may have read the repositories before the event: what it says about these jobs is older.
         self._dispatcher.mark_changed(task, jobs)
         watch = self._dispatcher.watch(task)
+        found_at = time.monotonic()
         try:
             ready = await self._failures.guard(key, lambda: task.ready.contained(jobs), otherwise=_NOTHING)
         finally:
@@ -171,9 +174,10 @@ class ReadyJobs:
         self._clock.tick()
         if ready and not self._launched.launch_once:
             jobs = self._due({task: self._launched.exclude(task, ready)})[task]
-            self._dispatcher.add(task, jobs)
+            self._dispatcher.add(task, jobs, found_at)
             if self._found is not None:
                 self._found.setdefault(task, set()).update(jobs)
+                self._found_at = min(self._found_at, found_at)  # the check may have begun before the scan
 
     def _due(self, ready: dict[Task, AbstractSet[str]]) -> dict[Task, AbstractSet[str]]:
         """Leave out jobs whose launch has failed and is backing off."""

@@ -28,11 +28,15 @@ class ReadySnapshot(NamedTuple):
     changed: AbstractSet[str]
     """Jobs that an event named during the scan: what it says about them may be out of date."""
 
+    found_at: float
+    """When reading the repositories began, by :func:`time.monotonic`."""
+
 
 @dataclass
 class _PendingScan:
     query: asyncio.Task[AbstractSet[str] | None]
     watch: JobWatch
+    begun: float
     is_late: bool = False
 
 
@@ -87,7 +91,7 @@ class ReadyScanner:
         for task in tasks:
             query = self._group.create_task(self._query(task), name=f"pydatatask: finding ready jobs of {task.name}")
             # The watch begins before the query first runs: not a single launch is missed.
-            self._pending[task] = _PendingScan(query, self._watch(task))
+            self._pending[task] = _PendingScan(query, self._watch(task), begun)
         in_time, _ = await asyncio.wait([self._pending[task].query for task in tasks], timeout=timeout)
         finished = [task for task in tasks if self._pending[task].query in in_time]
         # Scans in memory run one after the other, and each may have waited for a listing that another had asked for.
@@ -115,6 +119,7 @@ class ReadyScanner:
         return self._finish(task, None if pending.query.cancelled() else pending.query.result())
 
     def _finish(self, task: Task, ready: AbstractSet[str] | None) -> ReadySnapshot | None:
-        watch = self._pending.pop(task).watch
+        pending = self._pending.pop(task)
+        watch = pending.watch
         watch.end()
-        return None if ready is None else ReadySnapshot(ready, watch.launched, watch.changed)
+        return None if ready is None else ReadySnapshot(ready, watch.launched, watch.changed, pending.begun)

@@ -132,10 +132,11 @@ class Reconciler:
         unconfirmed = new - await ready.contained(new) if new else new
         return jobs - unconfirmed if unconfirmed else jobs
 
-    async def launch_all(self, ready: Mapping[Task, AbstractSet[str]]) -> None:
+    async def launch_all(self, ready: Mapping[Task, AbstractSet[str]], found_at: float) -> None:
         """Launch jobs, and return when every launch has.
 
         :param ready: The jobs to launch, by task.
+        :param found_at: When reading what is ready began, by :func:`time.monotonic`.
         :raises DefinitionError: The priority function failed for a job.
         """
         await self.flush()
@@ -145,7 +146,7 @@ class Reconciler:
                 group, self.width, Backlog(self.priority, self.turns), self.launch, ActivityClock(), done.set
             )
             try:
-                dispatcher.submit(ready)
+                dispatcher.submit(ready, found_at)
                 if not dispatcher.idle:
                     await done.wait()
             finally:

@@ -28,7 +28,7 @@ directory to create it in.
 On this machine L2 to L4 are one step: a supervisor fills D in a staging directory, names itself in D/pid, and moves D
 to its place. One that comes too late finds D there already, or finds its staging directory gone, since the next
 pipeline removes that before it lists jobs. The same supervisor completes D/return_code. While another controller may be
-at work, D is made first, empty, and ``ready`` is asked again; then D is replaced.
+at work, D is made first, with nothing but the owner in it, and ``ready`` is asked again; then D is filled.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class ProcessJobs:
         :returns: Why the process, which runs, could not be recorded, which will be tried again; or None.
         :raises ClaimedElsewhereError: It was not started, as it is live already.
         """
-        if self._claims.get(job) is not None:
+        if self._claims.get(job) is not None or job in self._claims.foreign():
             raise ClaimedElsewhereError(f"task {self._task.name}, job {job}: it is live already, and not started again")
         claim = ProcessClaim(job, datetime.now(UTC))
         self._claims.add(claim)
@@ -241,6 +241,7 @@ class ProcessJobs:
         :returns: Whether there are live jobs, or there were.
         """
         live = len(self._claims)
+        await self.workspace.arrive()
         await self._reconcile_if_due()
         await self._record_all(GROUP_SECONDS)
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)

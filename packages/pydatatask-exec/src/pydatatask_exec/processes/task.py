@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -243,6 +244,7 @@ class ProcessTask(Task):
             stderr=self._stderr is not None,
             interleaved=isinstance(self._stderr, StderrIsStdout),
             environ=self.environ,
+            found_at=_found_at(),
         )
 
     @override
@@ -286,6 +288,12 @@ def _checked_manager(task: str, manager: object) -> AbstractProcessManager:
             "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
         )
     return manager
+
+
+def _found_at() -> float:
+    """Return when the run began to read what shows that the job is ready; infinite outside of one."""
+    offer = active_offer()
+    return math.inf if offer is None or offer.found_at is None else offer.found_at
 
 
 def _check_environ(task: str, environ: dict[str, str]) -> None:

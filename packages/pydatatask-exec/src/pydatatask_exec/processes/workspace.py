@@ -80,6 +80,10 @@ class Order:
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
     """What to add to the environment."""
 
+    found_at: float = math.inf
+    """When reading the repositories began that show the job to be ready, by :func:`time.monotonic`. Infinite for a
+    launch that is asked for by hand."""
+
 
 def launch_of(order: Order, directory: str) -> Launch:
     """Return the launch of an order.
@@ -143,6 +147,12 @@ class Workspace(ABC):
 
     def __init__(self, directory: PurePath) -> None:
         self.directory: PurePath = directory
+
+    async def arrive(self) -> None:
+        """Show other controllers that this one may launch jobs, before it finds out which ones are ready.
+
+        A controller that launches without having arrived asks for each job once more. By default, do nothing.
+        """
 
     @abstractmethod
     async def jobs(self) -> set[str]:

@@ -6,19 +6,20 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from process_doubles import supervisor_of, until
 
-from pydatatask_exec.processes.identity import own_scope
+from pydatatask_exec.processes.identity import ProcessIdentity, own_scope
 from pydatatask_exec.processes.identity_file import Owner
 from pydatatask_exec.processes.job_status import JobState
-from pydatatask_exec.processes.local import job_directory, other_controllers
+from pydatatask_exec.processes.local import job_directory
 from pydatatask_exec.processes.local.manager import LocalLinuxManager
 from pydatatask_exec.processes.local.other_controllers import OtherControllers
-from pydatatask_exec.processes.workspace import Order, Workspace
+from pydatatask_exec.processes.workspace import Order, Workspace, staged_name
 
 SH = "#!/bin/sh\n"
 COUNTING = SH + "echo run >> ../../../../runs"
@@ -175,42 +176,56 @@ async def test_a_large_input_survives_the_arrival_of_another_pipeline(opened: Op
     assert (directory / "stdout").read_bytes() == b"input"
 
 
-def is_alone(others: OtherControllers) -> bool:
-    others.check()
-    return others.exclusivity_token is not None
+async def test_what_was_found_ready_before_another_pipeline_came_and_went_is_asked_for_again(opened: Opener) -> None:
+    first, second = await opened(), await opened()
+    found_at = time.monotonic()
+    await run(second, "job")
+    await second.close()
+    late = Wanted(False)
+    assert await first.start(Order("job", COUNTING, found_at=found_at), late) is None
+    assert (late.asked, runs(first)) == (1, 1)
+    new = Wanted(True)
+    assert await first.start(Order("new", COUNTING, found_at=time.monotonic()), new) is not None
+    assert new.asked == 0
 
 
-def test_after_a_while_alone_nobody_is_expected_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_controllers, "_UNCERTAIN_SECONDS", 0.0)
+async def test_one_that_has_arrived_in_time_asks_for_nothing(opened: Opener) -> None:
+    workspace = await opened()
+    await workspace.arrive()
+    wanted = Wanted(True)
+    assert await workspace.start(Order("job", SH, found_at=time.monotonic()), wanted) is not None
+    assert wanted.asked == 0
+
+
+def test_a_lease_that_is_taken_away_comes_back_once_the_other_one_has_gone(tmp_path: Path) -> None:
+    me, other = str(ProcessIdentity.now(os.getpid())), OtherControllers(tmp_path)
+    own = OtherControllers(tmp_path)
+    own.enter(staged_name("own", me))
+    lease = own.check(me)
+    assert lease is not None
+    assert own.check(me) is lease
+    other.enter(staged_name("other", me))
+    assert not lease.staging.exists()
+    own.lose(lease)
+    assert own.check(me) is None
+    assert other.check(me) is None
+    other.leave(staged_name("other", me))
+    again = own.check(me)
+    assert again is not None
+    assert again.since > lease.since
+    own.lose(again)
+    own.remove_lost()
+    own.leave(staged_name("own", me))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_taken_away_by_one_that_has_been_killed_is_removed(tmp_path: Path) -> None:
+    me = str(ProcessIdentity.now(os.getpid()))
+    (tmp_path / staged_name("fenced-0", me) / "1-1" / "cwd").mkdir(parents=True)
     others = OtherControllers(tmp_path)
-    others.begin()
-    others.enter("own")
-    assert is_alone(others)
-    (tmp_path / "other").mkdir()
-    assert not is_alone(others)
-    (tmp_path / "other").rmdir()
-    assert not is_alone(others)
-    monkeypatch.setattr(other_controllers, "_MEMORY_SECONDS", 0.0)
-    others.note_presence()
-    assert is_alone(others)
-
-
-def test_a_change_of_just_now_may_hide_another(tmp_path: Path) -> None:
-    others = OtherControllers(tmp_path)
-    others.begin()
-    others.enter("own")
-    assert not is_alone(others)
-
-
-def test_a_directory_of_our_own_that_goes_is_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_controllers, "_UNCERTAIN_SECONDS", 0.0)
-    others = OtherControllers(tmp_path)
-    others.begin()
-    others.enter("own")
-    others.leave("own")
-    (tmp_path / "own").rmdir()
-    others.left()
-    assert is_alone(others)
+    others.enter(staged_name("own", me))
+    assert others.check(me) is not None
+    assert not list(tmp_path.glob("fenced-*"))
 
 
 @pytest.mark.requirement("pipeline.one-process")

@@ -1,79 +1,155 @@
-"""Notice whether another controller may be launching jobs of the same task on this machine.
+"""Let a controller claim jobs without a check while no other controller of the task has come.
 
 A pipeline has seen a while ago that a job is ready, and another controller may have done the job since. Only a check
-after the claim is certain, which costs too much where there is no other controller. Each controller has a staging
-directory beside those of the others. As long as their parent directory does not change, none has come or gone.
+after the claim is certain, which costs too much where there is no other controller. So each controller has a staging
+directory, which shows that it is there, and one that is alone has a *lease*: a second staging directory, in which it
+fills the claims that it makes without a check. Whoever comes later takes all leases away before it claims anything.
+
+What makes that exact is the order. A lease is made before the others are listed; a staging directory is made before the
+leases are listed. So of two controllers, one at least notices the other: either there is no lease, or it is taken away.
+A lease covers only jobs that were found ready after it was made: all that others did before is seen by then.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["OtherControllers"]
+from pydatatask_exec.processes.local import job_directory
+from pydatatask_exec.processes.local.process_sessions import is_alive, is_foreign
+from pydatatask_exec.processes.workspace import staged_by, staged_name
 
-_UNCERTAIN_SECONDS = 0.02
-"""How old the time of a change has to be before a second change is sure to alter it: file systems are that coarse."""
+__all__ = ["Lease", "OtherControllers", "fence", "sweep"]
 
-_MEMORY_SECONDS = 30.0
-"""For how long a job that looks ready may have been done by a controller that has gone since."""
+_LEASE, _FENCED = "alone-", "fenced-"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to claim jobs without a check."""
+
+    staging: Path
+    """The directory in which such claims are filled. Once it is taken away, none can be made."""
+
+    token: int
+    """When the parent of the staging directories last changed, in nanoseconds. Supervisors compare it, as earlier
+    versions take no leases away."""
+
+    since: float
+    """The lease covers jobs that were found ready after this, by :func:`time.monotonic`."""
 
 
 class OtherControllers:
-    """Watch the parent of the staging directories. All of it blocks.
+    """The controllers of one task on this machine. All of it blocks.
 
-    :param directory: The directory.
+    :param directory: The parent of the staging directories.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._own: set[str] = set()
-        self._seen = 0
-        self._uncertain_until = 0.0
-        self.exclusivity_token: int | None = None
-        """The time of the last change, in nanoseconds, if there is no other controller; None if that is uncertain."""
-
-    def begin(self) -> None:
-        """Begin to watch, before any job is found ready."""
-        self._seen = self._changed_at()
+        self._lost: list[str] = []
+        self.lease: Lease | None = None
+        """Our lease. It may have been taken away; the supervisor finds that out."""
 
     def enter(self, name: str) -> None:
-        """Make a staging directory of our own.
+        """Make a staging directory, and take away the leases of others.
 
         :param name: What to call it.
         """
-        self.check()
-        (self._directory / name).mkdir(0o700)
+        os.mkdir(self._directory / name, 0o700)
         self._own.add(name)
-        self._seen = self._changed_at()
-        self.check()
+        # Again, until there is no other: a third controller may be taking the same lease away, and not have finished.
+        fenced: set[str] = set()
+        while leases := {other for other in self._others() if other.startswith((_LEASE, _FENCED))} - fenced:
+            for lease in leases:
+                fence(self._directory, lease)
+            fenced |= leases
 
     def leave(self, name: str) -> None:
-        """Record that we are about to remove a staging directory of our own; :meth:`left` has to follow.
+        """Remove a staging directory of our own.
 
         :param name: What it is called.
         """
-        self.check()
+        fence(self._directory, name)
         self._own.discard(name)
 
-    def left(self) -> None:
-        """Record that it is removed."""
-        self._seen = self._changed_at()
+    def lose(self, lease: Lease | None) -> None:
+        """Use a lease no more.
 
-    def check(self) -> None:
-        """Check whether there is another controller, or was."""
-        changed_at = self._changed_at()
-        if changed_at != self._seen or not self._own.issuperset(os.listdir(self._directory)):
-            self.note_presence()
-        self._seen = changed_at
-        is_certain = time.time_ns() - changed_at > _UNCERTAIN_SECONDS * 1e9
-        self.exclusivity_token = changed_at if is_certain and time.monotonic() >= self._uncertain_until else None
+        :param lease: The lease.
+        """
+        if lease is not None and self.lease is lease:
+            self.lease = None
+            self._lost.append(lease.staging.name)
 
-    def note_presence(self) -> None:
-        """Record that there is another controller, or was."""
-        self.exclusivity_token = None
-        self._uncertain_until = time.monotonic() + _MEMORY_SECONDS
+    def remove_lost(self) -> None:
+        """Remove leases that are not used any more, so that no claim comes about by one of them."""
+        while self._lost:
+            self.leave(self._lost[0])
+            del self._lost[0]
 
-    def _changed_at(self) -> int:
-        return os.stat(self._directory).st_mtime_ns
+    def check(self, controller: str) -> Lease | None:
+        """Return our lease. Without one, make one if there is no other controller.
+
+        :param controller: The identity of this process.
+        """
+        self.remove_lost()
+        if self.lease is None and not self._is_beside_others():
+            name = staged_name(f"{_LEASE}{os.urandom(4).hex()}", controller)
+            os.mkdir(self._directory / name, 0o700)
+            self._own.add(name)
+            token = os.stat(self._directory).st_mtime_ns
+            if self._has_company():  # one that came before the lease was there, and may not have seen it
+                self.leave(name)
+            else:
+                self.lease = Lease(self._directory / name, token, time.monotonic())
+        return self.lease
+
+    def _is_beside_others(self) -> bool:
+        if self._others():
+            sweep(self._directory)
+        return self._has_company()
+
+    def _has_company(self) -> bool:
+        return any(not name.startswith(_FENCED) for name in self._others())
+
+    def _others(self) -> list[str]:
+        return [name for name in os.listdir(self._directory) if name not in self._own]
+
+
+def fence(directory: Path, name: str) -> None:
+    """Remove a staging directory in such a way that no claim comes about by it from now on.
+
+    :param directory: Where it is.
+    :param name: What it is called.
+    """
+    fenced = name if name.startswith(_FENCED) else f"{_FENCED}{os.urandom(4).hex()}{name[name.find('@') :]}"
+    with suppress(FileNotFoundError):  # another controller removes it at the same time
+        if fenced != name:
+            os.rename(directory / name, directory / fenced)
+        # A rename of a claim may have looked up the staging directory under its earlier name just before. It finds the
+        # whole claim, or nothing: without this step it could find one from which files have been removed.
+        for entry in os.listdir(directory / fenced):
+            with suppress(FileNotFoundError):
+                os.rename(directory / fenced / entry, directory / fenced / f"{os.urandom(4).hex()}.{_FENCED}")
+        job_directory.remove(directory, [fenced])
+
+
+def sweep(directory: Path) -> None:
+    """Remove what processes have staged that are gone. The names of the files and directories tell which.
+
+    :param directory: Where it is.
+    """
+    for name in os.listdir(directory) if directory.is_dir() else ():
+        owner = staged_by(name)
+        if not name.startswith(_FENCED) and (owner is None or is_alive(owner) or is_foreign(owner)):
+            continue
+        path = directory / name
+        if path.is_dir():
+            fence(directory, name)
+        else:
+            path.unlink(missing_ok=True)

@@ -23,8 +23,7 @@ from pydatatask_exec.processes.local import job_directory
 from pydatatask_exec.processes.local.base_directory import BaseDirectory
 from pydatatask_exec.processes.local.child_watch import child_watch
 from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
-from pydatatask_exec.processes.local.other_controllers import OtherControllers
-from pydatatask_exec.processes.local.process_sessions import is_alive, is_foreign
+from pydatatask_exec.processes.local.other_controllers import Lease, OtherControllers, sweep
 from pydatatask_exec.processes.local.supervised_job import NotExclusiveError, SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
 from pydatatask_exec.processes.local.termination import end_orphans, end_session
@@ -34,7 +33,6 @@ from pydatatask_exec.processes.workspace import (
     Workspace,
     launch_of,
     retired_job,
-    staged_by,
     staged_name,
 )
 
@@ -74,8 +72,8 @@ class LocalWorkspace(Workspace):
 
     async def prepare(self) -> None:
         """Make the directories, and remove what a pipeline staged that is gone."""
-        await asyncio.to_thread(_sweep, self._staged)
-        await asyncio.to_thread(_sweep, self._launching)
+        await asyncio.to_thread(sweep, self._staged)
+        await asyncio.to_thread(sweep, self._launching)
         await offload(self._make_directories)
 
     def _make_directories(self) -> None:
@@ -85,7 +83,6 @@ class LocalWorkspace(Workspace):
         self._unlock()
         self._lock = weakref.finalize(self, os.close, self._base.lock())
         self._controller = str(ProcessIdentity.now(os.getpid()))
-        self._others.begin()
 
     def _unlock(self) -> None:
         lock, self._lock = self._lock, None
@@ -102,8 +99,16 @@ class LocalWorkspace(Workspace):
             self._staging = None
         self._abandoned = [staging for staging in self._abandoned if staging.is_dir()]
         self._make_directories()
-        self._others.note_presence()  # nobody knows who has come or gone meanwhile
+        self._others.lose(self._others.lease)  # nobody knows who has come or gone meanwhile
         return True
+
+    @override
+    async def arrive(self) -> None:
+        if self._others.lease is None:
+            try:
+                await offload(self._check_exclusivity)
+            except FileNotFoundError:
+                await offload(self._restore)  # the first launch makes up for it
 
     @override
     async def close(self) -> None:
@@ -118,6 +123,7 @@ class LocalWorkspace(Workspace):
 
     def _list_jobs(self) -> set[str]:
         self._restore()
+        self._others.remove_lost()
         self._remove_abandoned()  # or a launch that was cancelled could come about after the listing
         return job_directory.jobs(self._root)
 
@@ -139,22 +145,18 @@ class LocalWorkspace(Workspace):
         return await self._start(order, is_wanted)
 
     async def _start(self, order: Order, is_wanted: IsWanted | None) -> str | None:
-        while True:
-            token = self._others.exclusivity_token or await offload(self._check_exclusivity)
-            if token is None:
-                return await self._start_beside_others(order, is_wanted)
+        lease = self._others.lease or await offload(self._check_exclusivity)
+        if lease is not None and order.found_at >= lease.since:
             try:
-                return await self._run(order, token)
+                return await self._run(order, lease)
             except NotExclusiveError:
-                self._others.note_presence()
+                self._others.lose(lease)
+        return await self._start_beside_others(order, is_wanted)
 
-    def _check_exclusivity(self) -> int | None:
-        """Return the exclusivity token, or None if another controller may be launching jobs, too."""
+    def _check_exclusivity(self) -> Lease | None:
+        """Return our lease, or None if there is another controller."""
         self._make_staging()
-        self._others.check()
-        if self._others.exclusivity_token is None:
-            _sweep(self._launching)
-        return self._others.exclusivity_token
+        return self._others.check(self._controller)
 
     async def _start_beside_others(self, order: Order, is_wanted: IsWanted | None) -> str | None:
         """Start a job that another controller may have done since it was found ready.
@@ -189,9 +191,10 @@ class LocalWorkspace(Workspace):
     def _new_owner(self) -> Owner:
         return Owner(self._controller, f"{next(self._attempts)}-{self._series}")
 
-    async def _run(self, order: Order, token: int | None = None, owner: Owner | None = None) -> str | None:
+    async def _run(self, order: Order, lease: Lease | None = None, owner: Owner | None = None) -> str | None:
         directory = f"{self._root}/{order.job}"
-        staging = await offload(self._make_staging) if self._staging is None else self._staging
+        staging = await offload(self._make_staging) if lease is None else lease.staging
+        token = None if lease is None else lease.token
         claim = job_directory.claim_of(
             order, directory, str(staging), owner or self._new_owner(), token, reserved=owner is not None
         )
@@ -202,12 +205,15 @@ class LocalWorkspace(Workspace):
                 return None  # it may have been started
             raise
         except asyncio.CancelledError:
+            self._others.lose(lease)
             self._abandon(staging)
             raise
         if pid is None and not await offload(staging.is_dir):
             self._abandon(staging)
             if not await offload(self._root.is_dir):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._root))
+            if lease is not None:  # a supervisor of an earlier version
+                raise NotExclusiveError
         return pid
 
     def _make_staging(self) -> Path:
@@ -230,13 +236,12 @@ class LocalWorkspace(Workspace):
 
     def _remove_abandoned(self) -> None:
         while self._abandoned:
-            name = self._abandoned[0].name
-            self._others.leave(name)
-            _remove_staged(self._launching, name)
-            self._others.left()
+            self._others.leave(self._abandoned[0].name)
             del self._abandoned[0]  # more may have been added meanwhile
 
     def _remove_staging(self) -> None:
+        self._others.lose(self._others.lease)
+        self._others.remove_lost()
         if self._staging is not None:
             self._abandon(self._staging)
         self._remove_abandoned()
@@ -311,33 +316,3 @@ def _is_there(stdin: bytes | PurePath | None) -> bool:
 def _after_recording(on_exit: Callable[[], None]) -> None:
     """Call a function once the supervisor of an earlier pipeline has had the time to record how a process ended."""
     asyncio.get_running_loop().call_later(_RECORDING_SECONDS, on_exit)
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what processes have staged that are gone. The names of the files and directories tell which.
-
-    :param directory: Where it is.
-    """
-    for name in os.listdir(directory) if directory.is_dir() else ():
-        owner = staged_by(name)
-        if owner is None or is_alive(owner) or is_foreign(owner):
-            continue
-        path = directory / name
-        if path.is_dir():
-            _remove_staged(directory, name)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _remove_staged(directory: Path, name: str) -> None:
-    """Remove a staging directory. It is renamed first, so that no supervisor claims a job by way of it any more.
-
-    :param directory: Where it is.
-    :param name: What it is called.
-    """
-    swept = f"swept-{os.urandom(4).hex()}{name[name.index('@') :]}"
-    try:
-        os.rename(directory / name, directory / swept)
-    except FileNotFoundError:
-        return  # another pipeline removes it at the same time
-    job_directory.remove(directory, [swept])

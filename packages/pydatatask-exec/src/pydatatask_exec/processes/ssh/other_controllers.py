@@ -1,15 +1,20 @@
-"""Notice whether another controller may be launching jobs of the same task on a target.
+"""Let a controller claim jobs on a target without a check while no other controller of the task has come.
 
-Each controller has a file in a directory that all of them list, and leaves a trace there when it goes. As long as its
-own file is the only one, a controller claims jobs without a check, and the shell compares the listing just before.
-Otherwise the controller reserves a job first, and then checks whether it is still to be done.
+Each controller has a file in a directory that all of them list, and one that is alone has a second file, its *lease*.
+Whoever comes later removes all leases before it claims anything. The shell looks for the lease after it has made a
+claim, and before it starts anything: if the lease is there, whoever comes later sees the claim, and otherwise the claim
+is withdrawn. A controller without a lease reserves a job first, and then checks whether it is still to be done. What a
+lease covers is as in :mod:`pydatatask_exec.processes.local.other_controllers`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from pydatatask_exec.processes.ssh import shell_requests
@@ -17,12 +22,23 @@ from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.target import Channels
 from pydatatask_exec.processes.workspace import staged_name
 
-__all__ = ["RemoteControllers"]
+__all__ = ["RemoteControllers", "RemoteLease", "Sweep"]
 
-_MEMORY_SECONDS = 30.0
-"""For how long a job that looks ready may have been done by a controller that has gone since."""
+_LEASE = "alone-"
 
-_GONE = "gone-"
+Sweep = Callable[[Channels, PurePath], Awaitable[list[str]]]
+"""Removes what connections have left in a directory that are gone, and returns the names that remain."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteLease:
+    """The right to claim jobs without a check."""
+
+    token: str
+    """What the shell has to list."""
+
+    since: float
+    """The lease covers jobs that were found ready after this, by :func:`time.monotonic`."""
 
 
 class RemoteControllers:
@@ -34,58 +50,77 @@ class RemoteControllers:
 
     def __init__(self, root: PurePath, target: str) -> None:
         self.directory: PurePath = root.parent / shell_requests.launching_name(root)
-        """The directory that has a file of each controller."""
+        """The directory that has the files of each controller."""
+        self.lease: RemoteLease | None = None
+        """Our lease. It may have been removed; the shell finds that out."""
+        self.arrived: Channels | None = None
+        """The connection over which we have shown that we are there."""
         self._target = target
-        self._own: str | None = None
-        self._uncertain_until = 0.0
+        self._arriving = asyncio.Lock()
+        self._own: list[str] = []
 
-    @property
-    def token(self) -> str | None:
-        """The exclusivity token: what the shell has to list, or None where there may be another controller."""
-        if self._own is None or time.monotonic() < self._uncertain_until:
-            return None
-        return f"../{self.directory.name}/{self._own}"
+    def lose(self, lease: RemoteLease | None) -> None:
+        """Use a lease no more.
 
-    def note_presence(self) -> None:
-        """Record that there is another controller, or was."""
-        self._uncertain_until = time.monotonic() + _MEMORY_SECONDS
+        :param lease: The lease.
+        """
+        if self.lease is lease:
+            self.lease = None
 
-    async def enter(self, channels: Channels, present: Collection[str]) -> None:
-        """Show that this controller is there.
+    async def arrive(self, channels: Channels, sweep: Sweep) -> None:
+        """Show that this controller is there, and get a lease if no other one is.
 
         :param channels: What is open on the connection.
-        :param present: The files of controllers that are not known to be gone.
+        :param sweep: Removes what controllers have left that are gone, and returns the names that remain.
         """
-        if self._own is not None or present:
-            self.note_presence()  # after a lost connection, others may have come and gone
-        self._own = staged_name(f"launch-{os.urandom(4).hex()}", channels.shell.facts.identity)
+        async with self._arriving:
+            if self.arrived is not channels:
+                await self._enter(channels)  # after a lost connection, others may have come and gone
+                self.arrived = channels
+            if self.lease is None:
+                await self._check(channels, await sweep(channels, self.directory))
+
+    async def _names(self, channels: Channels) -> list[str]:
+        """Return the files in the directory."""
         with translated(f"{self.directory} on {self._target}"):
-            async with channels.sftp.open(self.directory / self._own, "xb"):
-                pass  # its name is all there is to it
+            names = await channels.sftp.listdir(self.directory)
+        return [str(name) for name in names if name not in (".", "..")]
 
-    def check(self, names: Collection[str]) -> list[PurePath]:
-        """Look for other controllers, and return traces that may be removed, as they have been noted.
+    async def _enter(self, channels: Channels) -> None:
+        """Show that this controller is there, and remove the leases of others."""
+        self.lease, self._own = None, []
+        await self._make(channels, "launch-")
+        await self._remove(channels, [name for name in await self._names(channels) if name.startswith(_LEASE)])
 
-        :param names: The files in the directory.
-        """
-        others = [name for name in names if name != self._own]
-        if others or self._own not in names:
-            self.note_presence()
-        return [self.directory / name for name in others if name.startswith(_GONE)]
-
-    async def leave(self, channels: Channels, names: Collection[str]) -> None:
-        """Show that this controller is gone, to those that may not have seen that it was there.
-
-        :param channels: What is open on the connection.
-        :param names: The files in the directory.
-        """
-        own, self._own = self._own, None
-        if own is None:
+    async def _check(self, channels: Channels, present: Collection[str]) -> None:
+        """Make a lease if there is no other controller than those that are known to be gone."""
+        await self._remove(channels, self._own[1:])
+        del self._own[1:]
+        if set(present) - set(self._own):
             return
-        # One that comes after the listing has listed our file itself, or has come after we went.
-        is_alone = all(name == own or name.startswith(_GONE) for name in names)
+        await self._make(channels, _LEASE)
+        if set(await self._names(channels)) == set(self._own):
+            token = " ".join(f"../{self.directory.name}/{name}" for name in sorted(self._own))
+            self.lease = RemoteLease(token, time.monotonic())
+        else:  # one has come before the lease was there, and may not have seen it
+            await self._remove(channels, self._own[1:])
+            del self._own[1:]
+
+    async def leave(self, channels: Channels) -> None:
+        """Show that this controller is gone.
+
+        :param channels: What is open on the connection.
+        """
+        own, self._own, self.lease = self._own, [], None
+        await self._remove(channels, reversed(own))
+
+    async def _make(self, channels: Channels, prefix: str) -> None:
+        name = staged_name(f"{prefix}{os.urandom(4).hex()}", channels.shell.facts.identity)
         with translated(f"{self.directory} on {self._target}"):
-            if is_alone:
-                await channels.sftp.remove(self.directory / own)
-            else:
-                await channels.sftp.posix_rename(self.directory / own, self.directory / f"{_GONE}{own}")
+            async with channels.sftp.open(self.directory / name, "xb"):
+                self._own.append(name)  # its name is all there is to it
+
+    async def _remove(self, channels: Channels, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(FileNotFoundError), translated(f"{self.directory} on {self._target}"):
+                await channels.sftp.remove(self.directory / name)

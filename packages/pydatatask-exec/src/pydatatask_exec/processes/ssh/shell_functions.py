@@ -21,6 +21,11 @@ umask 077
 exec 9>&1 2>/dev/null
 LC_ALL=C
 
+list_controllers() { # DIRECTORY: what is in it
+    set -- "$1"/*
+    pydatatask_now=$*
+}
+
 is_alive() { # IDENTITY
     case $1 in *:*:"$scope" | *:*:"$scope"+* | *:*:"$boot") ;; *) return 1 ;; esac
     alive_pid=${1%%:*} alive_seen=${1#*:}

@@ -90,7 +90,8 @@ def start_code(root: PurePath, facts: TargetFacts, orders: Sequence[Ticketed]) -
     For each job the answer is ``TICKET reserved``, ``TICKET taken`` if it has a claim already, ``TICKET contended`` if
     there is another controller, ``TICKET failed REASON``, or what the launcher reports. All directories are made by one
     command, which fails for some where other controllers make the same ones. So it is the file ``owner`` that decides,
-    which the shell creates exclusively (``set -C``).
+    which the shell creates exclusively (``set -C``). Only after that it compares the exclusivity token: a controller
+    that comes later sees the claim, and if one has come before, the claim is withdrawn.
 
     :param root: The directory of the task.
     :param facts: What is known about the target.
@@ -98,7 +99,8 @@ def start_code(root: PurePath, facts: TargetFacts, orders: Sequence[Ticketed]) -
     """
     lines = [
         f"if cd {quote(str(root))}; then",
-        f'set -- {quote(f"../{launching_name(root)}")}/*; pydatatask_now="$*"; set --',
+        list_others := f"list_controllers {quote(f'../{launching_name(root)}')}",
+        "set --",
     ]
     for number, ticketed in enumerate(orders):
         lines += _check_code(number, ticketed)
@@ -109,6 +111,10 @@ def start_code(root: PurePath, facts: TargetFacts, orders: Sequence[Ticketed]) -
     lines += ["set --"]
     for number, ticketed in enumerate(orders):
         lines += _claim_code(number, ticketed)
+    lines += [list_others]
+    for number, ticketed in enumerate(orders):
+        if ticketed.token is not None:
+            lines += _withdraw_code(number, ticketed, root)
         if ticketed.step is not Step.RESERVE:
             lines += _fill_code(number, ticketed)
     lines += ['[ $# -eq 0 ] || chmod 755 "$@"', "(", RESTORE_ENVIRONMENT]
@@ -138,9 +144,7 @@ def _check_code(number: int, ticketed: Ticketed) -> list[str]:
     variable, job, ticket = f"pydatatask_c{number}", _path(ticketed.order), ticketed.ticket
     if ticketed.step is Step.LAUNCH:
         return [f"{variable}=1"]
-    contended = "false"
-    if ticketed.token is not None:
-        contended = f'[ "$pydatatask_now" != {quote(ticketed.token)} ]'
+    contended = "false" if ticketed.token is None else _is_contended(ticketed.token)
     return [
         (
             f"if {contended}; then {variable}=; echo {ticket} contended >&9; "
@@ -170,7 +174,28 @@ def _claim_code(number: int, ticketed: Ticketed) -> list[str]:
         (
             f'if [ "${variable}" ]; then set -C; if echo {owner} >{job}/owner; then set +C; {claimed}; else set +C; '
             f"{variable}=; if [ -s {job}/owner ]; then echo {ticket} taken >&9; "
+            # Another controller had made the directory, and has released the job since.
+            f"elif ! [ -e {job} ] && case $pydatatask_why in *exists*) ;; *) false;; esac; "
+            f"then echo {ticket} taken >&9; "
             f"else echo {ticket} failed $pydatatask_why >&9; fi; fi; fi"
+        )
+    ]
+
+
+def _is_contended(token: str) -> str:
+    return f'[ "$pydatatask_now" != {quote(token)} ]'
+
+
+def _withdraw_code(number: int, ticketed: Ticketed, root: PurePath) -> list[str]:
+    """Return commands that withdraw a claim if another controller has come, which may have done the job before."""
+    assert ticketed.token is not None
+    variable, job, ticket = f"pydatatask_c{number}", _path(ticketed.order), ticketed.ticket
+    # At once, by a rename: others could find a directory from which only some of the files have been removed.
+    away = quote(f"../.{root.name}.reaped/{ticketed.order.job}.{ticketed.owner.rpartition(' ')[2]}")
+    return [
+        (
+            f'if [ "${variable}" ] && {_is_contended(ticketed.token)}; then {variable}=; '
+            f"mv {job} {away} && rm -rf {away}; echo {ticket} contended >&9; fi"
         )
     ]
 

@@ -87,8 +87,13 @@ class SSHWorkspace(Workspace):
                 await channels.sftp.makedirs(path, exist_ok=True)
         self._launches = LaunchBatches(channels.shell, self.directory)
         await self._sweep(channels, self._staged)
-        await self._others.enter(channels, await self._sweep(channels, self._others.directory))
         self._prepared = channels
+
+    @override
+    async def arrive(self) -> None:
+        if self._others.lease is None or self._others.arrived is not self._prepared:
+            with suppress(ConnectionError):  # the first launch makes up for it
+                await self._others.arrive(await self._channels(), self._sweep)
 
     async def _sweep(self, channels: Channels, directory: PurePath) -> list[str]:
         """Remove what connections have left that are gone. Return the names that remain."""
@@ -112,9 +117,6 @@ class SSHWorkspace(Workspace):
     @override
     async def jobs(self) -> set[str]:
         channels = await self._channels()
-        traces = self._others.check(await self._names(channels, self._others.directory))
-        if traces:
-            await channels.shell.ask(shell_requests.remove_code(traces))
         return set(await self._names(channels, self.directory))
 
     @override
@@ -127,13 +129,16 @@ class SSHWorkspace(Workspace):
     @override
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
         channels = await self._channels()
-        token = self._others.token
-        if token is not None or is_wanted is None:
+        if self._others.arrived is not channels:
+            await self._others.arrive(channels, self._sweep)
+        lease = self._others.lease
+        if lease is not None and order.found_at >= lease.since:
             try:
-                return await self._request(channels, order, Step.CLAIM, self._new_owner(channels), token)
+                return await self._request(channels, order, Step.CLAIM, self._new_owner(channels), lease.token)
             except ContendedError:
-                self._others.note_presence()
-                return await self.start(order, is_wanted)
+                self._others.lose(lease)
+        if is_wanted is None:
+            return await self._request(channels, order, Step.CLAIM, self._new_owner(channels))
         return await self._start_beside_others(channels, order, is_wanted)
 
     async def _start_beside_others(self, channels: Channels, order: Order, is_wanted: IsWanted) -> str | None:
@@ -316,9 +321,9 @@ class SSHWorkspace(Workspace):
     @override
     async def close(self) -> None:
         prepared = self._prepared
-        if prepared is not None and prepared.are_open:
+        if prepared is not None and prepared is self._others.arrived and prepared.are_open:
             with suppress(ConnectionError, OSError):  # the next controller sweeps what is left
-                await self._others.leave(prepared, await self._names(prepared, self._others.directory))
+                await self._others.leave(prepared)
 
     @override
     def watch(self, pid: str, on_exit: Callable[[], None], on_lost: Callable[[], None]) -> bool:

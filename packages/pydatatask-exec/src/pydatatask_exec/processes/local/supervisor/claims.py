@@ -67,7 +67,8 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     :param name: What to call it while it is being filled.
     :param recorder: The identity of the supervisor.
     :returns: None if another controller has claimed the job, or the staging directory is gone.
-    :raises NotExclusiveError: The claim is valid only without other controllers, and one has come or gone.
+    :raises NotExclusiveError: The claim is valid only without other controllers, and one has come: it has moved the
+        staging directory, so that this rename, or any step before it, finds nothing.
     """
     staging = claim.staging + b"/" + name
     if claim.reserved:
@@ -75,6 +76,8 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
     try:
         os.mkdir(staging, 0o700)
     except FileNotFoundError:
+        if claim.token:
+            raise NotExclusiveError from None
         return None
     opened: list[int] = []
     try:
@@ -86,7 +89,11 @@ def claim_job(claim: Claim, name: bytes, recorder: bytes) -> Claimed | None:
         _remove(staging)
         if isinstance(error, OSError) and error.errno in _IS_CLAIMED:
             return None
+        if isinstance(error, FileNotFoundError) and claim.token and not os.path.isdir(claim.staging):
+            raise NotExclusiveError from error
         raise
+    if claim.token and claim.staged:
+        _unlink(claim.staged)
     return Claimed(claim, staging, record, identity)
 
 
@@ -141,9 +148,31 @@ def _fill(claim: Claim, directory: bytes, recorder: bytes, opened: list[int]) ->
     if claim.token and int(claim.token) != os.stat(os.path.dirname(claim.staging)).st_mtime_ns:
         raise NotExclusiveError
     if claim.staged:
-        os.rename(claim.staged, directory + b"/" + STDIN)
+        _bring(claim, directory + b"/" + STDIN)
     record, identity = opened
     return record, identity
+
+
+def _bring(claim: Claim, path: bytes) -> None:
+    """Bring the staged input. Where the claim may still fail and be made in another way, it stays where it is, too."""
+    if claim.token:
+        try:
+            os.link(claim.staged, path)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            pass  # some file systems have no links
+        else:
+            return
+    os.rename(claim.staged, path)
+
+
+def _unlink(path: bytes) -> None:
+    """Remove a file, unless it is gone, or leave it to the next sweep."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # the job is claimed all the same
 
 
 def _write(path: bytes, content: bytes, mode: int) -> int:
