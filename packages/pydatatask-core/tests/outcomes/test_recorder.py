@@ -151,3 +151,15 @@ async def test_a_request_in_the_place_of_a_record_that_was_read_before_is_found(
     await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "process 8"))
     record = stored(these.failures)["j"]
     assert (record["kind"], record["attempt"]) == ("cancelled", 2)
+
+
+@pytest.mark.requirement("outcome.crash-safe")
+async def test_a_success_of_the_same_claim_is_recorded_again_as_it_was() -> None:
+    these = outcomes()
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "process 7"))
+    for _ in range(2):
+        await these.succeed("j", RECORD, await these.attempt_of("j", "process 8"))
+        done = stored(these.done)["j"]
+        assert (done["attempt"], done["claim"]) == (2, "process 8")
+        assert isinstance(done["earlier"], list)
+        assert [entry["attempt"] for entry in done["earlier"]] == [1]

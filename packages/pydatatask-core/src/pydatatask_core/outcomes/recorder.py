@@ -49,7 +49,7 @@ class Attempt:
     """The attempts before it, in short; None if the job has not failed before."""
 
     is_recorded: bool = False
-    """Whether its failure has been recorded already, as another controller or an earlier step has done that."""
+    """Whether its outcome has been recorded already, as another controller or an earlier step has done that."""
 
     is_cancelled: bool = False
     """Whether its cancellation has been requested."""
@@ -131,7 +131,8 @@ class Outcomes:
         known = await self.cache.read_one(job)
         if not forced and known is not None and job not in self.cache.due():
             return None
-        return await self._following(job, known, claim, may_be_done=forced)
+        done = await self._success(job) if forced else OutcomeRecord()
+        return self._following(known, done.attempt, claim, may_be_done=forced)
 
     # After the end of an attempt
 
@@ -142,9 +143,12 @@ class Outcomes:
         :param claim: The claim.
         """
         known = await self.cache.read_one(job) if await self.failures.contains(job) else None
-        if known is None or known[0].claim != claim:
-            return await self._following(job, known, claim, may_be_done=True)
-        record = known[0]
+        record = None if known is None else known[0]
+        if record is None or record.claim != claim:
+            done = await self._success(job)
+            if done.claim != claim:
+                return self._following(known, done.attempt, claim, may_be_done=True)
+            record = done
         return Attempt(
             record.attempt,
             claim,
@@ -156,7 +160,7 @@ class Outcomes:
         )
 
     async def succeed(self, job: str, record: Mapping[str, object], attempt: Attempt) -> None:
-        """Record the success of a job.
+        """Record the success of a job; a success that has been recorded is recorded again.
 
         :param job: The job.
         :param record: The record of its type of task.
@@ -214,7 +218,7 @@ class Outcomes:
             fields |= {"attempt": record.attempt, "interruptions": record.interruptions, "claim": record.claim}
             earlier = list(record.earlier)
         else:
-            attempt = await self._following(job, known, "", may_be_done=True)
+            attempt = self._following(known, (await self._success(job)).attempt, "", may_be_done=True)
             fields |= {"attempt": attempt.number, "interruptions": attempt.interruptions}
             earlier = attempt.earlier or []
         await self._write(job, {**fields, "earlier": earlier} if earlier else fields)
@@ -236,11 +240,11 @@ class Outcomes:
         await self.failures.dump(job, dict(record))
         self.cache.store(job, read_outcome(record))
 
-    async def _following(
-        self, job: str, known: tuple[OutcomeRecord, Mapping[str, object]] | None, claim: str, *, may_be_done: bool
+    @staticmethod
+    def _following(
+        known: tuple[OutcomeRecord, Mapping[str, object]] | None, done: int, claim: str, *, may_be_done: bool
     ) -> Attempt:
-        """Return the attempt after those that are recorded."""
-        done = await self._done_attempt(job) if may_be_done else 0
+        """Return the attempt after those that are recorded; ``done`` is the number of the one that has succeeded."""
         if known is None:
             return Attempt(done + 1, claim, may_be_done=may_be_done)
         before, stored = known
@@ -252,13 +256,14 @@ class Outcomes:
             may_be_done=may_be_done,
         )
 
-    async def _done_attempt(self, job: str) -> int:
+    async def _success(self, job: str) -> OutcomeRecord:
+        """Return the record of a job's success, or that of no attempt."""
         if not await self.done.contains(job):
-            return 0
+            return OutcomeRecord()
         try:
-            return read_outcome(await self.done.info(job)).attempt
+            return read_outcome(await self.done.info(job))
         except JobNotFoundError:
-            return 0
+            return OutcomeRecord()
 
 
 def _started(attempt: Attempt, now: datetime) -> dict[str, object]:
