@@ -17,6 +17,7 @@ __all__ = [
     "FunctionBindingError",
     "InvalidJobIdError",
     "InvalidNameError",
+    "JobFailedError",
     "JobNotFoundError",
     "LaunchError",
     "ManifestError",
@@ -221,6 +222,10 @@ class ClusterUnreachableError(ClusterError, ConnectionError):
 
 class NoClusterError(ClusterError, DefinitionError):
     """No Kubernetes cluster is configured: no configuration was given, and none is in the usual places."""
+
+
+class JobFailedError(PydatataskError):
+    """A job has run and failed; the text says how. It is passed to listeners and never raised."""
 
 
 class LaunchError(PydatataskError):
