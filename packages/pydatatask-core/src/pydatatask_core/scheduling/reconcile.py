@@ -33,9 +33,9 @@ Known = Callable[[Task], AbstractSet[str]]
 """Returns the jobs of a task that have been confirmed to be ready before."""
 
 
-async def _update(task: Task) -> bool:
+async def _update_and_settle(task: Task) -> bool:
     live = await task.update()
-    return live if task.outcomes is None else await task.settle() or live
+    return await task.settle() or live
 
 
 def _nothing_known(task: Task) -> AbstractSet[str]:
@@ -90,7 +90,8 @@ class Reconciler:
         :param task: The task.
         :returns: Whether it has live jobs, did anything, or failed.
         """
-        return bool(await self.failures.guard(FailureKey("update", task.name), partial(_update, task), True))
+        call = task.update if task.outcomes is None else partial(_update_and_settle, task)
+        return bool(await self.failures.guard(FailureKey("update", task.name), call, True))
 
     async def ready(self) -> dict[Task, AbstractSet[str] | None]:
         """Find the ready jobs of all tasks that are not disabled, querying each repository at most once.
@@ -108,7 +109,7 @@ class Reconciler:
         :param known: Returns the jobs of a task that wait or are in flight, which need not be confirmed again.
         :returns: The jobs, or None if its repositories failed.
         """
-        return await self.failures.guard(FailureKey("ready", task.name), lambda: self._ready(task, known), None)
+        return await self.failures.guard(FailureKey("ready", task.name), partial(self._ready, task, known), None)
 
     async def _ready(self, task: Task, known: Known) -> AbstractSet[str]:
         """List the ready jobs of a task, each of which was ready at some instant.
