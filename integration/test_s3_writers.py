@@ -27,6 +27,7 @@ pytestmark = pytest.mark.requirement("s3.whole-or-nothing", "blob.abort-leaves-n
 BUSY = (
     b"""<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
 )
+GONE = b"""<?xml version="1.0"?><Error><Code>NoSuchUpload</Code><Message>no such upload</Message></Error>"""
 JOBS = pytest.mark.parametrize("job", ["kept", "new"])
 
 BEGIN, PART_1, PART_2, PART_3 = (
@@ -157,6 +158,15 @@ async def test_a_completion_whose_answer_is_lost_is_recognised(
     assert await bucket.value("kept") == LARGE
 
 
+async def test_a_completion_whose_answer_is_lost_is_recognised_though_the_server_has_dropped_the_upload(
+    watched: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
+) -> None:
+    s3_proxy.plan(Fault(COMPLETE, cut_response_after=5, times=1), Fault(COMPLETE, status=404, body=GONE))
+    await write(InSmallParts(lambda: watched, bucket.name), "kept", LARGE)
+    assert s3_proxy.count(COMPLETE) == 2
+    assert await bucket.value("kept") == LARGE
+
+
 async def test_an_upload_whose_beginning_is_not_answered_is_not_left_open(
     watched: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
 ) -> None:
@@ -191,8 +201,7 @@ async def test_open_uploads_are_listed_only_if_one_may_have_been_lost(
 async def test_an_upload_that_somebody_aborted_is_an_error(
     asking_once: S3Client, s3_proxy: FaultyProxy, bucket: Bucket
 ) -> None:
-    gone = b"""<?xml version="1.0"?><Error><Code>NoSuchUpload</Code><Message>no such upload</Message></Error>"""
-    s3_proxy.plan(Fault(COMPLETE, status=404, body=gone))
+    s3_proxy.plan(Fault(COMPLETE, status=404, body=GONE))
     with pytest.raises(StoreError, match="NoSuchUpload"):
         await write(InSmallParts(lambda: asking_once, bucket.name), "kept", LARGE)
     await bucket.assert_untouched()
