@@ -53,10 +53,10 @@ class SSHServer:
     is_local: bool
     """Whether its files are those of this machine."""
 
-    async def connect(self, port: int | None = None) -> asyncssh.SSHClientConnection:
-        """Connect, perhaps through a proxy at another port."""
+    async def connect(self, port: int | None = None, known_hosts: str | None = None) -> asyncssh.SSHClientConnection:
+        """Connect, perhaps through a proxy at another port. By default, any host key is trusted."""
         return await asyncssh.connect(
-            self.host, port or self.port, username=self.user, client_keys=[self.key], known_hosts=None, config=[]
+            self.host, port or self.port, username=self.user, client_keys=[self.key], known_hosts=known_hosts, config=[]
         )
 
 

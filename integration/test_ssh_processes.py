@@ -78,13 +78,11 @@ async def test_a_thousand_jobs_over_one_connection(manager: SSHLinuxManager, pla
 
 @pytest.mark.requirement("proc.environ-over-ssh", "proc.environ", "proc.target-needs")
 async def test_the_environment_does_not_depend_on_the_server(manager: SSHLinuxManager, tmp_path: Path) -> None:
-    wanted = {"PLAIN": "1", "QUOTED": "a 'b' \"c\" $d `e` \\ \n é", "with.dot": "x", "IFS": "0"}
+    wanted = {"PLAIN": "1", "QUOTED": "a 'b' \"c\" $d `e` \\ \n é"}
     bench = ProcessBench(lambda: manager, SH + "exec env -0", environ=wanted)
     await bench.run()
     seen = dict(item.split("=", 1) for item in bench.stdout.data["job"].decode().split("\0") if item)
-    assert {name: seen.get(name) for name in ("PLAIN", "QUOTED")} == {
-        name: wanted[name] for name in ("PLAIN", "QUOTED")
-    }
+    assert {name: seen.get(name) for name in wanted} == wanted
     assert seen["HOME"]
 
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
+import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.process_bench import SH, ProcessBench
+from integration.process_bench import SH, ProcessBench, until
 from integration.ssh_server import SFTP, own_server
-from pydatatask_core.errors import UnwritableStoreError
-from pydatatask_exec import SSHLinuxManager
+from pydatatask_core.errors import DefinitionError, UnwritableStoreError
+from pydatatask_exec import ReconnectingSSH, SSHLinuxManager
 from pydatatask_exec.processes.workspace import Order, Workspace
 
 if TYPE_CHECKING:
     import asyncssh
 
     from integration.ssh_server import SSHServer
+
+Connecting = Awaitable["asyncssh.SSHClientConnection"]
 
 JOBS = int(os.environ.get("PYDATATASK_TEST_SSH_JOBS", "100"))
 
@@ -60,6 +65,82 @@ async def test_the_environment_of_a_job_is_in_no_command_line(
     await bench.run()
     assert b"VERY-SECRET-4711" in bench.stdout.data["job"]
     assert b"very-secret-4711" not in bench.stdout.data["job"]
+
+
+@pytest.mark.requirement("ssh.environ-private")
+async def test_a_variable_that_a_shell_cannot_set_fails_its_own_jobs_and_no_others(
+    ssh_connection: asyncssh.SSHClientConnection, tmp_path: Path
+) -> None:
+    workspace = await opened(ssh_connection, tmp_path)
+    others = [asyncio.create_task(workspace.start(Order(f"job{number}", SH))) for number in range(5)]
+    with pytest.raises(DefinitionError, match=r"'with\.dot' of environ cannot be set on another machine"):
+        await workspace.start(Order("job", SH, environ={"with.dot": "secret"}))
+    assert None not in await asyncio.gather(*others)
+    assert "job" not in await workspace.jobs()
+    await workspace.close()
+
+
+async def test_a_user_without_a_shell_is_told_what_to_do(tmp_path: Path) -> None:
+    nobody = next((user for user in pwd.getpwall() if user.pw_shell.endswith("/nologin") and user.pw_uid), None)
+    if os.geteuid() != 0 or nobody is None:
+        pytest.skip("only root can run a server at which another user logs in")
+    with tempfile.TemporaryDirectory() as name, own_server(Path(name), SFTP) as server:
+        Path(name).chmod(0o755)  # sshd reads the keys as that user, who may not look into the directories of tests
+        async with await replace(server, user=nobody.pw_name).connect() as connection:
+            bench = ProcessBench(lambda: SSHLinuxManager("app", lambda: connection, tmp_path / "targets"), SH)
+            with pytest.raises(UnwritableStoreError) as refused:
+                await asyncio.wait_for(bench.run(), 30)
+    message = str(refused.value)
+    assert message.startswith("task work: the SSH target of app gives this user no shell: ")
+    assert "account is currently not available" in message
+    assert message.endswith("chsh -s /bin/sh USER on the target), or connect as another user")
+
+
+@contextlib.asynccontextmanager
+async def changed_host_key(directory: Path) -> AsyncIterator[tuple[Callable[[], Connecting], list[bool]]]:
+    """A server whose key is not the known one, unless the list says so."""
+    trusting = [False]
+    (directory / "sshd").mkdir()
+    with own_server(directory / "sshd", SFTP) as server:
+        other = (directory / "sshd" / "key.pub").read_text()
+        (directory / "known_hosts").write_text(f"[{server.host}]:{server.port} {other}")
+
+        async def connect() -> asyncssh.SSHClientConnection:
+            return await server.connect(known_hosts=None if trusting[0] else str(directory / "known_hosts"))
+
+        yield connect, trusting
+
+
+async def test_a_host_key_that_has_changed_is_explained_when_the_pipeline_is_opened(tmp_path: Path) -> None:
+    import asyncssh
+
+    async with changed_host_key(tmp_path) as (connect, _):
+        with pytest.raises(asyncssh.HostKeyNotVerifiable) as refused:
+            await ReconnectingSSH(connect).__aenter__()
+    assert "127.0.0.1" in str(refused.value)
+    assert "ssh-keygen -R HOST" in "".join(refused.value.__notes__)
+
+
+async def test_a_host_key_that_changes_is_explained_in_the_errors_of_the_tasks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with changed_host_key(tmp_path) as (connect, trusting):
+        trusting[0] = True
+        async with ReconnectingSSH(connect, longest_pause=0.1) as ssh:
+            bench = ProcessBench(lambda: SSHLinuxManager("app", ssh, tmp_path / "targets"), SH)
+            async with bench.pipeline() as pipeline:
+                trusting[0] = False
+                ssh().abort()
+                await until(lambda: "ssh-keygen -R HOST" in caplog.text)
+                with contextlib.suppress(TimeoutError):
+                    await pipeline.run(timeout=0.5)
+                (message, *_) = [text for text in caplog.messages if text.startswith("launch of work, job job failed")]
+                assert (
+                    "Host key is not trusted for host 127.0.0.1 (its host key is not the one in known_hosts" in message
+                )
+                trusting[0] = True
+                await pipeline.run(timeout=60)
+    assert bench.return_codes == {"job": 0}
 
 
 async def refusal(connection: asyncssh.SSHClientConnection, directory: Path) -> str:

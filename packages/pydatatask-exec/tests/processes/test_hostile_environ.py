@@ -77,6 +77,14 @@ def test_variables_are_refused_or_arrive_as_they_are(run: Runner, environ: dict[
         assert found.items() >= expected.items()
 
 
+@pytest.mark.requirement("ssh.environ-private")
+@pytest.mark.parametrize("name", ["with.dot", "a b", "IFS", "PPID", "1A", "-i"])
+def test_what_a_shell_cannot_set_is_refused_on_another_machine_and_shown_in_no_command_line(name: str) -> None:
+    launch = Launch(["true"], "/", "/dev/null", {"FINE": "x", name: "secret"})
+    with pytest.raises(DefinitionError, match=f"'{name}' of environ cannot be set on another machine"):
+        launch.script()
+
+
 @pytest.mark.parametrize(
     "environ", [{"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {"A": "\0"}, {"A": "\ud800"}, {"\ud800": "x"}]
 )

@@ -17,13 +17,14 @@ survives them to record the exit status.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
+from pydatatask_core.errors import DefinitionError
 from pydatatask_exec.processes.local.supervisor import protocol
 
-__all__ = ["IDENTITY", "Introduction", "Launch", "command_for", "time_code"]
+__all__ = ["IDENTITY", "Introduction", "Launch", "check_exportable", "command_for", "time_code"]
 
 IDENTITY = protocol.IDENTITY.decode()
 """The file, in the directory where the script is started, that holds its identity."""
@@ -38,7 +39,7 @@ _OF_SHELLS = frozenset(
     {"BASHOPTS", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "BASH_VERSINFO", "EUID", "GROUPS", "IFS"}
     | {"LINENO", "OPTIND", "PPID", "PWD", "SHELLOPTS", "UID", "_"}
 )
-"""Variables that shells make themselves, or that change what a script means: env(1) sets them instead."""
+"""Variables that shells make themselves, or that change what a script means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,9 @@ class Launch:
         )
 
     def _exports(self) -> list[str]:
-        """Return commands that set the variables, if the shell can."""
-        exports = [f"export {name}={quote(value)}" for name, value in self.environ.items() if _is_exportable(name)]
-        return ["pydatatask_e=$(command -v env)", *exports] if self._needs_env else exports
-
-    @property
-    def _needs_env(self) -> bool:
-        """Whether env(1) has to set variables that the shell cannot; all users can see those for a moment."""
-        return not all(map(_is_exportable, self.environ))
+        """Return commands that set the variables."""
+        check_exportable(self.environ)
+        return [f"export {name}={quote(value)}" for name, value in self.environ.items()]
 
     def _command(self, closing: str) -> str:
         """Return the command.
@@ -116,11 +112,10 @@ class Launch:
         Where standard error is kept, a subshell runs it: else the shell would report a signal that ends the process
         there. Without one, the start takes less time.
         """
-        assignments = [quote(f"{name}={value}") for name, value in self.environ.items() if not _is_exportable(name)]
-        words = [*(['"$pydatatask_e"', "--", *assignments] if self._needs_env else []), *map(quote, self.args)]
         streams = f"<{quote(self.stdin or '/dev/null')} >{quote(self.stdout or '/dev/null')}"
         interleaved = self.stdout is not None and self.stderr == self.stdout
-        command = f"{' '.join(words)} {streams} 2>{'&1' if interleaved else quote(self.stderr or '/dev/null')}{closing}"
+        stderr = "&1" if interleaved else quote(self.stderr or "/dev/null")
+        command = f"{' '.join(map(quote, self.args))} {streams} 2>{stderr}{closing}"
         return command if self.stderr is None else f"(exec {command})"
 
 
@@ -145,8 +140,18 @@ def _identify(introduction: Introduction) -> list[str]:
     ]
 
 
-def _is_exportable(name: str) -> bool:
-    return _EXPORTABLE.fullmatch(name) is not None and name not in _OF_SHELLS
+def check_exportable(names: Iterable[str]) -> None:
+    """Check that a shell can set variables. The other way, env(1), would show the values to all users of the machine.
+
+    :param names: The names.
+    :raises DefinitionError: It cannot set one of them.
+    """
+    for name in names:
+        if _EXPORTABLE.fullmatch(name) is None or name in _OF_SHELLS:
+            raise DefinitionError(
+                f"{name!r} of environ cannot be set on another machine, as its shell takes only letters, digits and "
+                "underscores, and has variables of its own, such as IFS; give it another name, or set it in the script"
+            )
 
 
 def command_for(script: str, path: str) -> list[str]:

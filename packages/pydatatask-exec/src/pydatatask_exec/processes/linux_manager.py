@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, overload
 
 from typing_extensions import override
@@ -16,7 +16,7 @@ from pydatatask_exec.processes.launch_script import Launch
 from pydatatask_exec.processes.manager import AbstractProcessManager
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 
-__all__ = ["LinuxProcessManager"]
+__all__ = ["LinuxProcessManager", "group_warning"]
 
 
 class LinuxProcessManager(AbstractProcessManager):
@@ -97,3 +97,15 @@ class LinuxProcessManager(AbstractProcessManager):
 
         :param path: The file.
         """
+
+
+def group_warning(path: PurePath, group: int) -> str:
+    """Return what to say of a directory that its group can write. The group of a user alone has the user's number.
+
+    :param path: The directory.
+    :param group: The group.
+    """
+    return (
+        f"group {group} can write {path}, so its members could replace the scripts that are run; unless you trust "
+        f"them all, take that right away: chmod g-w {path}"
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
-from pydatatask_core.errors import DefinitionError, TargetUnreachableError
+from pydatatask_core.errors import DefinitionError, TargetUnreachableError, UnwritableStoreError
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources
@@ -171,7 +171,10 @@ class ProcessTask(Task):
         outputs = {STDOUT: self.stdout} if self.stdout is not None else {}
         if self._stderr is not None and not isinstance(self._stderr, StderrIsStdout):
             outputs[STDERR] = self._stderr
-        workspace = await self.manager.workspace(self.name)
+        try:
+            workspace = await self.manager.workspace(self.name)
+        except UnwritableStoreError as error:
+            raise UnwritableStoreError(f"task {self.name}: {error}") from error
         self._jobs = ProcessJobs(
             self, workspace, Results(self.pids, self.done, outputs), QuotaAccount(self._quota, self.job_resources)
         )

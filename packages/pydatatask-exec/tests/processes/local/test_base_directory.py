@@ -34,6 +34,24 @@ def test_a_directory_that_everybody_can_write_is_refused(tmp_path: Path, root: i
         BaseDirectory(directory.parent, directory).make()
 
 
+@pytest.mark.requirement("proc.foreign-basedir")
+def test_a_directory_that_a_group_can_write_is_warned_about_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a directory to any group")
+    directory = tmp_path / "root" / "app"
+    directory.mkdir(parents=True)
+    for path, group in ((directory, 12345), (directory.parent, os.geteuid())):
+        os.chown(path, -1, group)
+        path.chmod(0o770)
+    for _ in range(2):
+        BaseDirectory(directory.parent, directory).make()
+    (message,) = caplog.messages
+    assert message.startswith(f"group 12345 can write {directory}, ")
+    assert message.endswith(f"chmod g-w {directory}")
+
+
 def test_a_shared_root_with_the_sticky_bit_is_fine(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root").chmod(0o1777)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import stat
 from pathlib import Path
 
 from pydatatask_core.errors import UnwritableStoreError
+from pydatatask_exec.processes.linux_manager import group_warning
 
 __all__ = ["BaseDirectory", "make_private"]
+
+log: logging.Logger = logging.getLogger("pydatatask.proc")
+
+_WARNED: set[str] = set()
+"""The directories that have been warned about in this process."""
 
 
 class BaseDirectory:
@@ -46,6 +53,9 @@ class BaseDirectory:
                     f"that are run; take that right away (chmod o-w {path}), or give LocalLinuxManager another "
                     "local_path"
                 )
+            if status.st_mode & stat.S_IWGRP and not sticky and status.st_gid != user and str(path) not in _WARNED:
+                _WARNED.add(str(path))
+                log.warning("%s", group_warning(path, status.st_gid))
 
     def lock(self) -> int:
         """Lock the directory, and return the open descriptor that holds the lock.

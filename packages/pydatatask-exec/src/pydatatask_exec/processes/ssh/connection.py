@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pydatatask_exec.processes.ssh.errors import unreachable
+from pydatatask_exec.processes.ssh.errors import advice, unreachable
 
 if TYPE_CHECKING:
     import asyncssh
@@ -50,7 +50,7 @@ class ReconnectingSSH:
         """
         connection = self._connection
         if connection is None or connection.is_closed():
-            why = "" if self._failure is None else f", which fails so far: {self._failure}"
+            why = "" if self._failure is None else f", which fails so far: {_explained(self._failure)}"
             raise unreachable("the SSH target", f"it is being connected again{why}")
         return connection
 
@@ -59,7 +59,12 @@ class ReconnectingSSH:
 
         :raises OSError: That fails at the first attempt.
         """
-        self._connection = await self._connect()
+        try:
+            self._connection = await self._connect()
+        except Exception as error:
+            if text := advice(error):
+                error.add_note(text[0].upper() + text[1:] + ".")
+            raise
         self._keeper = asyncio.create_task(self._keep(self._connection), name="pydatatask: keeping an SSH connection")
         return self
 
@@ -90,10 +95,16 @@ class ReconnectingSSH:
                 connection = await self._connect()
             except Exception as error:  # whatever it is, the next attempt may succeed, and nobody else makes one
                 level = logging.INFO if str(error) == str(self._failure) else logging.WARNING
-                log.log(level, "no SSH connection yet: %s: %s", type(error).__name__, error)
+                log.log(level, "no SSH connection yet: %s: %s", type(error).__name__, _explained(error))
                 self._failure = error
             else:
                 self._failure = None
                 return connection
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._longest_pause)
+
+
+def _explained(error: BaseException) -> str:
+    """Return the text of an error, and what a person can do about it."""
+    text = advice(error)
+    return f"{error} ({text})" if text else str(error)

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from pydatatask_core.errors import MissingExtraError, TargetUnreachableError
 
-__all__ = ["require_asyncssh", "translated", "unreachable"]
+__all__ = ["advice", "require_asyncssh", "translated", "unreachable"]
 
 
 @contextmanager
@@ -48,6 +48,23 @@ def unreachable(target: str, reason: object) -> TargetUnreachableError:
     return TargetUnreachableError(
         f"{target} cannot be reached: {reason}; its jobs go on, and are reaped once it can be reached again"
     )
+
+
+def advice(error: BaseException) -> str:
+    """Return what a person can do about a connection that cannot be made, or nothing if nobody knows.
+
+    :param error: The error of asyncssh.
+    """
+    import asyncssh
+
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return (
+            "its host key is not the one in known_hosts; if the machine has been set up again, remove the old key "
+            "(ssh-keygen -R HOST) and add the new one, and otherwise find out who answers in its place"
+        )
+    if isinstance(error, asyncssh.PermissionDenied):
+        return "it refuses this user or key; try `ssh USER@HOST true` with the same key"
+    return ""
 
 
 def require_asyncssh() -> None:

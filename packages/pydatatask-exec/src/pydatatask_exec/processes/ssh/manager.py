@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing_extensions import override
 from pydatatask_core.errors import DefinitionError, UnwritableStoreError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.launch_script import Launch
-from pydatatask_exec.processes.linux_manager import LinuxProcessManager
+from pydatatask_exec.processes.linux_manager import LinuxProcessManager, group_warning
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import asyncssh
 
 __all__ = ["SSHLinuxManager"]
+
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 
 class SSHLinuxManager(LinuxProcessManager):
@@ -66,6 +69,7 @@ class SSHLinuxManager(LinuxProcessManager):
             raise DefinitionError(f"remote_path {str(remote_path)!r} is relative: name the whole path on the target")
         self._target = SSHTarget(ssh, f"the SSH target of {app}")
         self._checked: Channels | None = None
+        self._warned: set[Path] = set()
 
     @property
     def ssh(self) -> asyncssh.SSHClientConnection:
@@ -85,14 +89,18 @@ class SSHLinuxManager(LinuxProcessManager):
         answer = await channels.shell.ask(shell_requests.owners_code(self._root, self._basedir))
         user = channels.shell.facts.user
         for path, line, allowed in zip((self._root, self._basedir), answer, ({0, user}, {user}), strict=True):
-            owner, _, mode = line.partition(" ")
+            owner, mode, group = line.split(" ")
+            is_sticky = path == self._root and mode[9:10] in ("t", "T")
             if not owner.isdecimal() or int(owner) not in allowed:
                 problem = (
                     f"{path} belongs to user {owner}" if owner.isdecimal() else f"{path} cannot be made or written"
                 )
-            elif mode[8:9] == "w" and not (path == self._root and mode[9:10] in ("t", "T")):
+            elif mode[8:9] == "w" and not is_sticky:
                 problem = f"every user can write {path}, and so replace the scripts that are run"
             else:
+                if mode[5:6] == "w" and not is_sticky and group != str(user) and path not in self._warned:
+                    self._warned.add(path)
+                    log.warning("%s: %s", self._target.name, group_warning(path, int(group)))
                 continue
             raise UnwritableStoreError(
                 f"processes cannot be kept in {self._basedir} on {self._target.name}: {problem}; give SSHLinuxManager "

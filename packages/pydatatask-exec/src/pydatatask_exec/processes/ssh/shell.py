@@ -286,7 +286,8 @@ class TargetShell:
         said = " ".join(self._said.split())
         remark = f", saying: {said}" if said else ""
         return UnwritableStoreError(
-            f"{self.target} gives this user no shell: {self._end}{remark}; jobs need a login that runs /bin/sh"
+            f"{self.target} gives this user no shell: {self._end}{remark}; jobs need a login that runs /bin/sh: "
+            "give the user one (chsh -s /bin/sh USER on the target), or connect as another user"
         )
 
 

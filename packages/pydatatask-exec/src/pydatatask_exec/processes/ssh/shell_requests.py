@@ -264,15 +264,17 @@ def alive_code(pids: Sequence[str]) -> str:
 
 
 def owners_code(*directories: PurePath) -> str:
-    """Return code that makes directories. The answer has a line with owner and mode of each, ``- -`` if it is missing.
+    """Return code that makes directories. The answer has a line with owner, mode and group of each.
+
+    One that is missing has three hyphens.
 
     :param directories: The directories, each below the one before.
     """
     paths = " ".join(quote(str(directory)) for directory in directories)
     return (
         f"mkdir -p {paths}\n"
-        f'for directory in {paths}; do owner="- -"; '
-        '[ -d "$directory" ] && set -- $(ls -ldn "$directory/.") && owner="$3 $1"; '
+        f'for directory in {paths}; do owner="- - -"; '
+        '[ -d "$directory" ] && set -- $(ls -ldn "$directory/.") && owner="$3 $1 $4"; '
         'echo "$ticket $owner" >&9; done'
     )
 

@@ -17,7 +17,7 @@ from pydatatask_core.errors import StoreError, TargetUnreachableError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.identity import Locality, ProcessIdentity, locality
 from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
-from pydatatask_exec.processes.launch_script import IDENTITY
+from pydatatask_exec.processes.launch_script import IDENTITY, check_exportable
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
@@ -128,6 +128,7 @@ class SSHWorkspace(Workspace):
 
     @override
     async def start(self, order: Order, is_wanted: IsWanted | None = None) -> str | None:
+        check_exportable(order.environ)  # or it would fail the whole batch
         channels = await self._channels()
         if self._others.arrived is not channels:
             await self._others.arrive(channels, self._sweep)
