@@ -146,9 +146,9 @@ def _sleepers_of(directory: Path) -> list[int]:
     return found
 
 
-async def test_variables_of_strange_names_arrive(run: Runner, tmp_path: Path) -> None:
+async def test_variables_of_strange_names_arrive(tmp_path: Path) -> None:
     strange = {"a b": "$(exit 1)", "-i": "x", "--": "", "UID": "7", "é": "\n", "PWD": "/nowhere"}
-    await run(launch(tmp_path, "/usr/bin/env", "-0", **strange))
+    await by_supervisor(launch(tmp_path, "/usr/bin/env", "-0", **strange))
     found = set((tmp_path / "stdout").read_bytes().split(b"\0"))
     assert found >= {f"{name}={value}".encode() for name, value in strange.items()}
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 
 from pydatatask_core.errors import MissingExtraError, TargetUnreachableError
 
 __all__ = ["advice", "require_asyncssh", "translated", "unreachable"]
+
+_ADVICE: Mapping[str, str] = {
+    "HostKeyNotVerifiable": (
+        "its host key is not the one in known_hosts; if the machine has been set up again, remove the old key "
+        "(ssh-keygen -R HOST) and add the new one, and otherwise find out who answers in its place"
+    ),
+    "PermissionDenied": "it refuses this user or key; try `ssh USER@HOST true` with the same key",
+}
+"""What to do about an error of asyncssh, by its name."""
 
 
 @contextmanager
@@ -55,16 +64,8 @@ def advice(error: BaseException) -> str:
 
     :param error: The error of asyncssh.
     """
-    import asyncssh
-
-    if isinstance(error, asyncssh.HostKeyNotVerifiable):
-        return (
-            "its host key is not the one in known_hosts; if the machine has been set up again, remove the old key "
-            "(ssh-keygen -R HOST) and add the new one, and otherwise find out who answers in its place"
-        )
-    if isinstance(error, asyncssh.PermissionDenied):
-        return "it refuses this user or key; try `ssh USER@HOST true` with the same key"
-    return ""
+    # By name: the library is not imported here, as that would hold up the event loop.
+    return _ADVICE.get(type(error).__name__, "")
 
 
 def require_asyncssh() -> None:

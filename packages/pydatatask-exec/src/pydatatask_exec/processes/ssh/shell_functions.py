@@ -26,6 +26,14 @@ list_controllers() { # DIRECTORY: what is in it
     pydatatask_now=$*
 }
 
+is_others() { # DIRECTORY: whether another controller has claimed the job in which we could not create the owner
+    # It may have made the directory, or claimed the job in the one that we have made, and have released it since.
+    case $pydatatask_why in *exists*) return 0 ;; esac
+    [ -n "$pydatatask_why" ] || [ -e "$1" ] || return 0
+    # An empty file is one that it is about to write, or one that we could not write.
+    [ -s "$1/owner" ] || { [ -e "$1/owner" ] && sleep 1 && [ -s "$1/owner" ]; }
+}
+
 is_alive() { # IDENTITY
     case $1 in *:*:"$scope" | *:*:"$scope"+* | *:*:"$boot") ;; *) return 1 ;; esac
     alive_pid=${1%%:*} alive_seen=${1#*:}

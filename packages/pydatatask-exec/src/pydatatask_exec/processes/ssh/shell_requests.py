@@ -173,10 +173,7 @@ def _claim_code(number: int, ticketed: Ticketed) -> list[str]:
     return [
         (
             f'if [ "${variable}" ]; then set -C; if echo {owner} >{job}/owner; then set +C; {claimed}; else set +C; '
-            f"{variable}=; if [ -s {job}/owner ]; then echo {ticket} taken >&9; "
-            # Another controller had made the directory, and has released the job since.
-            f"elif ! [ -e {job} ] && case $pydatatask_why in *exists*) ;; *) false;; esac; "
-            f"then echo {ticket} taken >&9; "
+            f"{variable}=; if is_others {job}; then echo {ticket} taken >&9; "
             f"else echo {ticket} failed $pydatatask_why >&9; fi; fi; fi"
         )
     ]
