@@ -44,14 +44,13 @@ class Retries:
         """Return whether the run goes on for their sake: there is one that is ready but for the wait."""
         if not (self._wait and self._switch.is_on):
             return False
-        if self._passed != sum(_passed(task) for task in self._tasks):
-            return True  # one has come due since the last reconcile
         for task in self._tasks:
             if not task.disabled and task.metadata:
                 key = FailureKey("ready", task.name)
                 if await self._failures.guard(key, partial(_is_waited_for, task), otherwise=True):
                     return True
-        return False
+        # Last, since a job that has come due while this looked is not among those that wait any more.
+        return self._passed != sum(_passed(task) for task in self._tasks)
 
 
 def _passed(task: Task) -> int:

@@ -140,6 +140,7 @@ class Run:
             if time.monotonic() >= self._live.next():
                 await self._update()
             if self._retries.have_come_due():
+                self._clock.tick()  # so that the run does not end before a reconcile that began after this
                 self._reconcile_requested = True
             if time.monotonic() >= self._next_reconcile(self._phase()):
                 # What was launched since the last update is live or done now. A reconcile that sees neither, because
