@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError, PydatataskError
-from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA, cluster_error, retry_after, unreachable
+from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA, cluster_error, unreachable
 from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
 
 
@@ -37,7 +37,6 @@ def test_any_body_will_do(body: bytes) -> None:
     assert isinstance(error, ClusterError)
     assert (error.status, error.reason) == (500, "")
     assert "failed to read pod x" in str(error)
-    assert retry_after({}, body) is None
 
 
 def test_a_broken_connection_is_a_connection_error() -> None:
@@ -46,12 +45,6 @@ def test_a_broken_connection_is_a_connection_error() -> None:
     assert isinstance(error, ConnectionError)
     assert isinstance(error, PydatataskError)
     assert str(error) == "the cluster could not be reached to list pods: TimeoutError"
-
-
-def test_when_to_try_again_is_in_a_header_or_in_the_body() -> None:
-    assert retry_after({"Retry-After": "7"}, b"") == 7
-    assert retry_after({}, status(504, "", details={"retryAfterSeconds": 3})) == 3
-    assert retry_after({"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}, b"") is None
 
 
 async def test_a_burst_passes_and_then_the_rate_holds(monkeypatch: pytest.MonkeyPatch) -> None:

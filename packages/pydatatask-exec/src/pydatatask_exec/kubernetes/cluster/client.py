@@ -1,20 +1,20 @@
-"""The client of the API server: requests bounded in number and rate, and tried again where that may help."""
+"""The client of the API server: requests bounded in number and rate, and sent again as :mod:`.retries` decides."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydatatask_core.errors import ClusterAccessError, ClusterError
+from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.clock import ServerClock
-from pydatatask_exec.kubernetes.cluster.errors import cluster_error, retry_after, unintelligible, unreachable
+from pydatatask_exec.kubernetes.cluster.errors import cluster_error, unintelligible, unreachable
 from pydatatask_exec.kubernetes.cluster.library import raw_client
 from pydatatask_exec.kubernetes.cluster.rate_limit import RateLimit
+from pydatatask_exec.kubernetes.cluster.retries import Retries, retry_after
 from pydatatask_exec.kubernetes.pods.fields import Manifest, is_manifest
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ __all__ = ["ClusterClient", "Request", "RequestLimits", "Stream", "parsed_object
 
 _log = logging.getLogger("pydatatask.pod")
 
-_RETRYABLE = frozenset({429, 500, 502, 503, 504})
-_LONGEST_DELAY = 15.0
 _LONGEST_ANSWER = 100_000
 
 
@@ -161,15 +159,14 @@ class ClusterClient:
             response.close()
 
     async def _try(self, request: Request) -> ClientResponse:
-        """Make a request until it succeeds, fails for good, or the attempts are used up."""
+        """Make a request until it succeeds, or fails for good."""
         import aiohttp
 
         renewed = False
-        delay = self._limits.first_delay
-        attempts = request.attempts or self._limits.attempts
-        for attempt in range(1, attempts + 1):
+        retries = Retries(request.attempts or self._limits.attempts, self._limits.first_delay)
+        while True:
             await self._rate_limit.acquire()
-            wait: float | None = None
+            asked: float | None = None
             error: ClusterError
             try:
                 response = await self._send(request)
@@ -181,19 +178,17 @@ class ClusterClient:
                 error = unreachable(request.purpose, problem)
                 error.__cause__ = problem
             else:
-                error = cluster_error(request.purpose, response.status, body)
+                # Once only: credentials that are refused although they are new are the wrong ones.
                 if response.status == 401 and not renewed and await self._renew():
                     renewed = True
                     continue
-                if response.status not in _RETRYABLE:
-                    raise error
-                wait = retry_after(response.headers, body)
-            if attempt == attempts:
+                error = cluster_error(request.purpose, response.status, body)
+                asked = retry_after(response.headers, body)
+            delay = retries.next_delay(error, asked)
+            if delay is None:
                 raise error
             _log.debug("%s; trying again", error)
-            await asyncio.sleep(min(wait if wait is not None else delay * random.uniform(0.8, 1.2), _LONGEST_DELAY))
-            delay *= 2
-        raise ClusterAccessError(f"the cluster does not accept the credentials to {request.purpose}", 401)
+            await asyncio.sleep(delay)
 
     async def _send(self, request: Request) -> ClientResponse:
         import aiohttp

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pydatatask_core.errors import ClusterAccessError, ClusterError, ClusterUnreachableError
-from pydatatask_exec.kubernetes.pods.fields import Manifest, is_manifest, section
+from pydatatask_exec.kubernetes.pods.fields import Manifest, is_manifest
 
 __all__ = [
     "ALREADY_EXISTS",
     "EXCEEDED_QUOTA",
     "EXPIRED",
     "cluster_error",
-    "retry_after",
+    "parsed_status",
     "unintelligible",
     "unreachable",
 ]
@@ -45,7 +43,7 @@ def cluster_error(purpose: str, status: int, body: bytes) -> ClusterError:
     :param status: The HTTP status.
     :param body: The answer's body: a Status in JSON, or plain text.
     """
-    answer = _parsed(body)
+    answer = parsed_status(body)
     message = str(answer.get("message") or body[:_LONGEST].decode("utf-8", "replace").strip() or "no explanation")
     reason = str(answer.get("reason") or "")
     if status == 403 and "exceeded quota" in message:
@@ -79,20 +77,11 @@ def unintelligible(purpose: str, answer: object) -> ClusterError:
     )
 
 
-def retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
-    """Return after how many seconds the server wants to be asked again, or None if it does not say.
+def parsed_status(body: bytes) -> Manifest:
+    """Return the Status that the body of an error is, or an empty mapping if it is something else.
 
-    :param headers: The answer's headers.
     :param body: The answer's body.
     """
-    value = headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value)
-    seconds = section(_parsed(body), "details").get("retryAfterSeconds")
-    return float(seconds) if isinstance(seconds, int) else None
-
-
-def _parsed(body: bytes) -> Manifest:
     import json
 
     try:
