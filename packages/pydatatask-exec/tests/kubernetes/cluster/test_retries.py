@@ -102,6 +102,7 @@ class Answer:
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ClusterClient]:
     """A client of a server that gives the answers, or raises them, one after the other."""
+    pytest.importorskip("aiohttp", reason="the errors of the client library come with the extra kube")
 
     def make(*answers: object, renewals: bool = False, attempts: int = 3) -> ClusterClient:
         left = iter(answers)
