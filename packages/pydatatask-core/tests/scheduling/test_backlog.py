@@ -81,6 +81,45 @@ def test_what_is_put_back_comes_first() -> None:
     assert drained(backlog, ONE) == list("abc")
 
 
+@pytest.mark.requirement("priority.own-task-no-overtaking")
+@given(st.permutations(range(4)), st.lists(st.sampled_from(["hold", "put back", "release"]), min_size=8, max_size=8))
+def test_refused_jobs_wait_in_the_order_in_which_they_were_taken_however_their_launches_end(
+    order: list[int], ways: list[str]
+) -> None:
+    backlog = Backlog(None, Turns())
+    backlog.replace({ONE: frozenset("abcdef")})
+    for _ in range(2):
+        taken = [backlog.take(ONE) for _ in range(4)]
+        assert [entry[0] for entry in taken if entry is not None] == list("abcd")
+        for number, way in zip(order, ways, strict=False):
+            entry = taken[number]
+            assert entry is not None
+            if way == "hold":
+                backlog.hold(ONE, *entry)
+            else:
+                backlog.put_back(ONE, *entry)
+            if way == "release":
+                backlog.release()
+            backlog.offered(entry[1])
+        backlog.release()
+    assert drained(backlog, ONE) == list("abcdef")
+
+
+def test_a_job_that_was_accepted_and_waits_again_later_has_no_rank_from_then() -> None:
+    backlog = Backlog(None, Turns())
+    backlog.replace({ONE: frozenset("abc")})
+    entry = backlog.take(ONE)
+    assert entry is not None
+    backlog.accepted(ONE, "a")
+    backlog.offered(entry[1])
+    backlog.add(ONE, frozenset("a"))
+    second = backlog.take(ONE)
+    assert second is not None
+    backlog.put_back(ONE, *second)
+    backlog.offered(second[1])
+    assert drained(backlog, ONE) == list("bca")
+
+
 def test_a_lower_level_waits_for_what_was_taken_of_a_higher_one_even_if_the_plan_is_replaced() -> None:
     backlog = Backlog(by_digit, Turns())
     backlog.replace({ONE: frozenset(["a2"]), TWO: frozenset(["b1"])})

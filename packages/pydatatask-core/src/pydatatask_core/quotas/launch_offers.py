@@ -92,6 +92,11 @@ class Offer:
             await predecessor._waiter.wait()
         return predecessor.refused
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the job has reserved its resources, or was refused, or the offer has ended."""
+        return self._decided
+
     def decide(self) -> None:
         """Let the next job of the task reserve its resources."""
         self._decided = True

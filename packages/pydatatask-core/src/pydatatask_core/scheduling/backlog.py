@@ -31,7 +31,8 @@ class Backlog:
     """The jobs that wait, in the order in which they are offered: by priority, and by id within a listing.
 
     All jobs of a level are offered before any job of a lower one. A task that was refused is held: none of its jobs is
-    taken until :meth:`release`, so that a job that does not fit is not overtaken by others of its task. The cost of
+    taken until :meth:`release`, so that a job that does not fit is not overtaken by others of its task. Jobs that were
+    taken and refused return in the order in which they were taken, however their launches end. The cost of
     every operation except :meth:`replace` does not depend on the number of jobs that wait.
 
     :param priority: Returns the priority of a job; None makes all equal.
@@ -43,6 +44,8 @@ class Backlog:
         self._levels: dict[int, Level] = {}
         self._order: list[int] = []  # a heap of the negated priorities of the levels
         self._queued: dict[Task, set[str]] = {}
+        self._ranks: dict[Task, dict[str, int]] = {}
+        self._rank = 0
         self._held: set[Task] = set()
         self._has_begun = False  # whether a hold has made it another level's turn, which the next `offered` reports
         self.turns: Turns = turns
@@ -82,6 +85,7 @@ class Backlog:
         self._levels = {p: level for p, level in self._levels.items() if not level.is_exhausted}
         self._order = sorted(-priority for priority in self._levels)
         for task, jobs in ready.items():
+            self._forget_ranks(task)
             self._queued[task] = set(jobs)
             self._enqueue(task, sorted(jobs))
         self._advance()
@@ -135,8 +139,26 @@ class Backlog:
         if level is None or job is None:
             return None
         self._queued[task].discard(job)
+        ranks = self._ranks.setdefault(task, {})
+        if job not in ranks:
+            self._rank += 1
+            ranks[job] = self._rank
         level.offering += 1
         return job, level
+
+    def accepted(self, task: Task, job: str) -> None:
+        """Record that a job that was taken does not return.
+
+        :param task: The task.
+        :param job: The job.
+        """
+        self._ranks[task].pop(job, None)
+
+    def _forget_ranks(self, task: Task) -> None:
+        """Forget the ranks of the jobs that wait, since these are about to be replaced."""
+        ranks, queued = self._ranks.get(task), self._queued.get(task)
+        if ranks and queued:
+            self._ranks[task] = {job: rank for job, rank in ranks.items() if job not in queued}
 
     def take_offered(self, task: Task) -> str | None:
         """Take the next job of a task, if its turn has come; it counts as offered by that.
@@ -190,7 +212,7 @@ class Backlog:
         self._with_held_lanes[level.priority] = level
 
     def put_back(self, task: Task, job: str, level: Level) -> None:
-        """Let a job that was taken wait again, before all others of its task and priority.
+        """Let a job that was taken wait again, before all others of its task and priority that were taken later.
 
         :param task: The task.
         :param job: The job.
@@ -199,7 +221,7 @@ class Backlog:
         queued = self._queued.setdefault(task, set())
         if job not in queued:
             queued.add(job)
-            self._level(level.priority).put_back(task, job)
+            self._level(level.priority).put_back(task, job, self._ranks.get(task, {}))
             self._advance()
 
     def release(self) -> bool:
@@ -216,7 +238,7 @@ class Backlog:
         self._held.clear()
         levels, self._with_held_lanes = self._with_held_lanes, {}
         for priority, level in levels.items():
-            level.release()
+            level.release(self._ranks)
             if priority not in self._levels and not level.is_exhausted:
                 self._levels[priority] = level
                 heapq.heappush(self._order, -priority)

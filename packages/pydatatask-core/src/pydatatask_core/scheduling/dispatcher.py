@@ -96,6 +96,7 @@ class Dispatcher:
         self._on_idle = on_idle
         self._holds: Holds = {}
         self._plans = 0
+        self._is_stopped = False
         self._workers: dict[Task, _Workers] = {}
         self._count = 0
         self._slice = TimeSlice()
@@ -185,12 +186,12 @@ class Dispatcher:
 
     def drop_waiting(self) -> None:
         """Launch none of the jobs that wait."""
-        self._plans += 1
+        self._is_stopped = True
         self._backlog.clear()
 
     def stop(self) -> None:
         """Launch nothing more. This also ends workers whose jobs swallow a cancellation."""
-        self._width, self._plans = 0, self._plans + 1
+        self._width, self._is_stopped = 0, True
         self._backlog.clear()
 
     def _start_all_workers(self, refused: AbstractSet[Task] = frozenset()) -> None:
@@ -275,7 +276,11 @@ class Dispatcher:
     async def _offer(self, workers: _Workers, job: str, level: Level) -> bool:
         """Launch a job, and return whether there was room for it."""
         holds, plan, last = self._holds, self._plans, workers.last_offer
-        offer = Offer(workers.task.name, job, level.priority, holds, last if last and last.holds is holds else None)
+        # The job before this one may still be refused, although holds have ended since. Then this one has to be as
+        # well, or it would overtake; but both are offered again at once, as there may be room now.
+        follows_older = last is not None and last.holds is not holds and not last.is_decided
+        predecessor = last if last and (last.holds is holds or follows_older) else None
+        offer = Offer(workers.task.name, job, level.priority, holds, predecessor)
         found_at = offer.found_at = workers.found_at
         offer.waiting = len(self._backlog.queued(workers.task)) + 1
         workers.last_offer = offer
@@ -289,20 +294,21 @@ class Dispatcher:
             workers.in_flight.discard(job)
             if offer.refused is None:
                 self._backlog.turns.take(workers.task)
+                self._backlog.accepted(workers.task, job)
             if offer.refused is None or plan != self._plans:
                 self._clock.tick()
-            else:
+            if offer.refused is not None and not self._is_stopped:
                 # It waits again, and a reconcile may have found the others since.
                 workers.found_at = min(workers.found_at, found_at)
-                self._wait_again(workers.task, job, level, holds)
+                may_fit = holds is not self._holds or (follows_older and last is not None and last.refused is not None)
+                self._wait_again(workers.task, job, level, may_fit or plan != self._plans)
             if self._backlog.offered(level):
                 self._start_all_workers()
         return offer.refused is None
 
-    def _wait_again(self, task: Task, job: str, level: Level, holds: Holds) -> None:
-        """Let a job wait that was refused."""
-        if holds is self._holds:
-            self._backlog.hold(task, job, level)
-        else:
-            # Something has been relinquished since the launch began, so there may be room for it now.
+    def _wait_again(self, task: Task, job: str, level: Level, may_fit: bool) -> None:
+        """Let a job wait that was refused; it is offered again at once if there may be room for it now."""
+        if may_fit:
             self._backlog.put_back(task, job, level)
+        else:
+            self._backlog.hold(task, job, level)

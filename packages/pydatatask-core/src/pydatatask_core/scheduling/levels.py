@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["LANE_TRANSITIONS", "Lane", "LaneEvent", "LaneState", "Level"]
+__all__ = ["LANE_TRANSITIONS", "Lane", "LaneEvent", "LaneState", "Level", "Ranks"]
 
 
 # Strings, since the hash of a plain Enum is written in Python, and the table is consulted for every job.
@@ -44,6 +45,12 @@ LANE_TRANSITIONS: Final = {
 """The next state of a lane; a combination that is missing must not happen."""
 
 
+Ranks = Mapping[str, int]
+"""The jobs of a task that were taken, and the order in which that happened."""
+
+_NO_RANKS: Final[Ranks] = MappingProxyType({})
+
+
 class Lane:
     """The jobs of one task and priority that wait, and those that were refused.
 
@@ -62,6 +69,19 @@ class Lane:
         """The jobs that wait, first to be offered first."""
         self.refused: list[str] = []
         """The jobs that were refused, in order; they wait before the others once the lane is released."""
+
+    def insert(self, returned: Iterable[str], ranks: Ranks) -> None:
+        """Let jobs that were taken wait again, in the order in which they were taken, before those that never were.
+
+        Launches of a task end in any order, so a job may return after another that was taken later.
+
+        :param returned: The jobs.
+        :param ranks: The ranks of the task's jobs that were taken.
+        """
+        first = list(returned)
+        while self.jobs and self.jobs[0] in ranks:
+            first.append(self.jobs.popleft())
+        self.jobs.extendleft(sorted(first, key=lambda job: ranks.get(job, -1))[::-1])
 
 
 class Level:
@@ -120,14 +140,15 @@ class Level:
             self.waiting += len(jobs)
         self._move(lane, LaneEvent.FILLED)
 
-    def put_back(self, task: Task, job: str) -> None:
-        """Let a job wait before all others of its task.
+    def put_back(self, task: Task, job: str, ranks: Ranks = _NO_RANKS) -> None:
+        """Let a job wait before all others of its task, except those that were taken before it.
 
         :param task: The task.
         :param job: The job, which was taken before.
+        :param ranks: The ranks of the task's jobs that were taken.
         """
         lane = self._lane(task)
-        lane.jobs.appendleft(job)
+        lane.insert([job], ranks)
         if lane.state is LaneState.OPEN:
             self.waiting += 1
         self._move(lane, LaneEvent.FILLED)
@@ -158,10 +179,13 @@ class Level:
             lane.refused.append(refused)
         self._move(lane, LaneEvent.HELD)
 
-    def release(self) -> None:
-        """Let the jobs of all held lanes wait again, refused ones first."""
+    def release(self, ranks: Mapping[Task, Ranks] = MappingProxyType({})) -> None:
+        """Let the jobs of all held lanes wait again, refused ones first.
+
+        :param ranks: The ranks of the jobs of each task that were taken.
+        """
         for lane in tuple(self.held.values()):
-            lane.jobs.extendleft(reversed(lane.refused))
+            lane.insert(lane.refused, ranks.get(lane.task, _NO_RANKS))
             lane.refused.clear()
             self._move(lane, LaneEvent.RELEASED)
             if not lane.jobs:
