@@ -573,3 +573,14 @@ async def test_what_was_launched_counts_although_its_task_never_reports_its_usag
     await manager.flush()
     assert await manager.reserve(cpus(2)) is CPU
     assert await manager.reserve(cpus(1)) is None
+
+
+async def test_the_usage_of_a_resource_is_described_beside_its_quota() -> None:
+    manager = quota(4, "1Gi", 10)
+    assert manager.describe_usage(CPU) == "cpu 0/4", "nothing is known yet"
+    assert await manager.reserve(Resources(Decimal(3), Decimal(2**29), 1)) is None
+    assert [manager.describe_usage(resource) for resource in (CPU, MEM, RATE)] == [
+        "cpu 3/4",
+        "mem 512Mi/1Gi",
+        "launches 1/10",
+    ]

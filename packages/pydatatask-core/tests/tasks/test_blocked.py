@@ -49,6 +49,7 @@ async def test_a_failure_keeps_its_job_from_starting_here_and_downstream() -> No
     a.failures.data = {"two": FINAL}
     assert (await ready(a), await ready(b)) == (set(), {"one"})
     assert b.inhibits_start["a_failures"] is a.failures
+    assert b.links.keys() == {"done", "failures", "made", "a_done", "a_made", "a_failures"}
     assert a.links["failures"].is_failure
     assert a.links["failures"].is_status
 
@@ -129,11 +130,36 @@ async def test_failures_in_a_place_of_another_task_are_refused(shared: str) -> N
             super().__init__(name="Records at /data")
 
     a = Failing("a", failures=Placed())
+    plain = Recording("plain")
     b = Failing("b", failures=Placed()) if shared == "failures" else Failing("b")
     if shared == "done":
         b.link("more", Placed(), is_status=True)
     with pytest.raises(DefinitionError, match=r"its failures are in the same place as \w\.\w+ \(Records at /data\)"):
-        await Pipeline([a, b], Session()).open()
+        await Pipeline([plain, a, b], Session()).open()
+
+
+@pytest.mark.requirement("outcome.misuse")
+async def test_cancelling_a_job_that_would_start_again_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="records no failures, so a cancelled job would start again"):
+        await Recording("a").cancel("j")
+
+
+async def test_a_request_to_cancel_is_recorded_where_whatever_controls_the_job_finds_it() -> None:
+    a = Failing("a")
+    await a.cancel("j")
+    assert a.failures.data["j"]["kind"] == "cancelled"
+    assert "end_time" not in a.failures.data["j"]
+
+
+async def test_without_metadata_nothing_is_repaired() -> None:
+    a = Failing("a")
+    a.done.data, a.failures.data = {"j": {"attempt": 1}}, {"j": FINAL | {"attempt": 2}}
+    a.metadata = False
+    assert [await a.settle() for _ in range(3)] == [False] * 3
+    assert a.done.data
+    a.metadata = True
+    assert [await a.settle() for _ in range(3)] == [True, True, False]
+    assert not a.done.data
 
 
 async def test_reading_what_another_fills_without_waiting_for_it_is_warned_of(
