@@ -73,7 +73,7 @@ async def line_of(script: str, directory: Path) -> bytes:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         await process.communicate()
-        for marks in directory.glob("app/work/*/pid"):
+        for marks in (directory / "app" / "work").glob("*/pid"):
             pid = int(marks.read_text().splitlines()[-1].partition(":")[0])
             try:
                 os.killpg(pid, signal.SIGKILL)
