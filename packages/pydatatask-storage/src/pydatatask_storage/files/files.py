@@ -37,16 +37,6 @@ class FileRepository(FileRepositoryBase, StreamBlobRepository):
 
     ENTRIES = FILES
 
-    def __init__(
-        self,
-        basedir: str | os.PathLike[str],
-        extension: str = "",
-        case_insensitive: bool = False,
-        *,
-        fsync: bool = False,
-    ) -> None:
-        super().__init__(basedir, extension, case_insensitive, fsync=fsync)
-
     @override
     async def open_reader(self, job: str) -> AReadStream:
         reader = FileReader(job, self)
