@@ -9,8 +9,9 @@ from core_tasks import Recording
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.pipeline import Pipeline
-from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.sessions.session import Session
+from pydatatask_core.tasks.links import Link
+from pydatatask_core.tasks.plug_plan import When
 from pydatatask_core.tasks.task import Task
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -111,12 +112,13 @@ def test_what_cannot_work_is_refused_when_a_task_is_defined() -> None:
     with pytest.raises(DefinitionError, match="done and failures are the same repository"):
         Task(both, both)
     a, b = Recording("a"), Recording("b")
-    for when, meta, message in [
+    cases: list[tuple[When, bool, str]] = [
         ("failure", True, "a records no failures"),
         ("finished", False, "leave out meta=False"),
-    ]:
+    ]
+    for when, meta, message in cases:
         with pytest.raises(DefinitionError, match=message):
-            b.plug(a, meta=meta, when="failure" if when == "failure" else "finished")
+            b.plug(a, meta=meta, when=when)
     assert b.plugs == []
     with pytest.raises(DefinitionError, match="is not known; write one of success, finished, failure"):
         b.plug(a, when="always")  # type: ignore[arg-type]
@@ -169,8 +171,7 @@ async def test_reading_what_another_fills_without_waiting_for_it_is_warned_of(
     plugged.plug(a)
     for task in (gated, open_):
         task.link("made", a.made, is_input=True)
-    links: list[Repository] = [a.done]
-    a.links["done"] = a.links["failures"].__class__(links[0], is_status=True, required_for_output=True)
+    a.links["done"] = Link(a.done, is_status=True, required_for_output=True)
     gated.link("after", a.done, required_for_start=True)
     async with Pipeline([a, gated, plugged, open_], Session()):
         warnings = [line for line in caplog.messages if "does not wait for a" in line]
