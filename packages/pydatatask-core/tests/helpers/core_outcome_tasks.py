@@ -92,7 +92,7 @@ class Tracked(Task):
         self.link("done", self.done, is_status=True, inhibits_start=True, required_for_output=True)
         self.record_failures(self.done, self.failed_jobs, retry)
         assert self.outcomes is not None
-        self.outcomes.clock = self.outcomes.cache.clock = clock
+        self.outcomes.cache.clock = clock
 
     async def settle_attempt(self, job: str, attempt: Attempt, failure: JobFailure | None) -> None:
         assert self.outcomes is not None

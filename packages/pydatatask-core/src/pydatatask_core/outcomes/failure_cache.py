@@ -49,8 +49,7 @@ class FailureCache:
         self._heap: list[tuple[datetime, str]] = []
         self._due: set[str] = set()
         self._unsettled: set[str] = set()
-        self.passed: int = 0
-        """How many waits have ended; with the revision of the repository, that tells whether readiness has changed."""
+        self._ended_waits = 0
         self.version: int = 0
         """How often a record was read, written or forgotten."""
 
@@ -80,8 +79,13 @@ class FailureCache:
             if self._due_at.get(job) == due_at:
                 del self._due_at[job]
                 self._due.add(job)
-                self.passed += 1
+                self._ended_waits += 1
         return self._due
+
+    def ended_waits(self) -> int:
+        """Return how many waits have ended; with the repository's revision, that tells if other jobs are due."""
+        self.due()
+        return self._ended_waits
 
     def waiting(self) -> AbstractSet[str]:
         """Return the jobs that wait for their next attempt."""

@@ -8,68 +8,34 @@ from typing import Any
 
 from typing_extensions import override
 
-from pydatatask_core.outcomes.failure_cache import FailureCache
-from pydatatask_core.repositories.algebra import in_all, intersection, joint_revision, present
+from pydatatask_core.outcomes.failures_view import FailuresView
+from pydatatask_core.repositories.algebra import in_all, intersection, present
 from pydatatask_core.repositories.derived import DerivedRepository
-from pydatatask_core.repositories.lookups import DIRECT, listed
+from pydatatask_core.repositories.lookups import listed
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import KeyLookup, Repository
 
 __all__ = ["FinalFailures", "FinishedJobs"]
 
 
-class FinalFailures(DerivedRepository, MetadataRepository):
+class FinalFailures(FailuresView, MetadataRepository):
     """The jobs of ``failures`` that are not tried again: those whose records have an end and no time of a retry.
 
     :param failures: The repository of failures.
     :param cache: The records that were read from it.
     """
 
-    def __init__(self, failures: MetadataRepository, cache: FailureCache) -> None:
-        self.failures = failures
-        self._cache = cache
+    @override
+    def _version(self) -> Hashable:
+        return self._cache.version
 
     @override
-    def _accepts(self, job: str) -> bool:
-        return self.failures.admits(job)
+    def _needs_reading(self, job: str) -> bool:
+        return not self._cache.is_final(job)
 
     @override
-    async def _has(self, job: str) -> bool:
-        return bool(await self._select({job}))
-
-    @override
-    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        there = await self.failures.contained(jobs)
-        await self._cache.read([job for job in there if not self._cache.is_final(job)])
-        return self._final_of(there)
-
-    @override
-    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
-        jobs = await listed(lookup, self.failures)
-        await self._cache.update(jobs)
-        return self._final_of(jobs)
-
-    def _final_of(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+    def _shown(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         return {job for job in jobs if self._cache.is_final(job)}
-
-    @override
-    async def revision(self) -> Hashable | None:
-        return await self.revision_via(DIRECT)
-
-    @override
-    async def revision_via(self, lookup: KeyLookup) -> Hashable | None:
-        # What others do to a record that is going to be rewritten shows in no key.
-        version = self._cache.version
-        base = None if self._cache.unsettled else await lookup.revision(self.failures)
-        return None if base is None else (base, version)
-
-    @override
-    async def info(self, job: str) -> Any:
-        """Return the record of the failure.
-
-        :param job: The job.
-        """
-        return await self.failures.info(job)
 
     @override
     async def dump(self, job: str, data: Any) -> None:
@@ -87,10 +53,6 @@ class FinalFailures(DerivedRepository, MetadataRepository):
         :param job: The job.
         """
         await self.failures.delete(job)
-
-    @override
-    def parts(self) -> Sequence[Repository]:
-        return (self.failures,)
 
 
 class FinishedJobs(DerivedRepository):
@@ -134,10 +96,6 @@ class FinishedJobs(DerivedRepository):
     @override
     async def delete(self, job: str) -> None:
         """Do nothing, as what has finished follows from other repositories."""
-
-    @override
-    async def revision(self) -> Hashable | None:
-        return await joint_revision(DIRECT, self.parts())
 
     @override
     def parts(self) -> Sequence[Repository]:

@@ -80,12 +80,16 @@ class Outcomes:
         self.done: MetadataRepository = done
         self.failures: MetadataRepository = failures
         self.retry: Retry | None = retry
-        self.clock: Clock = clock
         self.cache: FailureCache = FailureCache(failures, retry.max_delay if retry else timedelta(0), clock)
         self.held_back: HeldBack = HeldBack(failures, self.cache)
         self.final: FinalFailures = FinalFailures(failures, self.cache)
         self.in_flight: dict[str, Attempt] = {}
         """The attempts whose claims live in the memory of this process."""
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time."""
+        return self.cache.clock
 
     # Before a launch
 

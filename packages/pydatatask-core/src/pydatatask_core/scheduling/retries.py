@@ -26,7 +26,7 @@ class Retries:
 
     def __init__(self, tasks: Sequence[Task], failures: FailureTracker, wait: bool, switch: LaunchSwitch) -> None:
         self._switch = switch
-        self._passed = 0
+        self._ended_waits = 0
         self._tasks = [task for task in tasks if task.outcomes is not None and task.outcomes.retry is not None]
         self._failures = failures
         self._wait = wait
@@ -37,8 +37,8 @@ class Retries:
 
     def have_come_due(self) -> bool:
         """Return whether a wait has ended since this was asked last."""
-        before, self._passed = self._passed, sum(_passed(task) for task in self._tasks)
-        return self._passed != before
+        before, self._ended_waits = self._ended_waits, sum(_ended_waits(task) for task in self._tasks)
+        return self._ended_waits != before
 
     async def keep_waiting(self) -> bool:
         """Return whether the run goes on for their sake: there is one that is ready but for the wait."""
@@ -50,14 +50,11 @@ class Retries:
                 if await self._failures.guard(key, partial(_is_waited_for, task), otherwise=True):
                     return True
         # Last, since a job that has come due while this looked is not among those that wait any more.
-        return self._passed != sum(_passed(task) for task in self._tasks)
+        return self._ended_waits != sum(_ended_waits(task) for task in self._tasks)
 
 
-def _passed(task: Task) -> int:
-    if task.outcomes is None:
-        return 0
-    task.outcomes.cache.due()
-    return task.outcomes.cache.passed
+def _ended_waits(task: Task) -> int:
+    return 0 if task.outcomes is None else task.outcomes.cache.ended_waits()
 
 
 def _due_at(task: Task) -> float:

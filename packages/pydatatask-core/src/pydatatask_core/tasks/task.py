@@ -119,7 +119,9 @@ class Task(Linked, ABC):
         return {job: attempt.claim for job, attempt in self.outcomes.in_flight.items()}
 
     async def stop(self, job: str) -> None:
-        """Stop a live job of this process whose cancellation has been requested; its end is recorded as any other.
+        """Stop a live job whose cancellation has been requested. The default lets it run to its end.
+
+        An override need not wait for the end, which is recorded as any other.
 
         :param job: One of :meth:`claims`.
         """
