@@ -225,13 +225,21 @@ class Pipeline:
         async with asyncio.timeout(timeout), self._turn() as reconciler:
             await run(reconciler, RunOptions(forever, launch_once, wait_for_retries, self._poll_seconds))
 
-    def stop_launching(self) -> None:
+    def stop_launching(self, *, leave_running: bool = False) -> None:
         """Let the run that is under way launch nothing more; it ends when no job is live.
 
         The next run launches jobs again.
+
+        :param leave_running: Whether the run also ends while processes and pods are live, which do not end with this
+            process; the next run goes on with them.
         """
         if self._opened is not None:
-            self._opened.reconciler.switch.turn_off()
+            self._opened.reconciler.switch.turn_off(leave_running)
+
+    @property
+    def launched(self) -> int:
+        """How many jobs have been launched since the pipeline was opened, each attempt counted; 0 if it is closed."""
+        return 0 if self._opened is None else self._opened.reconciler.launched
 
     async def failures(self) -> dict[str, AbstractSet[str]]:
         """Return the jobs of each task that have failed for good, for the tasks that record failures."""

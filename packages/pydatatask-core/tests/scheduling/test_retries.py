@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from core_doubles import Records
 from core_outcome_tasks import Disk, InMemory
+from typing_extensions import override
 
 from pydatatask_core.outcomes.failure_cache import wall_clock
 from pydatatask_core.outcomes.job_failure import JobFailure
@@ -102,3 +103,44 @@ async def test_a_run_that_stops_launching_ends_and_the_next_one_goes_on() -> Non
         assert len(flaky.task.done.data) == len(flaky.tries)
         await pipeline.run(timeout=20)
     assert len(flaky.task.done.data) == 100
+
+
+class Elsewhere(InMemory):
+    """A task with a job that never ends by itself; it outlives this process, or not."""
+
+    runs_in_process = False
+
+    def __init__(self, outlives: bool) -> None:
+        super().__init__("elsewhere", Disk(), wall_clock, None, lambda task, job: None)
+        self.jobs_outlive_pipeline = outlives
+        self.live = Records([])
+        self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
+        self.link("input", Records(["a", "b"]), is_input=True)
+
+    @override
+    async def launch(self, job: str) -> None:
+        await self.live.dump(job, {})
+
+    @override
+    async def update(self) -> bool:
+        return bool(self.live.data)
+
+
+@pytest.mark.parametrize("outlives", [True, False])
+async def test_a_run_may_leave_jobs_running_only_if_they_outlive_this_process(outlives: bool) -> None:
+    task = Elsewhere(outlives)
+    async with Pipeline([task], Session(), poll_seconds=(0.01, 0.01)) as pipeline, asyncio.TaskGroup() as group:
+        run = group.create_task(pipeline.run(timeout=20))
+        while len(task.live.data) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        pipeline.stop_launching()
+        await asyncio.sleep(0.05)
+        assert not run.done()
+        pipeline.stop_launching(leave_running=True)
+        await asyncio.sleep(0.05)
+        if not outlives:
+            assert not run.done()
+            task.live.data.clear()
+        await run
+        assert pipeline.launched == 2
+    assert pipeline.launched == 0

@@ -18,17 +18,25 @@ class LaunchSwitch:
     def __init__(self) -> None:
         self.is_on: bool = True
         """Whether jobs are launched."""
+        self.leaves_running: bool = False
+        """Whether the run also ends while jobs are live that do not end with this process."""
         self.on_off: Callable[[], None] | None = None
         """Called when the switch is turned off."""
 
     def turn_on(self) -> None:
         """Let jobs be launched."""
         self.is_on = True
+        self.leaves_running = False
 
-    def turn_off(self) -> None:
-        """Launch nothing more."""
-        if self.is_on:
+    def turn_off(self, leave_running: bool = False) -> None:
+        """Launch nothing more.
+
+        :param leave_running: Whether the run need not wait for jobs that do not end with this process. Another call
+            does not take that back.
+        """
+        if self.is_on or leave_running > self.leaves_running:
             self.is_on = False
+            self.leaves_running = self.leaves_running or leave_running
             if self.on_off is not None:
                 self.on_off()
 

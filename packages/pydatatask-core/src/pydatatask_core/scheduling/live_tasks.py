@@ -55,6 +55,11 @@ class LiveTasks:
         """Whether any task had live jobs at its last update."""
         return any(self._live.values())
 
+    @property
+    def has_live_here(self) -> bool:
+        """Whether any task had live jobs at its last update that end with this process."""
+        return any(live and not task.jobs_outlive_pipeline for task, live in self._live.items())
+
     def stop(self) -> None:
         """Start no further updates."""
         self._updater.stop()

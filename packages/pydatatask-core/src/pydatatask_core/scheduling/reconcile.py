@@ -67,6 +67,8 @@ class Reconciler:
         self.failures: FailureTracker = FailureTracker(retry_delay)
         self.turns: Turns = Turns()
         self.switch: LaunchSwitch = LaunchSwitch()
+        self.launched: int = 0
+        """How many jobs have been launched, each attempt counted."""
         self.resources = resources
         self._others: list[Settling] = []
         self._retry_delay = retry_delay
@@ -173,7 +175,10 @@ class Reconciler:
                 failure = _impossible(offer, offer.impossible)
         if failure is not None:
             self.failures.record(FailureKey("launch", task.name, job), failure)
-        elif self.failures.present:
+            return
+        if offer is None or offer.refused is None:
+            self.launched += 1
+        if self.failures.present:
             self.failures.clear(FailureKey("launch", task.name, job))
 
     async def flush(self) -> None:

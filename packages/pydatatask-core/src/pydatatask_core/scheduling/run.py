@@ -71,6 +71,7 @@ class Run:
         self._failures = reconciler.failures
         self._forever = options.forever
         waits = options.wait_for_retries and not options.launch_once
+        self._switch = reconciler.switch
         self._retries = Retries(reconciler.tasks, reconciler.failures, waits, reconciler.switch)
         self._clock = ActivityClock()
         self._wake = asyncio.Event()
@@ -183,7 +184,8 @@ class Run:
         return not (self._dispatcher.idle and self._live.idle and self._ready.idle)
 
     def _is_idle(self) -> bool:
-        return not self._is_under_way() and not self._live.has_live
+        has_live = self._live.has_live_here if self._switch.leaves_running else self._live.has_live
+        return not self._is_under_way() and not has_live
 
     def _phase(self) -> Phase:
         if not self._is_idle():
