@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pydatatask_storage.s3.bucket_info import S3BucketInfo as S3BucketInfo
     from pydatatask_storage.s3.repository import S3BucketRepository as S3BucketRepository
     from pydatatask_storage.yaml.files import YamlMetadataFileRepository as YamlMetadataFileRepository
+    from pydatatask_storage.yaml.outcomes import OutcomeFiles as OutcomeFiles
+    from pydatatask_storage.yaml.outcomes import outcome_files as outcome_files
     from pydatatask_storage.yaml.repository import YamlMetadataRepository as YamlMetadataRepository
     from pydatatask_storage.yaml.s3 import YamlMetadataS3Repository as YamlMetadataS3Repository
 else:
@@ -40,6 +42,7 @@ else:
             "pydatatask_storage.s3.bucket_info": ["S3BucketInfo"],
             "pydatatask_storage.s3.repository": ["S3BucketRepository"],
             "pydatatask_storage.yaml.files": ["YamlMetadataFileRepository"],
+            "pydatatask_storage.yaml.outcomes": ["OutcomeFiles", "outcome_files"],
             "pydatatask_storage.yaml.repository": ["YamlMetadataRepository"],
             "pydatatask_storage.yaml.s3": ["YamlMetadataS3Repository"],
         },
@@ -57,10 +60,12 @@ __all__ = [
     "InProcessBlobStream",
     "InProcessMetadataRepository",
     "MongoMetadataRepository",
+    "OutcomeFiles",
     "RelatedItemRepository",
     "S3BucketInfo",
     "S3BucketRepository",
     "YamlMetadataFileRepository",
     "YamlMetadataRepository",
     "YamlMetadataS3Repository",
+    "outcome_files",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydatatask_core import AWriteStream as AWriteStream
     from pydatatask_core import AWriteText as AWriteText
     from pydatatask_core import BlobRepository as BlobRepository
+    from pydatatask_core import JobFailure as JobFailure
     from pydatatask_core import Link as Link
     from pydatatask_core import MapRepository as MapRepository
     from pydatatask_core import MetadataRepository as MetadataRepository
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pydatatask_core import ResourceManager as ResourceManager
     from pydatatask_core import Resources as Resources
     from pydatatask_core import ResourceType as ResourceType
+    from pydatatask_core import Retry as Retry
+    from pydatatask_core import RetryRule as RetryRule
     from pydatatask_core import Session as Session
     from pydatatask_core import Task as Task
     from pydatatask_core import async_copyfile as async_copyfile
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from pydatatask_storage import YamlMetadataFileRepository as YamlMetadataFileRepository
     from pydatatask_storage import YamlMetadataRepository as YamlMetadataRepository
     from pydatatask_storage import YamlMetadataS3Repository as YamlMetadataS3Repository
+    from pydatatask_storage import outcome_files as outcome_files
 else:
     from pydatatask_core.lazy_names import lazy_names
 
@@ -87,6 +91,7 @@ else:
                 "AWriteStream",
                 "AWriteText",
                 "BlobRepository",
+                "JobFailure",
                 "Link",
                 "MapRepository",
                 "MetadataRepository",
@@ -95,6 +100,8 @@ else:
                 "ResourceManager",
                 "Resources",
                 "ResourceType",
+                "Retry",
+                "RetryRule",
                 "Session",
                 "Task",
                 "async_copyfile",
@@ -135,6 +142,7 @@ else:
                 "YamlMetadataFileRepository",
                 "YamlMetadataRepository",
                 "YamlMetadataS3Repository",
+                "outcome_files",
             ],
         },
         modules=[
@@ -173,6 +181,7 @@ __all__ = [
     "InProcessBlobStream",
     "InProcessMetadataRepository",
     "InProcessSyncTask",
+    "JobFailure",
     "KubeFunctionTask",
     "KubeTask",
     "Link",
@@ -189,6 +198,8 @@ __all__ = [
     "ResourceManager",
     "ResourceType",
     "Resources",
+    "Retry",
+    "RetryRule",
     "S3BucketInfo",
     "S3BucketRepository",
     "SSHLinuxManager",
@@ -205,6 +216,7 @@ __all__ = [
     "launch",
     "list_data",
     "main",
+    "outcome_files",
     "parse_quantity",
     "print_status",
     "print_trace",

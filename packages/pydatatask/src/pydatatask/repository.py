@@ -23,6 +23,7 @@ from pydatatask_storage import S3BucketRepository as S3BucketRepository
 from pydatatask_storage import YamlMetadataFileRepository as YamlMetadataFileRepository
 from pydatatask_storage import YamlMetadataRepository as YamlMetadataRepository
 from pydatatask_storage import YamlMetadataS3Repository as YamlMetadataS3Repository
+from pydatatask_storage import outcome_files as outcome_files
 
 __all__ = [
     "AggregateAndRepository",
@@ -48,4 +49,5 @@ __all__ = [
     "YamlMetadataFileRepository",
     "YamlMetadataRepository",
     "YamlMetadataS3Repository",
+    "outcome_files",
 ]

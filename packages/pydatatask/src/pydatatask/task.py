@@ -1,6 +1,9 @@
 """Tasks and links, under the documented path."""
 
+from pydatatask_core import JobFailure as JobFailure
 from pydatatask_core import Link as Link
+from pydatatask_core import Retry as Retry
+from pydatatask_core import RetryRule as RetryRule
 from pydatatask_core import Task as Task
 from pydatatask_exec import STDOUT as STDOUT
 from pydatatask_exec import ExecutorTask as ExecutorTask
@@ -16,10 +19,13 @@ __all__ = [
     "ExecutorTask",
     "FunctionTaskProtocol",
     "InProcessSyncTask",
+    "JobFailure",
     "KubeFunctionTask",
     "KubeTask",
     "Link",
     "ProcessTask",
+    "Retry",
+    "RetryRule",
     "Task",
 ]
 
