@@ -247,7 +247,8 @@ class Pipeline:
 
     async def blocked(self) -> dict[str, dict[str, str]]:
         """Return the jobs of each task that never start, as a job further up has failed, with that failure."""
-        return await blocked_jobs(list(self.tasks.values()))
+        blocked = await blocked_jobs(list(self.tasks.values()))
+        return {task: {job: str(cause) for job, cause in jobs.items()} for task, jobs in blocked.items()}
 
     async def gather_ready_jobs(self, task: Task) -> set[str]:
         """Collect all jobs that are ready to be launched for a given task.

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from typing_extensions import override
 
 from pydatatask_core.repositories.algebra import present
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import Plug, Task
 
-__all__ = ["blocked_jobs", "failed_jobs"]
+__all__ = ["RootCause", "blocked_jobs", "failed_jobs"]
 
-_Causes = Mapping[str, str]
-"""Jobs, and what keeps each from starting, in one line."""
+
+class RootCause(NamedTuple):
+    """The failed job that keeps others from starting."""
+
+    task: str
+    """The name of its task."""
+
+    job: str
+    """The job."""
+
+    @override
+    def __str__(self) -> str:
+        return f"job {self.job} of {self.task} has failed"
+
+
+_Causes = Mapping[str, RootCause]
+"""Jobs, and what keeps each from starting."""
 
 
 async def failed_jobs(tasks: Iterable[Task]) -> dict[str, AbstractSet[str]]:
@@ -23,7 +41,7 @@ async def failed_jobs(tasks: Iterable[Task]) -> dict[str, AbstractSet[str]]:
     return {task.name: await task.outcomes.final.keys() for task in tasks if task.outcomes is not None}
 
 
-async def blocked_jobs(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
+async def blocked_jobs(tasks: Sequence[Task]) -> dict[str, dict[str, RootCause]]:
     """Return the jobs of each task that never start, as a job further up has failed for good.
 
     It is computed from the records of failures each time, so that a job is free again once its cause is gone.
@@ -32,12 +50,12 @@ async def blocked_jobs(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
     :returns: For each task its blocked jobs, and for each of these the failure that is the root cause.
     """
     failed = await failed_jobs(tasks)
-    blocked: dict[str, dict[str, str]] = {task.name: {} for task in tasks}
+    blocked: dict[str, dict[str, RootCause]] = {task.name: {} for task in tasks}
     changed = True
     while changed:  # at most once for each task on the longest way down, as a task's jobs only become more
         changed = False
         for task in tasks:
-            found: dict[str, str] = {}
+            found: dict[str, RootCause] = {}
             for plug in task.plugs:
                 if plug.when == "success":
                     found |= await _translated(plug, _causes_of(plug.upstream, failed, blocked))
@@ -48,7 +66,7 @@ async def blocked_jobs(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
 
 
 def _causes_of(task: Task, failed: Mapping[str, AbstractSet[str]], blocked: Mapping[str, _Causes]) -> _Causes:
-    own = {job: f"job {job} of {task.name} has failed" for job in failed.get(task.name, ())}
+    own = {job: RootCause(task.name, job) for job in failed.get(task.name, ())}
     return own | dict(blocked.get(task.name, {}))
 
 
