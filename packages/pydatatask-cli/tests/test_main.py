@@ -45,7 +45,7 @@ def test_the_help_screen_is_the_documented_one(
     out = capsys.readouterr().out
     assert out.startswith("usage: main.py [-h]")
     documented = """\
-  {update,run,status,trace,rm,ls,cat,inject,launch,shell,fuse,graph}
+  {update,run,status,trace,rm,ls,cat,inject,launch,shell,fuse,graph,failures,retry,cancel}
     update              Keep the pipeline in motion
     run                 Run update in a loop until everything is quiet
     status              View the pipeline status
@@ -487,7 +487,7 @@ def test_a_mistyped_command_gets_a_suggestion(
     lib: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call_main(monkeypatch, lib.pipeline, "statsu") == 2
-    assert "'graph') (did you mean 'status'?) (see" in capsys.readouterr().err
+    assert "'cancel') (did you mean 'status'?) (see" in capsys.readouterr().err
     assert call_main(monkeypatch, lib.pipeline, "graph", "--format", "merlaid") == 2
     assert "(did you mean 'mermaid'?)" in capsys.readouterr().err
     assert call_main(monkeypatch, lib.pipeline, "xyz") == 2

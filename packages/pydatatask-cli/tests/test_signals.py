@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from cli_pipelines import environment, write_script
+
+from pydatatask_cli.signals import Interruption, Stage
 
 CHATTY = """
     session = Session()
@@ -246,3 +249,61 @@ def test_a_forked_child_takes_signals_as_if_nothing_were_guarded(tmp_path: Path)
         lines = rest_of(process)
         assert {f"SIGINT {3 << 8}", f"SIGTERM {signal.SIGTERM:d}"} <= set(lines), lines
         assert process.wait(20) == 0
+
+
+@pytest.mark.requirement("cli.drain")
+async def test_each_signal_goes_a_stage_ahead_and_draining_is_left_out_where_it_is_over() -> None:
+    stages: list[Stage] = []
+    with Interruption() as interruption:
+
+        async def drained() -> int:
+            begun = asyncio.Event()
+
+            def begin() -> None:
+                stages.append(interruption.stage)
+                begun.set()
+
+            with interruption.draining(begin, 600):
+                signal.raise_signal(signal.SIGTERM)
+                await begun.wait()
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+            return 0
+
+        with pytest.raises(asyncio.CancelledError):
+            await interruption.guard(drained)
+        assert (stages, interruption.stage, interruption.received) == (
+            [Stage.DRAINING],
+            Stage.CANCELLED,
+            signal.SIGTERM,
+        )
+
+
+@pytest.mark.requirement("cli.drain")
+async def test_a_signal_after_the_block_cancels_at_once() -> None:
+    with Interruption() as interruption:
+
+        async def over() -> int:
+            with interruption.draining(lambda: None, 600):
+                pass
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+            return 0
+
+        with pytest.raises(asyncio.CancelledError):
+            await interruption.guard(over)
+        assert interruption.stage is Stage.CANCELLED
+
+
+@pytest.mark.requirement("cli.drain")
+async def test_a_block_that_ends_between_the_signal_and_the_loop_cancels() -> None:
+    with Interruption() as interruption:
+
+        async def ends() -> int:
+            with interruption.draining(lambda: None, 600):
+                signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+            return 0
+
+        with pytest.raises(asyncio.CancelledError):
+            await interruption.guard(ends)

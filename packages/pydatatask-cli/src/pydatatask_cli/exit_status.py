@@ -2,6 +2,7 @@
 
 - 2: what the user typed, or the definition of the pipeline, is wrong;
 - 1: the command ran, and failed or found nothing;
+- 3: ``run`` ran to its end, and jobs have failed;
 - 128 + N: the command was ended by signal N, a reader of its output that went away included.
 """
 
@@ -18,13 +19,16 @@ from pydatatask_core.errors import (
     UsageError,
 )
 
-__all__ = ["FAILURE", "USAGE", "signal_status", "status_of_errors"]
+__all__ = ["FAILURE", "JOBS_FAILED", "USAGE", "signal_status", "status_of_errors"]
 
 FAILURE = 1
 """The command ran, and failed or found nothing."""
 
 USAGE = 2
 """What the user typed, or the definition of the pipeline, is wrong."""
+
+JOBS_FAILED = 3
+"""``run`` ran to its end, and jobs have failed."""
 
 _USER_ERRORS = (
     UsageError,

@@ -10,7 +10,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from typing_extensions import override
 
 from pydatatask_cli.arguments import PIPELINE, add_verbosity
-from pydatatask_cli.commands import cat, fuse, graph, inject, launch, ls, rm, run, shell, status, trace, update
+from pydatatask_cli.commands import (
+    cancel,
+    cat,
+    failures,
+    fuse,
+    graph,
+    inject,
+    launch,
+    ls,
+    retry,
+    rm,
+    run,
+    shell,
+    status,
+    trace,
+    update,
+)
 from pydatatask_cli.name_lookup import suggestion
 from pydatatask_cli.terminal import output
 
@@ -25,7 +41,7 @@ __all__ = ["build_parser"]
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)", re.DOTALL)
 """What argparse says of a mistyped command; before Python 3.12 the choices are in quotes."""
 
-_COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fuse, graph)
+_COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fuse, graph, failures, retry, cancel)
 
 
 def build_parser(

@@ -41,22 +41,23 @@ async def test_run_goes_on_until_all_is_idle(lib: Library, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], (False, False, None)),
-        (["--forever"], (True, False, None)),
-        (["--launch-once"], (False, True, None)),
-        (["--timeout", "2.5", "--forever"], (True, False, 2.5)),
+        ([], (False, False, None, True)),
+        (["--forever"], (True, False, None, True)),
+        (["--launch-once"], (False, True, None, True)),
+        (["--timeout", "2.5", "--forever"], (True, False, 2.5, True)),
+        (["--no-wait"], (False, False, None, False)),
     ],
 )
 def test_the_options_of_run(
     lib: Library,
     arguments: list[str],
-    expected: tuple[bool, bool, float | None],
+    expected: tuple[bool, bool, float | None, bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[object] = []
 
-    async def note(forever: bool, launch_once: bool, timeout: float | None) -> None:
-        asked.append((forever, launch_once, timeout))
+    async def note(forever: bool, launch_once: bool, timeout: float | None, *, wait_for_retries: bool) -> None:
+        asked.append((forever, launch_once, timeout, wait_for_retries))
 
     monkeypatch.setattr(lib.pipeline, "run", note)
     assert call_main(monkeypatch, lib.pipeline, "run", *arguments) == 0
@@ -129,7 +130,7 @@ def test_a_full_disk_is_reported_without_a_traceback_and_nothing_is_half_written
         assert full.returncode == 1
         assert full.stderr.count(b"\n") == 1
         assert b"No space left on device" in full.stderr
-        assert run_script(script, "run").returncode == 0
+        assert run_script(script, "run").returncode == 3
         assert list((disk / "out").iterdir()) == []
         assert b"No space left" in run_script(script, "cat", "t.done", "a").stdout
     finally:
@@ -188,7 +189,7 @@ async def test_failures_of_jobs_are_logged_and_the_run_goes_on(lib: Library, cap
 
     lib.count.body = body
     with caplog.at_level(logging.ERROR, "pydatatask"):
-        assert await run(lib.pipeline, forever=False, launch_once=False, timeout=None) == 0
+        assert await run(lib.pipeline, forever=False, launch_once=False, timeout=None) == 3
     assert {record["result"] for record in lib.counted.data.values()} == {"exception"}
 
 

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from cli_outcomes import LATER, chain
 from cli_pipelines import Bare, Library, Step, call_main, library
 from typing_extensions import override
 
-from pydatatask_cli import print_status, print_trace
+from pydatatask_cli import print_status, print_trace, run
+from pydatatask_cli.commands.graph import print_graph
 from pydatatask_core.errors import StoreError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.access import Access, validation_access
@@ -168,3 +170,56 @@ def test_a_repository_that_fails_hides_no_others(
     assert shown in captured.out
     assert failed in captured.out
     assert captured.err == "main.py: error: cannot list count.failing: there is no bucket 'b'\n"
+
+
+@pytest.mark.requirement("cli.blocked")
+async def test_failed_and_blocked_jobs_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = chain(tmp_path)
+    await run(made.pipeline, False, False, None)
+    capsys.readouterr()
+    await print_status(made.pipeline, False)
+    assert capsys.readouterr().out == (
+        "a\na.texts 3\na.done 1\na.failures 2\na.made 1\n\n"
+        "b\nb.made 1\nb.done 1\nb.failures 0\n# b: 2 blocked by failures of a\n\n"
+    )
+    await print_status(made.pipeline, False, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "a": {"texts": 3, "done": 1, "failures": 2, "made": 1},
+        "b": {"made": 1, "done": 1, "failures": 0},
+    }
+    await print_trace(made.pipeline, False, ["b1", "ok", "../no"])
+    out = capsys.readouterr().out
+    assert "a.failures b1\n" in out
+    assert "# a: job b1: exception, attempt 1: ValueError('b1 is\\nbad')\n" in out
+    assert "# b: job b1: blocked, as job b1 of a has failed\n" in out
+    assert out.count("#") == 2
+    await print_graph(made.pipeline, counts=True)
+    out = capsys.readouterr().out
+    assert '["b<br/>Flaky<br/>2 blocked"]' in out
+    assert '["a<br/>Flaky"]' in out
+    await print_graph(made.pipeline)
+    assert "blocked" not in capsys.readouterr().out
+
+
+@pytest.mark.requirement("cli.blocked")
+async def test_trace_says_when_the_next_attempt_is_due(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = chain(tmp_path, retry=LATER)
+    await run(made.pipeline, False, False, None, wait_for_retries=False)
+    capsys.readouterr()
+    await print_trace(made.pipeline, False, ["b1"])
+    out = capsys.readouterr().out
+    assert "; next attempt at 2" in out
+    assert "blocked" not in out
+
+
+@pytest.mark.requirement("cli.blocked", "cli.status-failing-store")
+async def test_a_failing_store_of_failures_hides_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = chain(tmp_path)
+    (tmp_path / "a.failures").write_text("no directory")
+    assert await print_status(made.pipeline, False) == 1
+    captured = capsys.readouterr()
+    assert "a.texts 3\n" in captured.out
+    assert "cannot list a.failures" in captured.err
+    assert await print_trace(made.pipeline, False, ["b1"]) == 1

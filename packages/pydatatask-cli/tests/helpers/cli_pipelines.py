@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ import pytest
 from typing_extensions import override
 
 from pydatatask_cli import main
+from pydatatask_core.outcomes.job_failure import JobFailure, exception_types
+from pydatatask_core.outcomes.recorder import Attempt
+from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
@@ -57,6 +62,76 @@ class Step(Task):
     @override
     async def forget(self, link: str, job: str) -> None:
         self.forgotten.append((link, job))
+
+
+class Flaky(Task):
+    """A task whose job is a coroutine in this process; it records failures apart, and knows the number of its attempt.
+
+    Its body gets the job and the number.
+    """
+
+    runs_in_process = True
+
+    def __init__(
+        self,
+        name: str,
+        done: MetadataRepository,
+        failures: MetadataRepository,
+        body: Callable[[str, int], Awaitable[None]],
+        retry: Retry | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.body = body
+        self.running: dict[str, asyncio.Task[None]] = {}
+        self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
+        self.record_failures(done, failures, retry)
+
+    @override
+    async def update(self) -> bool:
+        return bool(self.running)
+
+    @override
+    async def launch(self, job: str) -> None:
+        assert self.outcomes is not None
+        attempt = await self.outcomes.begin(job)
+        if attempt is None:
+            return
+        self.running[job] = asyncio.ensure_future(self.body(job, attempt.number))
+        start = self.outcomes.clock()
+        failure: JobFailure | None = None
+        error: BaseException | None = None
+        try:
+            try:
+                await self.running[job]
+            except asyncio.CancelledError:
+                if not attempt.is_cancelled:
+                    self.running[job].cancel()
+                    raise
+                failure, error = JobFailure("cancelled", "on request"), RuntimeError("cancelled")
+            except Exception as raised:
+                failure, error = JobFailure("exception", repr(raised), exception_types=exception_types(raised)), raised
+            if failure is None or error is None:
+                await self.outcomes.succeed(job, {"result": "success", "start_time": start}, attempt)
+            else:
+                await self._fail(job, start, failure, attempt, error)
+        finally:
+            del self.running[job]
+            self.outcomes.end(job)
+        self.completed(job)
+
+    async def _fail(
+        self, job: str, start: datetime, failure: JobFailure, attempt: Attempt, error: BaseException
+    ) -> None:
+        assert self.outcomes is not None
+        record = {"result": "exception", "start_time": start, "end_time": self.outcomes.clock()}
+        await self.outcomes.fail(job, record, failure, attempt)
+        self.failed(job, error)
+
+    @override
+    async def stop(self, job: str) -> None:
+        assert self.outcomes is not None
+        self.outcomes.in_flight[job].is_cancelled = True
+        self.running[job].cancel()
 
 
 class Bare(Repository):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.gather import gather
 from pydatatask_cli.open_pipeline import validate_repositories
+from pydatatask_cli.outcomes.blocked_notes import count_blocked
 from pydatatask_cli.terminal import output
 from pydatatask_core.errors import UsageError
 from pydatatask_core.pipeline import Pipeline
@@ -51,7 +53,9 @@ def add_parser(commands: SubParsers) -> None:
         "--format", dest="kind", choices=FORMATS, help="the format: mermaid, unless the ending of FILE says otherwise"
     )
     parser.add_argument("-o", "--output", dest="file", metavar="FILE", help="the file to write, instead of printing")
-    parser.add_argument("--counts", action="store_true", help="show how many jobs each repository has")
+    parser.add_argument(
+        "--counts", action="store_true", help="show how many jobs each repository has, and how many are blocked"
+    )
 
 
 @returns_status
@@ -65,7 +69,7 @@ async def print_graph(
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param kind: One of :data:`FORMATS`; without it, what the ending of ``file`` says, or else Mermaid.
     :param file: Optional: the file to write, instead of printing the picture.
-    :param counts: Whether to show how many jobs each repository has.
+    :param counts: Whether to show how many jobs each repository has, and how many jobs of each task are blocked.
     :returns: The exit status.
     """
     chosen = kind or _by_ending(file or "")
@@ -73,7 +77,8 @@ async def print_graph(
         raise UsageError(f"there is no format {chosen!r}; the formats are: {', '.join(FORMATS)}")
     if chosen == "png" and file is None and output.on_terminal():
         raise UsageError("a terminal cannot show a PNG; name a file for it: -o FILE")
-    data = await _drawn(pipeline, chosen, await _counts(pipeline) if counts else None)
+    numbers, blocked = (await _counts(pipeline), await count_blocked(pipeline)) if counts else (None, {})
+    data = await _drawn(pipeline, chosen, numbers, blocked)
     if file is not None:
         await _write(file, data)
     elif output.binary_output() is not None:
@@ -100,13 +105,13 @@ async def _counts(pipeline: Pipeline) -> dict[int, int]:
     return {id(repository): len(there) for repository, there in zip(found, jobs, strict=True)}
 
 
-async def _drawn(pipeline: Pipeline, kind: str, counts: dict[int, int] | None) -> bytes:
+async def _drawn(pipeline: Pipeline, kind: str, counts: Mapping[int, int] | None, blocked: Mapping[str, int]) -> bytes:
     from pydatatask_cli.graph.dot import dot
     from pydatatask_cli.graph.graphviz import render
     from pydatatask_cli.graph.mermaid import mermaid
     from pydatatask_cli.graph.picture import draw
 
-    picture = draw(list(pipeline.tasks.values()), counts)
+    picture = draw(list(pipeline.tasks.values()), counts, blocked)
     if kind == "mermaid":
         return mermaid(picture).encode()
     if kind == "dot":

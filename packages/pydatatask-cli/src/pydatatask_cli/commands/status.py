@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_all_option, add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.outcomes.blocked_notes import count_notes
 from pydatatask_cli.terminal.job_report import print_report
 from pydatatask_cli.terminal.link_rows import ask_repositories, task_rows
 from pydatatask_core.pipeline import Pipeline
@@ -41,7 +42,7 @@ def add_parser(commands: SubParsers) -> None:
 async def print_status(pipeline: Pipeline, all_repos: bool, *, as_json: bool = False) -> int:
     """Print for each task how many jobs its repositories have: a table on a terminal, else lines ``task.link COUNT``.
 
-    Notes of the task on live jobs follow, in lines that begin with ``#``.
+    Notes of the task on live jobs follow, and how many jobs failures block, in lines that begin with ``#``.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param all_repos: Whether to show also links that are neither input, output nor status.
@@ -53,5 +54,5 @@ async def print_status(pipeline: Pipeline, all_repos: bool, *, as_json: bool = F
     answers = await ask_repositories(pipeline, rows, lambda repository: listed(listing, repository))
     numbers = {key: len(jobs) for key, jobs in answers.jobs.items()}
     counts = [[numbers.get(id(data.repository)) for data in row.data] for row in rows]
-    await print_report(rows, counts, str, numeric=True, as_json=as_json)
+    await print_report(rows, counts, str, numeric=True, as_json=as_json, remarks=lambda: count_notes(pipeline))
     return answers.report(rows)

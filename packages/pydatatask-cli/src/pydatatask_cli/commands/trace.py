@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_all_option, add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
+from pydatatask_cli.outcomes.blocked_notes import job_notes
 from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.job_report import print_report
 from pydatatask_cli.terminal.link_rows import ask_repositories, task_rows
@@ -42,7 +43,7 @@ def add_parser(commands: SubParsers) -> None:
 async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as_json: bool = False) -> int:
     """Print for each task which of the jobs its repositories have: a table on a terminal, else ``task.link JOB JOB``.
 
-    Notes of the task on these jobs follow, in lines that begin with ``#``.
+    Notes of the task on these jobs follow, how they have failed, and what blocks them, in lines that begin with ``#``.
 
     :param pipeline: The pipeline; it may be closed where no resource of its session is needed.
     :param all_repos: Whether to show also links that are neither input, output nor status.
@@ -55,7 +56,9 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as
     answers = await ask_repositories(pipeline, rows, lambda repository: listing.members(repository, set(wanted)))
     found = {key: [name for name in wanted if name in jobs] for key, jobs in answers.jobs.items()}
     jobs = [[found.get(id(data.repository)) for data in row.data] for row in rows]
-    await print_report(rows, jobs, " ".join, numeric=False, as_json=as_json, jobs=wanted)
+    await print_report(
+        rows, jobs, " ".join, numeric=False, as_json=as_json, jobs=wanted, remarks=lambda: job_notes(pipeline, wanted)
+    )
     missing = [name for name in wanted if not any(name in there for there in found.values())]
     if missing and not answers.errors:
         where = "any repository" if all_repos else "any repository shown; -a shows all"

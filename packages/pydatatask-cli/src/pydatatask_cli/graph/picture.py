@@ -97,17 +97,20 @@ def repositories(tasks: Iterable[Task]) -> list[Repository]:
     return list({id(node): node for node in nodes if isinstance(node, Repository)}.values())
 
 
-def draw(tasks: Sequence[Task], counts: Mapping[int, int] | None = None) -> Picture:
+def draw(
+    tasks: Sequence[Task], counts: Mapping[int, int] | None = None, blocked: Mapping[str, int] | None = None
+) -> Picture:
     """Return the picture of some tasks.
 
     :param tasks: The tasks of the pipeline.
     :param counts: Optional: how many jobs are in each repository, by its identity.
+    :param blocked: Optional: how many jobs of a task cannot start because of failures, by its name.
     """
     found = repositories(tasks)
     names = _names(tasks, found)
     ids = {id(task): f"t{number}" for number, task in enumerate(tasks, start=1)}
     ids |= {id(repository): f"r{number}" for number, repository in enumerate(found, start=1)}
-    boxes = [Box(ids[id(task)], Kind.TASK, _task_lines(task)) for task in tasks]
+    boxes = [Box(ids[id(task)], Kind.TASK, _task_lines(task, (blocked or {}).get(task.name, 0))) for task in tasks]
     for repository in found:
         count = None if counts is None else counts[id(repository)]
         lines = _repository_lines(repository, names.get(id(repository)), count)
@@ -115,9 +118,13 @@ def draw(tasks: Sequence[Task], counts: Mapping[int, int] | None = None) -> Pict
     return Picture(boxes, [_arrow(edge, ids, names) for edge in edges(tasks)])
 
 
-def _task_lines(task: Task) -> tuple[str, ...]:
-    lines = (task.name, type(task).__name__)
-    return (*lines, "disabled") if task.disabled else lines
+def _task_lines(task: Task, blocked: int) -> tuple[str, ...]:
+    lines = [task.name, type(task).__name__]
+    if task.disabled:
+        lines.append("disabled")
+    if blocked:
+        lines.append(f"{blocked} blocked")
+    return tuple(lines)
 
 
 def _repository_lines(repository: Repository, name: str | None, count: int | None) -> tuple[str, ...]:

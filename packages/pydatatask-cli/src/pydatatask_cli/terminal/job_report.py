@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from pydatatask_cli.terminal import output
@@ -24,6 +24,7 @@ async def print_report(
     numeric: bool,
     as_json: bool,
     jobs: Collection[str] | None = None,
+    remarks: Callable[[], Awaitable[Mapping[str, Sequence[str]]]] | None = None,
 ) -> None:
     """Print a value for each link, and the notes of the tasks.
 
@@ -36,16 +37,20 @@ async def print_report(
     :param numeric: Whether the values are numbers.
     :param as_json: Whether to print JSON.
     :param jobs: Optional: only notes on these jobs are wanted.
+    :param remarks: Optional: returns what else to say of tasks, by name. It is not asked for JSON.
     """
     if as_json:
         output.write_json({row.task.name: _named(row, of_task) for row, of_task in zip(rows, values, strict=True)})
         return
     notes = await collect_notes(rows, jobs)
+    others = {} if remarks is None else await remarks()
+    told = [others.get(row.task.name, ()) for row in rows]
     texts = [[_FAILED if value is None else text(value) for value in of_task] for of_task in values]
     if output.on_terminal():
-        _print_table(rows, texts, notes, numeric)
+        _print_table(rows, texts, [[*some, *more] for some, more in zip(notes, told, strict=True)], numeric)
     else:
-        _print_lines(rows, texts, notes)
+        named = [[f"{row.task.name}: {line}" for line in lines] for row, lines in zip(rows, told, strict=True)]
+        _print_lines(rows, texts, [[*some, *more] for some, more in zip(notes, named, strict=True)])
 
 
 def _named(row: TaskRows, values: Sequence[V]) -> dict[str, V]:

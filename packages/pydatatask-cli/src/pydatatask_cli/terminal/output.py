@@ -124,15 +124,17 @@ def write_error(message: str, *details: str) -> None:
         return
 
 
-def write_note(message: str) -> None:
+def write_note(message: str, *details: str) -> None:
     """Write a message that is no error to standard error, as one line that begins with the name of the script.
 
     :param message: What the user should know.
+    :param details: Further lines, where one is not enough.
     """
     if sys.stderr is None:
         return
+    lines = [f"{program()}: {_one_line(message)}", *(f"- {_one_line(detail)}" for detail in details)]
     try:
-        sys.stderr.write(f"{program()}: {_one_line(message)}\n")
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
     except BrokenPipeError:
         return

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,32 +51,51 @@ class Progress(NamedTuple):
     live: int
     """How many of them are running elsewhere."""
 
+    failed: int = 0
+    """How many of them have failed, as far as that is recorded apart, or has happened in this run."""
+
+    retrying: int = 0
+    """How many of them wait for another attempt."""
+
     @property
     def finished(self) -> int:
-        """How many of them have finished."""
-        return self.total - self.waiting - self.live
+        """How many of them have finished, and not failed."""
+        return self.total - self.waiting - self.live - self.failed - self.retrying
 
 
-async def measure_progress(task: Task, listing: Listing) -> Progress:
+FailedInRun = Callable[[Task], AbstractSet[str]]
+"""Returns the jobs of a task that have failed in this run."""
+
+
+async def measure_progress(task: Task, listing: Listing, failed_in_run: FailedInRun | None = None) -> Progress:
     """Count the jobs of a task by their progress.
 
     :param task: The task.
     :param listing: Lists repositories.
+    :param failed_in_run: Optional: tells which jobs have failed, where that is not recorded apart.
     """
     ready = await listed(listing, task.ready)
     required = await intersection(listing, list(task.required_for_start.values())) | ready
     live: set[str] = set()
     for link in task.links.values():
-        if link.is_status and link.inhibits_start and link.inhibits_output:
+        if link.is_status and link.inhibits_start and link.inhibits_output and not link.is_failure:
             live |= await listing.members(link.repo, required - ready)
-    return Progress(task.name, len(required), len(ready), len(live))
+    rest = required - ready - live
+    outcomes = task.outcomes
+    if outcomes is None:
+        failed = frozenset[str]() if failed_in_run is None else rest & failed_in_run(task)
+        return Progress(task.name, len(required), len(ready), len(live), len(failed))
+    recorded = await listing.members(outcomes.failures, rest)
+    final = await listing.members(outcomes.final, recorded)
+    return Progress(task.name, len(required), len(ready), len(live), len(final), len(recorded) - len(final))
 
 
 @asynccontextmanager
-async def showing_progress(pipeline: Pipeline) -> AsyncGenerator[None, None]:
+async def showing_progress(pipeline: Pipeline, failed_in_run: FailedInRun | None = None) -> AsyncGenerator[None, None]:
     """Show the progress of all tasks on standard output during a block, and once more at its end.
 
     :param pipeline: The pipeline, open.
+    :param failed_in_run: Optional: tells which jobs have failed, where that is not recorded apart.
     """
     from rich.console import Console
     from rich.live import Live
@@ -85,16 +105,19 @@ async def showing_progress(pipeline: Pipeline) -> AsyncGenerator[None, None]:
         def show(stock: list[Progress], elapsed: float) -> None:
             live.update(_table(stock, elapsed), refresh=True)
 
-        async with _watching(pipeline, show, _PERIOD_SECONDS):
+        async with _watching(_Watch(pipeline, show, _PERIOD_SECONDS, failed_in_run)):
             yield
 
 
 @asynccontextmanager
-async def logging_progress(pipeline: Pipeline, seconds: float = _LOG_PERIOD_SECONDS) -> AsyncGenerator[None, None]:
+async def logging_progress(
+    pipeline: Pipeline, seconds: float = _LOG_PERIOD_SECONDS, failed_in_run: FailedInRun | None = None
+) -> AsyncGenerator[None, None]:
     """Log the progress of tasks during a block whenever it has changed, and once more at its end.
 
     :param pipeline: The pipeline, open.
     :param seconds: How often to look for changes.
+    :param failed_in_run: Optional: tells which jobs have failed, where that is not recorded apart.
     """
     logged: dict[str, Progress] = {}
 
@@ -102,10 +125,10 @@ async def logging_progress(pipeline: Pipeline, seconds: float = _LOG_PERIOD_SECO
         for each in stock:
             if logged.get(each.task) != each:
                 logged[each.task] = each
-                live = f", {each.live} live" if each.live else ""
-                _log.info("%s: %d of %d finished%s", each.task, each.finished, each.total, live)
+                rest = "".join(f", {text}" for text in _unfinished(each))
+                _log.info("%s: %d of %d finished%s", each.task, each.finished, each.total, rest)
 
-    async with _watching(pipeline, log, seconds):
+    async with _watching(_Watch(pipeline, log, seconds, failed_in_run)):
         yield
 
 
@@ -115,10 +138,7 @@ def logs_progress() -> bool:
 
 
 @asynccontextmanager
-async def _watching(
-    pipeline: Pipeline, show: Callable[[list[Progress], float], None], seconds: float
-) -> AsyncGenerator[None, None]:
-    watch = _Watch(pipeline, show, seconds)
+async def _watching(watch: _Watch) -> AsyncGenerator[None, None]:
     watching = asyncio.create_task(watch.keep_showing(), name="pydatatask: showing progress")
     try:
         yield
@@ -129,8 +149,15 @@ async def _watching(
 
 
 class _Watch:
-    def __init__(self, pipeline: Pipeline, show: Callable[[list[Progress], float], None], seconds: float) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        show: Callable[[list[Progress], float], None],
+        seconds: float,
+        failed_in_run: FailedInRun | None,
+    ) -> None:
         self._pipeline = pipeline
+        self._failed_in_run = failed_in_run
         self._show = show
         self._seconds = seconds
         self._listing = Listing()
@@ -147,7 +174,10 @@ class _Watch:
         """Show the present progress. The run itself reports a repository that fails; it is asked again next time."""
         self._listing.begin_round()
         try:
-            stock = [await measure_progress(task, self._listing) for task in self._pipeline.tasks.values()]
+            stock = [
+                await measure_progress(task, self._listing, self._failed_in_run)
+                for task in self._pipeline.tasks.values()
+            ]
         except Exception as error:
             _log.debug("cannot determine the progress: %s", error)
             return
@@ -165,6 +195,12 @@ async def live_jobs(pipeline: Pipeline) -> dict[str, int]:
     return {each.task: each.live for each in stock if each.live}
 
 
+def _unfinished(each: Progress) -> list[str]:
+    """Say what has become of the jobs that are not finished, as far as there are any."""
+    counts = ((each.live, "live"), (each.failed, "failed"), (each.retrying, "to be tried again"))
+    return [f"{count} {name}" for count, name in counts if count]
+
+
 def _table(stock: list[Progress], elapsed: float) -> Table:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -173,8 +209,10 @@ def _table(stock: list[Progress], elapsed: float) -> Table:
     table = Table.grid(padding=(0, 2), pad_edge=False)
     for each in stock:
         counts = f"{each.finished}/{each.total}"
-        live = f"{each.live} live" if each.live else ""
+        rest = ", ".join(_unfinished(each))
         bar = ProgressBar(total=max(each.total, 1), completed=each.finished, width=30)
-        table.add_row(Text(each.task, style="bold"), bar, Text(counts), Text(live, style="dim"))
+        table.add_row(
+            Text(each.task, style="bold"), bar, Text(counts), Text(rest, style="red" if each.failed else "dim")
+        )
     table.add_row(Text(f"{elapsed:.1f} s", style="dim"))
     return table

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pydatatask_cli.terminal.link_rows import TaskRows, kind
 
-__all__ = ["show_table"]
+__all__ = ["show_columns", "show_table"]
 
 
 def show_table(rows: Iterable[TaskRows], heading: str, cells: Sequence[Sequence[str]], numeric: bool) -> None:
@@ -32,4 +32,23 @@ def show_table(rows: Iterable[TaskRows], heading: str, cells: Sequence[Sequence[
             task = Text(row.task.name if index == 0 else "", style="bold")
             table.add_row(task, Text(data.name), Text(kind(data.link), style="dim"), Text(text))
         table.add_section()
+    Console(file=sys.stdout).print(table)
+
+
+def show_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table of texts.
+
+    :param headings: The heading of each column.
+    :param rows: The texts of each row; the last one may be long.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
     Console(file=sys.stdout).print(table)

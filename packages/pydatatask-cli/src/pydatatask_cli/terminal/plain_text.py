@@ -1,0 +1,17 @@
+"""Text from records and errors in one line that does no harm to a terminal."""
+
+from __future__ import annotations
+
+__all__ = ["one_line"]
+
+_MOST = 300
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line, without control characters, and cut where it is too long.
+
+    :param text: The text.
+    """
+    text = " ".join(text[: 4 * _MOST].split())
+    shown = "".join(part if part.isprintable() else ascii(part)[1:-1] for part in text)
+    return shown if len(shown) <= _MOST else f"{shown[: _MOST - 3]}..."
