@@ -15,7 +15,7 @@ from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.sessions.session import Session
 from pydatatask_storage import InProcessMetadataRepository
 
-HINT = "- `failures` lists them with their reasons; `retry a --all` has them started again"
+HINT = "- to list all with their reasons: failures; to start them again: retry a --all"
 
 
 def lines_of(text: str) -> list[str]:

@@ -122,8 +122,8 @@ class RunReport:
             each.task: None for each in failed if self._pipeline.tasks[each.task].outcomes is not None
         }
         if recorded:
-            retries = ", ".join(f"`retry {task} --all`" for task in recorded)
-            lines.append(f"`failures` lists them with their reasons; {retries} has them started again")
+            retries = ", ".join(f"retry {task} --all" for task in recorded)
+            lines.append(f"to list all with their reasons: failures; to start them again: {retries}")
         return lines
 
     def _reason(self, failed: _Failed) -> str:
