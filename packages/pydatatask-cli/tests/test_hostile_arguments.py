@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_outcomes import chain
 from cli_pipelines import Step, call_main
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -131,9 +132,25 @@ def test_nothing_beside_the_repositories_is_touched(
     status = call_main(monkeypatch, pipeline(home), command, *arguments)
     captured = capsys.readouterr()
     assert status in (0, 1, 2)
-    notes = command == "trace"  # of jobs that are nowhere
+    notes = command in ("trace", "failures")  # of jobs that are nowhere, and of tasks that record no failures
     assert captured.err.count("\n") == 1 if status or (notes and captured.err) else not captured.err
     assert "Traceback" not in captured.err
     assert "-v shows" not in captured.err  # which would be the handling of what nobody thought of
     assert "precious" not in captured.out
+    assert beside_the_repositories(home) == before
+
+
+@pytest.mark.requirement("cli.user-errors", "cli.retry", "cli.cancel")
+@pytest.mark.parametrize("command", ["retry", "cancel"])
+@pytest.mark.parametrize("job", ["", " ", "..", "../neighbour", "../a.done/good", "/etc/passwd", "a\nb", "%s", "*"])
+def test_an_id_that_is_none_reaches_no_file(
+    command: str, job: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = chain(home / "texts")
+    before = beside_the_repositories(home)
+    assert call_main(monkeypatch, made.pipeline, command, "a", job) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+    assert "is not a valid job id" in captured.err
+    assert [path for path in (home / "texts").rglob("*") if not path.is_dir()] == []
     assert beside_the_repositories(home) == before

@@ -77,7 +77,8 @@ async def print_graph(
         raise UsageError(f"there is no format {chosen!r}; the formats are: {', '.join(FORMATS)}")
     if chosen == "png" and file is None and output.on_terminal():
         raise UsageError("a terminal cannot show a PNG; name a file for it: -o FILE")
-    numbers, blocked = (await _counts(pipeline), await count_blocked(pipeline)) if counts else (None, {})
+    numbers = await _counts(pipeline) if counts else None
+    blocked = await count_blocked(pipeline) if counts else None
     data = await _drawn(pipeline, chosen, numbers, blocked)
     if file is not None:
         await _write(file, data)
@@ -105,7 +106,9 @@ async def _counts(pipeline: Pipeline) -> dict[int, int]:
     return {id(repository): len(there) for repository, there in zip(found, jobs, strict=True)}
 
 
-async def _drawn(pipeline: Pipeline, kind: str, counts: Mapping[int, int] | None, blocked: Mapping[str, int]) -> bytes:
+async def _drawn(
+    pipeline: Pipeline, kind: str, counts: Mapping[int, int] | None, blocked: Mapping[str, int] | None
+) -> bytes:
     from pydatatask_cli.graph.dot import dot
     from pydatatask_cli.graph.graphviz import render
     from pydatatask_cli.graph.mermaid import mermaid

@@ -43,8 +43,8 @@ async def print_report(
         output.write_json({row.task.name: _named(row, of_task) for row, of_task in zip(rows, values, strict=True)})
         return
     notes = await collect_notes(rows, jobs)
-    others = {} if remarks is None else await remarks()
-    told = [others.get(row.task.name, ()) for row in rows]
+    others: Mapping[str, Sequence[str]] = {} if remarks is None else await remarks()
+    told: list[Sequence[str]] = [others.get(row.task.name, ()) for row in rows]
     texts = [[_FAILED if value is None else text(value) for value in of_task] for of_task in values]
     if output.on_terminal():
         _print_table(rows, texts, [[*some, *more] for some, more in zip(notes, told, strict=True)], numeric)
