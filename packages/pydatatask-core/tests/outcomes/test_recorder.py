@@ -163,3 +163,32 @@ async def test_a_success_of_the_same_claim_is_recorded_again_as_it_was() -> None
         assert (done["attempt"], done["claim"]) == (2, "process 8")
         assert isinstance(done["earlier"], list)
         assert [entry["attempt"] for entry in done["earlier"]] == [1]
+
+
+async def test_an_attempt_that_is_withdrawn_does_not_count() -> None:
+    these = outcomes()
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "one"))
+    before = dict(stored(these.failures)["j"])
+    attempt = await these.begin("j")
+    assert attempt is not None
+    await these.withdraw("j", attempt)
+    assert stored(these.failures)["j"] == before
+    assert not these.in_flight
+    again = await these.begin("j")
+    assert again is not None
+    assert again.number == attempt.number
+
+
+async def test_a_request_to_cancel_outlives_an_attempt_that_is_withdrawn() -> None:
+    these = outcomes()
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "one"))
+    attempt = await these.begin("j")
+    assert attempt is not None
+    await these.request_cancellation("j", attempt.claim)
+    await these.withdraw("j", attempt)
+    assert stored(these.failures)["j"]["kind"] == "cancelled"
+    first = await these.begin("k")
+    assert first is not None
+    await these.withdraw("k", first)
+    assert "k" not in stored(these.failures)
+    assert not these.in_flight

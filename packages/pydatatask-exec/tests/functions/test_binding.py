@@ -10,6 +10,7 @@ from exec_doubles import Records, links
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pydatatask_core import Link
 from pydatatask_core.errors import DefinitionError, FunctionBindingError
 from pydatatask_exec.functions.binding import bind_function
 from pydatatask_exec.functions.types import function_name, is_coroutine_function
@@ -267,3 +268,35 @@ def test_the_quick_way_relies_on_no_signature_that_a_decorator_has_copied() -> N
         return wrapper
 
     assert bind_function(swapped(lambda job, books: (job, books)), "count", LINKS).caller()("j") == ("j", BOOKS)
+
+
+@pytest.mark.requirement("retry.attempt")
+@pytest.mark.parametrize(
+    "func",
+    [
+        lambda job, attempt: (job, attempt),
+        lambda *, attempt, job: (job, attempt),
+        lambda attempt, job, /: (job, attempt),
+        lambda job, /, attempt: (job, attempt),
+        lambda attempt, **rest: (rest["job"], attempt),
+    ],
+)
+def test_a_function_may_take_the_number_of_the_attempt(func: Callable[..., Any]) -> None:
+    bound = bind_function(func, "count", {})
+    assert bound("j", 3) == ("j", 3)
+    assert bound("j") == bound.caller()("j") == ("j", 1)
+
+
+@pytest.mark.requirement("retry.attempt")
+def test_a_link_named_attempt_wins() -> None:
+    assert bind_function(lambda attempt: attempt, "count", links(attempt=BOOKS))("j", 3) is BOOKS
+    assert bind_function(functools.partial(lambda attempt: attempt, attempt=9), "count", {})("j", 3) == 9
+
+
+@pytest.mark.requirement("retry.attempt")
+def test_a_default_of_attempt_is_kept_unless_the_task_records_failures() -> None:
+    failures = {"failures": Link(BOOKS, is_failure=True)}
+    for func in (lambda attempt=7: attempt, lambda attempt=7, /: attempt):
+        assert bind_function(func, "count", {})("j", 3) == 7
+        assert bind_function(func, "count", failures)("j", 3) == 3
+    assert bind_function(lambda **rest: rest, "count", {})("j", 3) == {"job": "j"}

@@ -57,6 +57,9 @@ class Attempt:
     may_be_done: bool = False
     """Whether ``done`` may contain the job, as it was launched by force."""
 
+    previous: Mapping[str, object] | None = None
+    """The record of the failure before it, as the store gave it, if there was one."""
+
 
 class Outcomes:
     """Where the outcomes of the jobs of one task are recorded.
@@ -120,6 +123,22 @@ class Outcomes:
         :param job: The job.
         """
         self.in_flight.pop(job, None)
+
+    async def withdraw(self, job: str, attempt: Attempt) -> None:
+        """End an attempt that :meth:`begin` has begun, and let it not count, as it says nothing about the job.
+
+        :param job: The job.
+        :param attempt: The attempt.
+        """
+        try:
+            if attempt.previous is not None:
+                known = await self.cache.read_one(job)
+                # A request to cancel may have taken the place of the record; it stays.
+                if known is not None and known[0].started is not None and known[0].claim == attempt.claim:
+                    await self._write(job, attempt.previous)
+        finally:
+            if self.in_flight.get(job) is attempt:
+                self.end(job)
 
     async def next_attempt(self, job: str, claim: str) -> Attempt | None:
         """Return the attempt that a launch begins.
@@ -258,6 +277,7 @@ class Outcomes:
             before.interruptions,
             earlier_attempts(before, stored),
             may_be_done=may_be_done,
+            previous=stored,
         )
 
     async def _success(self, job: str) -> OutcomeRecord:

@@ -90,8 +90,16 @@ def pickled_function(function: BoundFunction, task: str, links: Mapping[str, Lin
     repositories = {name: _pickled_value(task, names, name, value) for name, value in function.repositories.items()}
     values = function.positional_values
     positional = {name: _pickled_value(task, names, name, value) for name, value in (values or {}).items()}
+    names_passed = tuple(function.positional)
     return pickle.dumps(
-        (body, repositories, function.takes_job, tuple(function.positional), None if values is None else positional)
+        (
+            body,
+            repositories,
+            function.takes_job,
+            names_passed,
+            None if values is None else positional,
+            function.takes_attempt,
+        )
     )
 
 
@@ -111,7 +119,7 @@ def unpickled_function(data: bytes) -> BoundFunction:
 
     :param data: The pickle.
     """
-    body, repositories, takes_job, positional, values = pickle.loads(data)
+    body, repositories, takes_job, positional, values, takes_attempt = pickle.loads(data)
     func = pickle.loads(body)
     return BoundFunction(
         func.find() if isinstance(func, FunctionReference) else func,
@@ -119,4 +127,5 @@ def unpickled_function(data: bytes) -> BoundFunction:
         takes_job,
         positional,
         None if values is None else {name: pickle.loads(value) for name, value in values.items()},
+        takes_attempt,
     )

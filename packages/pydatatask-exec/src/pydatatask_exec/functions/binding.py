@@ -3,6 +3,8 @@
 Parameters are bound once each time the pipeline opens, so that a job costs a single call. The rules:
 
 - ``job`` receives the id of the job, any other parameter the repository of the link of that name.
+- ``attempt`` receives the number of the attempt, counted from 1, unless a link has that name. Where it has a default
+  and the task records no failures, it keeps the default.
 - A parameter that is no link keeps its default; without one, that is an error.
 - ``*args`` receives nothing. ``**kwargs`` receives ``job`` and the repositories of all links that have no parameter of
   their own, those included whose names no parameter could have, such as ``my-link``.
@@ -30,11 +32,12 @@ from pydatatask_exec.functions.types import TaskFunction, function_name
 __all__ = ["BoundFunction", "bind_function"]
 
 _JOB = "job"
+_ATTEMPT = "attempt"
 
 
 @dataclass(frozen=True, slots=True)
 class BoundFunction:
-    """A function and all its arguments except the job: call it with the job."""
+    """A function and all its arguments except the job and the attempt: call it with these."""
 
     func: TaskFunction
     """The function that was bound."""
@@ -49,15 +52,19 @@ class BoundFunction:
     """The names of the positional-only parameters that are passed, in order."""
 
     positional_values: Mapping[str, object] | None = None
-    """What is passed for these, except the job: repositories, and defaults of those in between."""
+    """What is passed for these, except the job and the attempt: repositories, and defaults of those in between."""
 
-    def __call__(self, job: str) -> Any:
+    takes_attempt: bool = False
+    """Whether the number of the attempt is passed, by keyword or as one of :attr:`positional`."""
+
+    def __call__(self, job: str, attempt: int = 1) -> Any:
         """Call the function for a job; the result of a coroutine function has to be awaited.
 
         :param job: The job.
+        :param attempt: The number of the attempt.
         """
-        if self.positional_values is not None:
-            return self._call_with_positional(job, self.positional_values)
+        if self.positional_values is not None or self.takes_attempt:
+            return self._call_with_all(job, attempt, self.positional_values or {})
         if self.takes_job:
             return self.func(job=job, **self.repositories)
         return self.func(**self.repositories)
@@ -69,13 +76,19 @@ class BoundFunction:
         decorator has copied.
         """
         code: CodeType | None = self.func.__code__ if isinstance(self.func, FunctionType) else None
-        if self.positional_values is None and self.takes_job and code and code.co_varnames[:1] == (_JOB,):
+        simple = self.positional_values is None and not self.takes_attempt
+        if simple and self.takes_job and code and code.co_varnames[:1] == (_JOB,):
             return functools.partial(self.func, **self.repositories) if code.co_argcount else self
         return self
 
-    def _call_with_positional(self, job: str, values: Mapping[str, object]) -> Any:
-        args = [job if name == _JOB else values[name] for name in self.positional]
+    def _call_with_all(self, job: str, attempt: int, values: Mapping[str, object]) -> Any:
+        own: dict[str, Any] = {_JOB: job}
+        if self.takes_attempt:
+            own[_ATTEMPT] = attempt
+        args = [own[name] if name in own else values[name] for name in self.positional]
         keywords: dict[str, Any] = {_JOB: job} if self.takes_job else {}
+        if self.takes_attempt and _ATTEMPT not in self.positional:
+            keywords[_ATTEMPT] = attempt
         return self.func(*args, **keywords, **self.repositories)
 
 
@@ -85,23 +98,32 @@ def bind_function(func: TaskFunction, task: str, links: Mapping[str, Link]) -> B
     :param func: The function: plain or ``async``, a method, a ``functools.partial``, an object with ``__call__``.
     :param task: The name of the task, for messages.
     :param links: The links of the task.
-    :raises FunctionBindingError: A parameter is neither ``job`` nor a link, and has no default.
+    :raises FunctionBindingError: A parameter is neither ``job``, ``attempt`` nor a link, and has no default.
     :raises DefinitionError: ``func`` is no function, or one that yields, whose body would never run.
     """
     parameters = _parameters(func, task)
     repositories = {name: link.repo for name, link in links.items() if name != _JOB}
+    takes_attempt = _takes_attempt(func, parameters, links)
     _check_all_known(parameters, repositories, func, task)
     by_name = {name for name, parameter in parameters.items() if parameter.kind in _BY_NAME}
-    positional = _positional(parameters, repositories)
+    positional = _positional(parameters, [*repositories, _ATTEMPT] if takes_attempt else repositories)
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         by_name |= {_JOB, *repositories} - set(positional)
     keywords = {name: repo for name, repo in repositories.items() if name in by_name - _fixed(func)}
     values = {name: repositories.get(name, parameters[name].default) for name in positional} if positional else None
-    return BoundFunction(func, keywords, _JOB in by_name - _fixed(func), positional, values)
+    return BoundFunction(func, keywords, _JOB in by_name - _fixed(func), positional, values, takes_attempt)
 
 
 _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _REST = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
+def _takes_attempt(func: TaskFunction, parameters: Mapping[str, Parameter], links: Mapping[str, Link]) -> bool:
+    parameter = parameters.get(_ATTEMPT)
+    if parameter is None or parameter.kind in _REST or _ATTEMPT in links or _ATTEMPT in _fixed(func):
+        return False
+    # Before tasks could record failures, a parameter of this name with a default was like any other.
+    return parameter.default is Parameter.empty or any(link.is_failure for link in links.values())
 
 
 def _parameters(func: TaskFunction, task: str) -> Mapping[str, Parameter]:
@@ -125,7 +147,7 @@ def _signature(func: TaskFunction, task: str) -> Signature:
 
 
 def _check_all_known(parameters: Mapping[str, Parameter], names: Iterable[str], func: TaskFunction, task: str) -> None:
-    known = {_JOB, *names}
+    known = {_JOB, _ATTEMPT, *names}
     unknown = [
         name
         for name, parameter in parameters.items()
