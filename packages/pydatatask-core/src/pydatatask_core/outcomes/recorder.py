@@ -124,6 +124,14 @@ class Outcomes:
         """
         self.in_flight.pop(job, None)
 
+    def number_of(self, job: str) -> int:
+        """Return the number of an attempt that :meth:`begin` has begun; 1 if there is none.
+
+        :param job: The job.
+        """
+        attempt = self.in_flight.get(job)
+        return 1 if attempt is None else attempt.number
+
     async def withdraw(self, job: str, attempt: Attempt) -> None:
         """End an attempt that :meth:`begin` has begun, and let it not count, as it says nothing about the job.
 
@@ -193,7 +201,7 @@ class Outcomes:
         if attempt.earlier:
             fields["earlier"] = attempt.earlier
         await self.done.dump(job, {**record, **fields})
-        if attempt.earlier is not None or attempt.is_recorded:
+        if attempt.earlier is not None or attempt.is_recorded or attempt.is_cancelled:
             await self.failures.delete(job)
             self.cache.forget(job)
 

@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydatatask_exec.functions.binding import BoundFunction
 from pydatatask_exec.functions.interruptions import is_interruption
 from pydatatask_exec.functions.types import is_coroutine_function
 
-__all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled"]
+__all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled", "was_cancelled_by_group"]
 
 _log = logging.getLogger("pydatatask.task")
 
@@ -52,15 +52,24 @@ class FunctionRunner(Protocol):
         ...
 
 
-def function_runner(task: str, function: BoundFunction) -> FunctionRunner:
+def function_runner(
+    task: str, function: BoundFunction, attempt_of: Callable[[str], int] | None = None
+) -> FunctionRunner:
     """Return the runner for a function: in the event loop if it is ``async``, or else in threads.
 
     :param task: The name of the task, for messages.
     :param function: The function, which takes the job.
+    :param attempt_of: Returns the number of a job's attempt, for functions that take it; without it, that is 1.
     """
+    call = function.caller()
+    if function.takes_attempt and attempt_of is not None:
+
+        def call(job: str) -> Any:
+            return function(job, attempt_of(job))
+
     if is_coroutine_function(function.func):
-        return _CoroutineRunner(task, function.caller())
-    return _ThreadRunner(task, function)
+        return _CoroutineRunner(task, call)
+    return _ThreadRunner(task, call)
 
 
 class _CoroutineRunner:
@@ -80,7 +89,7 @@ class _CoroutineRunner:
 def _outcome_of_coroutine(task: str, job: str, error: BaseException) -> BaseException:
     if isinstance(error, KeyboardInterrupt | GeneratorExit) or is_interruption(error):
         raise error
-    if not _is_being_cancelled() or _was_cancelled_by_group(error):
+    if not _is_being_cancelled() or was_cancelled_by_group(error):
         return error  # that may be a CancelledError: of something that the function had waited for
     if isinstance(error, asyncio.CancelledError):
         raise error
@@ -101,7 +110,7 @@ class _ThreadRunner:
 
     outlives_cancellation = True
 
-    def __init__(self, task: str, function: BoundFunction) -> None:
+    def __init__(self, task: str, function: Callable[[str], object]) -> None:
         self._task = task
         self._function = function
         self._waiting: list[str] = []
@@ -175,8 +184,11 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _was_cancelled_by_group(error: BaseException) -> bool:
-    """Return whether the running asyncio task only looks cancelled since a task group of the function failed."""
+def was_cancelled_by_group(error: BaseException) -> bool:
+    """Return whether the running asyncio task only looks cancelled since a task group of the function failed.
+
+    :param error: What the function raised.
+    """
     # Before Python 3.13 an asyncio.TaskGroup whose child fails while the group waits for its end cancels the task that
     # it is in, and does not take that back. Whether somebody else cancelled the task as well cannot be told any more.
     task = asyncio.current_task()

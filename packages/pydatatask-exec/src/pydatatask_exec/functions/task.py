@@ -21,6 +21,13 @@ class FunctionTask(Task, ABC):
     func: TaskFunction | None = None
     """The function that runs for each job."""
 
+    def check_function(self, func: TaskFunction) -> None:
+        """Refuse a function that this task could not run as it promises, before it is bound.
+
+        :param func: The function.
+        :raises DefinitionError: It cannot be stopped at its timeout.
+        """
+
     def __call__(self, func: TaskFunction) -> Self:
         """Make ``func`` the body of this task, so that the task can be used as a decorator.
 
@@ -30,6 +37,7 @@ class FunctionTask(Task, ABC):
         """
         if self.func is not None:
             raise DefinitionError(f"task {self.name} has a function already; make another task for the second one")
+        self.check_function(func)
         self.func = func
         return self
 
@@ -43,7 +51,9 @@ class FunctionTask(Task, ABC):
             raise MissingFunctionError(
                 f"task {self.name} has no function to run: decorate one with the task, or give it as func="
             )
-        return bind_function(self.func, self.name, self.links)
+        bound = bind_function(self.func, self.name, self.links)
+        self.check_function(self.func)
+        return bound
 
     @override
     async def validate(self) -> None:

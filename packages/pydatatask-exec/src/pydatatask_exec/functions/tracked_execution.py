@@ -1,0 +1,181 @@
+"""Execution of a function of a task that records failures apart from successes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from typing_extensions import override
+
+from pydatatask_core.outcomes.job_failure import JobFailure, exception_types
+from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
+from pydatatask_core.tasks.task import Task
+from pydatatask_exec.functions.execution import FunctionExecution
+from pydatatask_exec.functions.records import describe_exception, function_record
+from pydatatask_exec.functions.runner import FunctionRunner, raise_if_cancelled
+from pydatatask_exec.functions.stopping import StoppableRunner, StoppedError, stopped_record
+
+__all__ = ["TrackedExecution", "failure_of"]
+
+_log = logging.getLogger("pydatatask.task")
+
+
+@dataclass(slots=True)
+class _Ended:
+    """An attempt that has ended, until that has been recorded."""
+
+    attempt: Attempt
+    start: datetime
+    end: datetime
+    error: BaseException | None
+
+
+class TrackedExecution(FunctionExecution):
+    """Runs the function of a task that records failures, from one opening of the pipeline to the next.
+
+    :param task: The task.
+    :param runner: Runs the function.
+    :param outcomes: Where outcomes are recorded.
+    """
+
+    def __init__(self, task: Task, runner: FunctionRunner, outcomes: Outcomes) -> None:
+        super().__init__(task, runner, outcomes.done)
+        self._stoppable = runner if isinstance(runner, StoppableRunner) else None
+        self._outcomes = outcomes
+        self._ended: dict[str, _Ended] = {}
+        self._unstoppable: set[str] = set()
+
+    @property
+    def has_unrecorded(self) -> bool:
+        """Whether attempts have ended whose outcome could not be recorded."""
+        return bool(self._ended)
+
+    @override
+    async def launch(self, job: str) -> None:
+        outcomes = self._outcomes
+        if not self._task.metadata:
+            await super().launch(job)
+            return
+        if job in outcomes.in_flight:
+            # Its outcome could not be recorded; or somebody launches it by hand while it runs.
+            await self.record(job)
+            return
+        attempt = await outcomes.begin(job)
+        if attempt is None:
+            return
+        start = outcomes.clock()
+        error: BaseException | None = None
+        try:
+            if attempt.is_cancelled:
+                error = StoppedError(CANCELLED)
+            else:
+                await self._call(job)
+        except BaseException as raised:
+            error = await self._outcome_of(job, attempt, raised)
+        self._ended[job] = _Ended(attempt, start, outcomes.clock(), error)
+        error = None  # its traceback refers to this frame, and would keep alive whatever the function had
+        await self.record(job)
+        if self._outlives_cancellation:
+            raise_if_cancelled()
+
+    async def _outcome_of(self, job: str, attempt: Attempt, raised: BaseException) -> BaseException:
+        try:
+            return self._outcome(job, raised)
+        except Exception:  # a store cannot be reached, which says nothing about the job
+            await self._outcomes.withdraw(job, attempt)
+            raise
+        except BaseException:
+            self._outcomes.end(job)
+            raise
+
+    async def record(self, job: str) -> None:
+        """Record how an attempt has ended; do nothing if that is recorded, or under way.
+
+        :param job: The job.
+        """
+        # Taken out meanwhile, as a launch and an update may come at the same time.
+        ended = self._ended.pop(job, None)
+        if ended is None:
+            return
+        outcomes, attempt = self._outcomes, ended.attempt
+        failure = failure_of(ended.error)
+        try:
+            record = _record_of(ended)
+            if failure is None:
+                await outcomes.succeed(job, record, attempt)
+            else:
+                await outcomes.fail(job, record, failure, attempt)
+        except BaseException:
+            self._ended[job] = ended  # the function may have succeeded, and must not run twice
+            raise
+        outcomes.end(job)
+        self._unstoppable.discard(job)
+        self._task.completed(job)
+        if ended.error is not None:
+            self._report_attempt(job, ended.error)
+
+    async def record_all(self) -> None:
+        """Record all attempts that have ended and could not be recorded before."""
+        for job in list(self._ended):
+            await self.record(job)
+
+    async def close(self) -> None:
+        """Try once more to record what could not be recorded, and give up what cannot."""
+        for job in list(self._ended):
+            try:
+                await self.record(job)
+            except Exception:
+                _log.exception("task %s, job %s: it has ended, but that could not be recorded", self._task.name, job)
+                self._outcomes.end(job)
+
+    def stop(self, job: str) -> None:
+        """Tell the function of a job to stop, as its cancellation has been requested.
+
+        :param job: The job.
+        """
+        attempt = self._outcomes.in_flight.get(job)
+        if attempt is None or attempt.is_cancelled:
+            return
+        attempt.is_cancelled = True
+        if self._stoppable is not None:
+            self._stoppable.stop(job, CANCELLED)
+        elif job not in self._ended:
+            self._unstoppable.add(job)
+            _log.warning("task %s, job %s: %s", self._task.name, job, _CANNOT_BE_STOPPED)
+
+    def notes(self) -> Mapping[str, str]:
+        """Return a line for each job that was told to stop, and goes on."""
+        overdue = {} if self._stoppable is None else self._stoppable.overdue()
+        return {**overdue, **dict.fromkeys(self._unstoppable, _CANNOT_BE_STOPPED)}
+
+    def _report_attempt(self, job: str, error: BaseException) -> None:
+        record = self._outcomes.cache.records.get(job)
+        then = "it is not tried again"
+        if record is not None and record.retry_at is not None:
+            then = f"it is tried again at {record.retry_at:%H:%M:%S}"
+        what = error if isinstance(error, StoppedError) else f"the function raised {describe_exception(error)}"
+        _log.warning("task %s, job %s: %s; %s", self._task.name, job, what, then)
+        self._task.failed(job, error)
+
+
+def _record_of(ended: _Ended) -> dict[str, object]:
+    if not isinstance(ended.error, StoppedError):
+        return function_record(ended.start, ended.end, ended.error)
+    return stopped_record(ended.start, ended.end, ended.error)
+
+
+_CANNOT_BE_STOPPED = "it was cancelled, but its plain function, which runs in a thread, cannot be stopped; it goes on"
+
+
+def failure_of(error: BaseException | None) -> JobFailure | None:
+    """Return how a job failed whose function has ended, or None if it has succeeded.
+
+    :param error: What the function raised, or why it was stopped; None if it returned.
+    """
+    if error is None:
+        return None
+    if isinstance(error, StoppedError):
+        return error.failure
+    return JobFailure("exception", describe_exception(error), exception_types=exception_types(error))
