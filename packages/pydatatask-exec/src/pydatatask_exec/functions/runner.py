@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -63,13 +64,21 @@ def function_runner(
     """
     call = function.caller()
     if function.takes_attempt and attempt_of is not None:
-
-        def call(job: str) -> Any:
-            return function(job, attempt_of(job))
-
+        call = _WithAttempt(function, attempt_of)
     if is_coroutine_function(function.func):
         return _CoroutineRunner(task, call)
     return _ThreadRunner(task, call)
+
+
+@dataclass(frozen=True)
+class _WithAttempt:
+    """Calls a function with the job and the number of its attempt."""
+
+    function: BoundFunction
+    attempt_of: Callable[[str], int]
+
+    def __call__(self, job: str) -> Any:
+        return self.function(job, self.attempt_of(job))
 
 
 class _CoroutineRunner:

@@ -147,8 +147,9 @@ class TrackedExecution(FunctionExecution):
 
     def notes(self) -> Mapping[str, str]:
         """Return a line for each job that was told to stop, and goes on."""
-        overdue = {} if self._stoppable is None else self._stoppable.overdue()
-        return {**overdue, **dict.fromkeys(self._unstoppable, _CANNOT_BE_STOPPED)}
+        if self._stoppable is not None:
+            return self._stoppable.overdue()
+        return dict.fromkeys(self._unstoppable, _CANNOT_BE_STOPPED)
 
     def _report_attempt(self, job: str, error: BaseException) -> None:
         record = self._outcomes.cache.records.get(job)
