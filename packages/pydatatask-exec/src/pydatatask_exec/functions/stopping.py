@@ -41,7 +41,7 @@ def check_can_time_out(task: str, func: TaskFunction, timeout: timedelta | None)
     if timeout is not None and not is_coroutine_function(func):
         raise DefinitionError(
             f"task {task}: timeout= cannot stop {function_name(func)}, a plain function that runs in a thread; make it "
-            "async, or run it in an ExecutorTask with a ProcessPoolExecutor, or as a ProcessTask"
+            "async, so that it can be cancelled"
         )
 
 
