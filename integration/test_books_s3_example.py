@@ -18,7 +18,7 @@ def test_the_books_are_counted(tmp_path: Path) -> None:
     environ = {**os.environ, "BOOKS_REPORTS": str(tmp_path)}
     done = subprocess.run([sys.executable, str(DEMO)], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "summary.books 6\nsummary.done 6\nsummary.reports 6\n" in done.stdout
+    assert "summary.books 6\nsummary.done 6\nsummary.failures 0\nsummary.reports 6\n" in done.stdout
     assert 'The book "jonah" has 8 paragraphs, 102 lines, 1332 words' in done.stdout
     assert "result: success\n" in done.stdout
     assert len(list(tmp_path.glob("*.txt"))) == 6

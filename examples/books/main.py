@@ -6,7 +6,8 @@ All repositories are directories beside this file: the books in ``texts``, the r
     python main.py status
     python main.py cat rank.rankings "$(python main.py ls rank.rankings)"
 
-Put another text into ``texts/`` and run it again: it counts only the new book, and makes a new ranking.
+Put another text into ``texts/`` and run it again: it counts only the new book, and makes a new ranking. A book that
+cannot be read is a failed job: ``failures`` says why, and ``retry count --all`` has it counted again.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Counts(TypedDict):
 
 
 class Shelf(pydatatask.Repository):
-    """All books together: one job, which is present once every book has been counted.
+    """All books together: one job, which is present once every book has been counted with success.
 
     The id of the job depends on the names of the books, so another book makes another job.
     """
@@ -68,9 +69,11 @@ books_repo = pydatatask.FileRepository(HERE / "texts", ".txt")
 counts_repo = pydatatask.YamlMetadataFileRepository(BUILD / "counts")
 reports_repo = pydatatask.FileRepository(BUILD / "reports", ".txt")
 rankings_repo = pydatatask.FileRepository(BUILD / "rankings", ".txt")
+count_outcomes = pydatatask.outcome_files(BUILD / "count")
+rank_outcomes = pydatatask.outcome_files(BUILD / "rank")
 
 
-@pydatatask.InProcessSyncTask("count", pydatatask.YamlMetadataFileRepository(BUILD / "count-done"))
+@pydatatask.InProcessSyncTask("count", count_outcomes.done, failures=count_outcomes.failures)
 async def count(
     job: str,
     books: pydatatask.FileRepository,
@@ -96,7 +99,7 @@ async def count(
     await counts.dump(job, dict(found))
 
 
-@pydatatask.InProcessSyncTask("rank", pydatatask.YamlMetadataFileRepository(BUILD / "rank-done"))
+@pydatatask.InProcessSyncTask("rank", rank_outcomes.done, failures=rank_outcomes.failures)
 async def rank(
     job: str,
     shelf: Shelf,
@@ -122,7 +125,7 @@ def _richness(words: list[str], sample: int = 1000) -> float:
 count.link("books", books_repo, is_input=True)
 count.link("counts", counts_repo, is_output=True)
 count.link("reports", reports_repo, is_output=True)
-rank.link("shelf", Shelf(books_repo, counts_repo), is_input=True)
+rank.link("shelf", Shelf(books_repo, count_outcomes.done), is_input=True)
 rank.link("counts", counts_repo)
 rank.link("rankings", rankings_repo, is_output=True)
 

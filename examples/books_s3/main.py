@@ -1,4 +1,4 @@
-"""Count the words of books in S3. The records of finished jobs are in MongoDB, and the reports are files.
+"""Count the words of books in S3. The records of outcomes are in MongoDB, and the reports are files.
 
 The environment names the servers and the credentials: BUCKET_ENDPOINT, BUCKET_USERNAME, BUCKET_PASSWORD and
 MONGODB_URL. `demo.py` beside this file starts servers of its own and runs this script against them.
@@ -50,10 +50,11 @@ async def records() -> AsyncGenerator[AsyncIOMotorCollection[dict[str, Any]], No
 
 books_repo = pydatatask.S3BucketRepository(bucket, "books", "texts/", ".txt", "text/plain")
 done_repo = pydatatask.MongoMetadataRepository(records, "done")
+failures_repo = pydatatask.MongoMetadataRepository(records, "failures")
 reports_repo = pydatatask.FileRepository(REPORTS, ".txt")
 
 
-@pydatatask.InProcessSyncTask("summary", done_repo)
+@pydatatask.InProcessSyncTask("summary", done_repo, failures=failures_repo)
 async def summary(job: str, books: pydatatask.S3BucketRepository, reports: pydatatask.FileRepository) -> None:
     """Count the words of one book."""
     paragraphs, lines, words, chars = 0, 0, 0, 0
