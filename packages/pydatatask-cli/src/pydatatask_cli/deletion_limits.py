@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydatatask_cli.deletion_plan import Doomed
 from pydatatask_cli.name_lookup import Data, all_links
@@ -22,8 +22,7 @@ __all__ = ["Undeclared", "other_ids", "undeclared", "vanished"]
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Undeclared:
+class Undeclared(NamedTuple):
     """A repository of the user's own that may be made of others without saying so."""
 
     data: Data

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydatatask_cli.name_lookup import all_links
 from pydatatask_cli.open_pipeline import validate_repositories
@@ -27,8 +27,7 @@ from pydatatask_core.tasks.task import Task
 __all__ = ["Doomed", "plan", "refuses_deletes", "stop_job"]
 
 
-@dataclass(frozen=True)
-class Doomed:
+class Doomed(NamedTuple):
     """Jobs to delete from a repository."""
 
     repository: Repository

@@ -1,21 +1,17 @@
-"""The jobs of a task that have failed for good, and those that have finished one way or the other."""
+"""The jobs of a task that have failed for good."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from typing_extensions import override
 
 from pydatatask_core.outcomes.failures_view import FailuresView
-from pydatatask_core.repositories.algebra import in_all, intersection, present
-from pydatatask_core.repositories.derived import DerivedRepository
-from pydatatask_core.repositories.lookups import listed
 from pydatatask_core.repositories.metadata import MetadataRepository
-from pydatatask_core.repositories.repository import KeyLookup, Repository
 
-__all__ = ["FinalFailures", "FinishedJobs"]
+__all__ = ["FinalFailures"]
 
 
 class FinalFailures(FailuresView, MetadataRepository):
@@ -53,50 +49,3 @@ class FinalFailures(FailuresView, MetadataRepository):
         :param job: The job.
         """
         await self.failures.delete(job)
-
-
-class FinishedJobs(DerivedRepository):
-    """The jobs that a task has finished, whether they succeeded or have failed for good.
-
-    :param successes: The repositories that must all contain a job that has succeeded.
-    :param final: The jobs that have failed for good.
-    """
-
-    def __init__(self, successes: Sequence[Repository], final: Repository) -> None:
-        self.successes: tuple[Repository, ...] = tuple(successes)
-        self.final = final
-
-    @override
-    def _accepts(self, job: str) -> bool:
-        return self.final.admits(job)
-
-    @override
-    async def _has(self, job: str) -> bool:
-        return await in_all(self.successes, job) or await self.final.contains(job)
-
-    @override
-    async def _select(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
-        succeeded: AbstractSet[str] = jobs
-        for repository in self.successes:
-            succeeded = await present(repository, succeeded)
-        return succeeded | await present(self.final, jobs - succeeded)
-
-    @override
-    async def _list(self, lookup: KeyLookup) -> AbstractSet[str]:
-        return await intersection(lookup, self.successes) | await listed(lookup, self.final)
-
-    @override
-    async def info(self, job: str) -> Any:
-        """Return None, as having finished has no value.
-
-        :param job: The job.
-        """
-        return None
-
-    @override
-    async def delete(self, job: str) -> None:
-        """Do nothing, as what has finished follows from other repositories."""
-
-    @override
-    def parts(self) -> Sequence[Repository]:
-        return (*self.successes, self.final)

@@ -8,7 +8,7 @@ then nothing downstream starts.
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ class Outcomes:
         :param job: The job.
         :returns: The attempt; None if the job must wait, or has failed for good meanwhile.
         """
-        attempt = await self.next_attempt(job, uuid.uuid4().hex)
+        attempt = await self.next_attempt(job, secrets.token_hex(16))
         if attempt is None:
             return None
         self.in_flight[job] = attempt

@@ -32,7 +32,7 @@ class ReadySnapshot(NamedTuple):
     """When reading the repositories began, by :func:`time.monotonic`."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _PendingScan:
     query: asyncio.Task[AbstractSet[str] | None]
     watch: JobWatch

@@ -5,14 +5,18 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import DefinitionError, DuplicateNameError
-from pydatatask_core.outcomes.recorder import Outcomes
-from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.readiness import ReadyRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.links import Link, check_name, check_repository
+
+if TYPE_CHECKING:
+    # Loaded by the first task that records failures: a pipeline without one starts faster.
+    from pydatatask_core.outcomes.recorder import Outcomes
+    from pydatatask_core.outcomes.retry_policy import Retry
 
 __all__ = ["Linked"]
 
@@ -155,6 +159,8 @@ class Linked:
             raise DefinitionError(
                 f"task {self.name}: done and failures are the same repository; a failed job would count as done"
             )
+        from pydatatask_core.outcomes.recorder import Outcomes
+
         self.outcomes = Outcomes(self.name, done, failures, retry)
         self.link("failures", failures, is_status=True, inhibits_start=True, inhibits_output=True, is_failure=True)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal, get_args
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple, get_args
 
 from pydatatask_core.errors import DefinitionError, DuplicateNameError
-from pydatatask_core.outcomes.final_failures import FinalFailures, FinishedJobs
+from pydatatask_core.outcomes.finished_jobs import FinishedJobs
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.repositories.translation import TranslatedRepository
 from pydatatask_core.tasks.links import Link
@@ -20,8 +20,7 @@ When = Literal["success", "finished", "failure"]
 _WHENS: Final[tuple[When, ...]] = get_args(When)
 
 
-@dataclass(frozen=True)
-class PlugPlan:
+class PlugPlan(NamedTuple):
     """What is plugged, and how."""
 
     upstream: str
@@ -30,7 +29,7 @@ class PlugPlan:
     links: Mapping[str, Link]
     """The links of the upstream task."""
 
-    final: FinalFailures | None
+    final: Repository | None
     """The jobs that the upstream task has failed for good, if it records failures."""
 
     into: str
@@ -146,7 +145,7 @@ def _is_by_success(plan: PlugPlan) -> bool:
     return plan.final is None
 
 
-def _condition(plan: PlugPlan, final: FinalFailures) -> tuple[str, Link]:
+def _condition(plan: PlugPlan, final: Repository) -> tuple[str, Link]:
     """Return the link that says which upstream jobs let a job start."""
     successes: Sequence[Repository] = [link.repo for link in plan.links.values() if link.required_for_output]
     if plan.when == "failure":

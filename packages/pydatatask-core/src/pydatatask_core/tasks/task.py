@@ -9,16 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError
-from pydatatask_core.outcomes.repair import OutcomeRepair
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.linked import Linked
 from pydatatask_core.tasks.links import check_repository
 from pydatatask_core.tasks.plug_plan import PlugPlan, When, linked_under_free_names
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.repair import OutcomeRepair
 
 __all__ = ["EventListener", "FailureListener", "Plug", "Task"]
 
@@ -104,6 +106,8 @@ class Task(Linked, ABC):
         if self.outcomes is None or not self.metadata:
             return False
         if self._repair is None:
+            from pydatatask_core.outcomes.repair import OutcomeRepair
+
             self._repair = OutcomeRepair(self.outcomes, self._live)
         repaired = await self._repair.look()
         for job in repaired:

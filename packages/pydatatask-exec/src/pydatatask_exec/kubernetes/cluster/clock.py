@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 __all__ = ["ServerClock"]
 
@@ -23,6 +22,9 @@ class ServerClock:
 
         :param headers: The headers of an answer that has just come.
         """
+        # Loads a good part of the package email, which no import of ours should have to wait for.
+        from email.utils import parsedate_to_datetime
+
         try:
             offset = parsedate_to_datetime(headers["Date"]).astimezone(UTC) - datetime.now(UTC)
         except (KeyError, ValueError):
