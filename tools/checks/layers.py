@@ -115,7 +115,7 @@ PARTS: Final[Parts] = {
         "name_lookup": set(),
         "open_pipeline": set(),
         "outcomes": {"gather", "open_pipeline", "reasons", "terminal"},
-        "parser": {"arguments", "commands", "name_lookup", "terminal"},
+        "parser": {"arguments", "name_lookup", "terminal"},  # and it loads commands, by name
         "reasons": set(),
         "prompt": {"exit_status"},
         "standard_input": set(),

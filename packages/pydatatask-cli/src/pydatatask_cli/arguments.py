@@ -1,10 +1,10 @@
-"""Options that several commands share, and the function that adds a command to the command line."""
+"""The list of commands, the function that adds one to the command line, and options that several share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from pydatatask_core.errors import UsageError
 from pydatatask_core.repositories.access import Access
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCESS",
+    "COMMANDS",
     "FUNC",
     "PIPELINE",
     "SubParsers",
@@ -26,6 +27,28 @@ __all__ = [
     "seconds",
     "verbosity",
 ]
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "update": "Keep the pipeline in motion",
+    "run": "Run update in a loop until everything is quiet",
+    "status": "View the pipeline status",
+    "trace": "Track a job's progress through the pipeline",
+    "rm": "Delete data from the pipeline",
+    "ls": "List jobs in a repository",
+    "cat": "Print data from a repository",
+    "inject": "Dump data into a repository",
+    "launch": "Manually start a task",
+    "shell": "Launch an interactive shell to interrogate the pipeline",
+    "fuse": "Mount the pipeline as a file system",
+    "graph": "Draw the dependency graph",
+    "failures": "List the jobs that have failed",
+    "retry": "Have failed jobs started again",
+    "cancel": "Stop running jobs",
+}
+"""What the help says of each command. It stands here so that the help need not load the commands.
+
+The name of a command is that of its module in :mod:`pydatatask_cli.commands`.
+"""
 
 FUNC = "func"
 """Where parsed arguments have the function to call, documented for commands that users add."""
@@ -72,7 +95,6 @@ def add_command(
     commands: SubParsers,
     name: str,
     function: Callable[..., Any],
-    summary: str,
     access: Access | None = Access.WRITE,
     *,
     details: str = "",
@@ -81,9 +103,8 @@ def add_command(
     """Add a command to the command line.
 
     :param commands: The sub-parsers of the command line.
-    :param name: What the user types.
+    :param name: What the user types, one of :data:`COMMANDS`.
     :param function: Called as ``function(pipeline, **arguments)``.
-    :param summary: What the list of commands says of it.
     :param access: For what the pipeline is opened before a coroutine function is awaited; None if that opens it itself.
     :param details: What the command's own help says, if not the same.
     :param examples: What to type after the name of the command.
@@ -91,6 +112,7 @@ def add_command(
     """
     from argparse import RawDescriptionHelpFormatter
 
+    summary = COMMANDS[name]
     parser = commands.add_parser(
         name,
         help=summary,

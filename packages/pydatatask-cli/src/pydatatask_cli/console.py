@@ -8,7 +8,7 @@ from pydatatask_cli.arguments import PIPELINE, verbosity
 from pydatatask_cli.discovery import find_pipeline
 from pydatatask_cli.dispatch import dispatch
 from pydatatask_cli.error_handler import status_of
-from pydatatask_cli.parser import build_parser
+from pydatatask_cli.parser import parse_arguments
 from pydatatask_cli.terminal.logging_setup import configure
 
 __all__ = ["main"]
@@ -25,6 +25,6 @@ def main() -> None:
 
 
 def _run() -> int:
-    arguments = vars(build_parser(finds_pipeline=True).parse_args())
+    arguments = parse_arguments(sys.argv[1:], finds_pipeline=True)
     configure(verbosity(arguments))
     return dispatch(find_pipeline(arguments.pop(PIPELINE)), arguments)

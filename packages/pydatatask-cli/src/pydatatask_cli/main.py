@@ -48,9 +48,9 @@ def main(pipeline: Pipeline, instrument: Callable[[SubParsersT], None] | None = 
 def _run(pipeline: Pipeline, instrument: Callable[[SubParsersT], None] | None) -> int:
     # Imported here, as workers of executors import this module and never call main().
     from pydatatask_cli.dispatch import dispatch
-    from pydatatask_cli.parser import build_parser
+    from pydatatask_cli.parser import parse_arguments
     from pydatatask_cli.terminal.logging_setup import configure
 
-    arguments = vars(build_parser(instrument).parse_args())
+    arguments = parse_arguments(sys.argv[1:], instrument)
     configure(verbosity(arguments))
     return dispatch(pipeline, arguments)

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from typing_extensions import override
 
-from pydatatask_cli.arguments import PIPELINE, add_verbosity
-from pydatatask_cli.commands import (
-    cancel,
-    cat,
-    failures,
-    fuse,
-    graph,
-    inject,
-    launch,
-    ls,
-    retry,
-    rm,
-    run,
-    shell,
-    status,
-    trace,
-    update,
-)
+from pydatatask_cli.arguments import COMMANDS, PIPELINE, add_verbosity
 from pydatatask_cli.name_lookup import suggestion
 from pydatatask_cli.terminal import output
 
@@ -34,23 +18,58 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable
 
-    from pydatatask_cli.arguments import SubParsersT
+    from pydatatask_cli.arguments import SubParsers, SubParsersT
 
-__all__ = ["build_parser"]
+__all__ = ["build_parser", "parse_arguments"]
 
-_INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)", re.DOTALL)
-"""What argparse says of a mistyped command; before Python 3.12 the choices are in quotes."""
+# What argparse says of a mistyped command; before Python 3.12 the choices are in quotes.
+_INVALID_CHOICE = r"(?s)invalid choice: '([^']*)' \(choose from (.*)\)"
 
-_COMMANDS = (update, run, status, trace, rm, ls, cat, inject, launch, shell, fuse, graph, failures, retry, cancel)
+
+def parse_arguments(
+    given: Sequence[str], instrument: Callable[[SubParsersT], None] | None = None, finds_pipeline: bool = False
+) -> dict[str, Any]:
+    """Parse the arguments of the program, and return them by name.
+
+    Only the command that they name is loaded, as a pod starts the program once for each job, and none for a call for
+    help.
+
+    :param given: The arguments, without the program.
+    :param instrument: Optional: adds commands.
+    :param finds_pipeline: Whether there is the option ``-p``, which names the pipeline.
+    """
+    loaded = COMMANDS.keys() if instrument is not None else _needed_commands(given)
+    return vars(build_parser(instrument, finds_pipeline, loaded).parse_args(given))
+
+
+def _needed_commands(given: Sequence[str]) -> Collection[str]:
+    """Return the commands that have to be loaded to parse some arguments: the one that they name, or none for help.
+
+    All are returned where argparse has to find out which it is, or what is wrong.
+    """
+    words = iter(given)
+    for word in words:
+        if word in {"-p", "--pipeline"}:
+            next(words, None)
+        elif word in {"-h", "--help"}:
+            return ()
+        elif not word.startswith("-"):
+            return (word,) if word in COMMANDS else COMMANDS.keys()
+        elif not re.fullmatch("-[vq]+|--verbose|--quiet|-p.+|--pipeline=.*", word):
+            break
+    return COMMANDS.keys()
 
 
 def build_parser(
-    instrument: Callable[[SubParsersT], None] | None = None, finds_pipeline: bool = False
+    instrument: Callable[[SubParsersT], None] | None = None,
+    finds_pipeline: bool = False,
+    loaded: Collection[str] = COMMANDS.keys(),
 ) -> ArgumentParser:
     """Return the parser of the command line, which reports a mistake in one line on standard error.
 
     :param instrument: Optional: adds commands.
     :param finds_pipeline: Whether there is the option ``-p``, which names the pipeline.
+    :param loaded: The commands to add; if there are none, all are added for the help alone.
     """
     from argparse import SUPPRESS
 
@@ -74,8 +93,12 @@ def build_parser(
             help="where the pipeline is: a script or a module, and the name it has there if there are several",
         )
     commands = parser.add_subparsers(required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    for name, summary in COMMANDS.items():
+        if name in loaded:
+            add_parser: Callable[[SubParsers], None] = import_module(f"pydatatask_cli.commands.{name}").add_parser
+            add_parser(commands)
+        elif not loaded:
+            commands.add_parser(name, help=summary, add_help=False)
     if instrument is not None:
         # The function may declare the class that argparse does not publish, which is the one that it gets.
         add_commands: Callable[[Any], None] = instrument
@@ -102,7 +125,7 @@ def _one_line_parser() -> ArgumentParser:
 
 
 def _suggestion(message: str) -> str:
-    choice = _INVALID_CHOICE.search(message)
+    choice = re.search(_INVALID_CHOICE, message)
     return suggestion(choice[1], re.findall(r"[^\s',]+", choice[2])) if choice else ""
 
 

@@ -35,7 +35,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "cancel",
         cancel,
-        "Stop running jobs",
         details="Stop jobs that run here, elsewhere or in another controller, and wait for their end.",
         examples=["count jonah", "count jonah esther --timeout 5"],
     )

@@ -38,7 +38,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "cat",
         cat_data,
-        "Print data from a repository",
         Access.OBSERVE,
         details="Print the value of a job: a blob as it is, a record as YAML.",
         examples=["count.books jonah", "count.done jonah"],

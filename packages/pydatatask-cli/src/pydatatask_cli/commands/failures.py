@@ -41,7 +41,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "failures",
         print_failures,
-        "List the jobs that have failed",
         None,  # --move needs the repositories ready for writing
         details="List failed jobs: task, job, kind, attempt, end, next attempt, reason; on no terminal, between tabs.",
         examples=["", "count --json", "count --scan --move"],

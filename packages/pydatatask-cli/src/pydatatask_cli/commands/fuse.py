@@ -27,7 +27,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "fuse",
         fuse,
-        "Mount the pipeline as a file system",
         Access.OBSERVE,
         details="Show each task as a directory, each link as one in it, and each job as a file.",
         examples=["mnt", "mnt -v"],

@@ -44,7 +44,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "graph",
         print_graph,
-        "Draw the dependency graph",
         Access.OBSERVE,
         details="Draw tasks, repositories and the links between them.",
         examples=["", "--counts -o pipeline.svg"],

@@ -34,7 +34,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "inject",
         inject_data,
-        "Dump data into a repository",
         Access.OBSERVE,
         details="Store standard input as the value of a job: a blob as it is, a record from YAML.",
         examples=["count.books jonah < jonah.txt", "count.done jonah < record.yaml"],

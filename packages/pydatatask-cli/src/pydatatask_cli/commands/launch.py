@@ -30,7 +30,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "launch",
         launch,
-        "Manually start a task",
         details="Launch one job of a task, also of a task that is disabled.",
         examples=["count jonah", "count jonah --sync --force"],
     )

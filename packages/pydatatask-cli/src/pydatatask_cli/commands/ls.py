@@ -30,7 +30,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "ls",
         list_data,
-        "List jobs in a repository",
         Access.OBSERVE,
         details="List the jobs of a repository, or of a set expression over repositories.",
         examples=["count.done", "'count.books - count.done'"],

@@ -34,7 +34,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "retry",
         retry,
-        "Have failed jobs started again",
         Access.OBSERVE,
         details="Delete the records of failed jobs, so that the next round launches them and attempts count from 1.",
         examples=["count jonah", "count --all --kind timeout", "count --all --dry-run"],

@@ -44,7 +44,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "rm",
         delete_data,
-        "Delete data from the pipeline",
         Access.OBSERVE,
         details="Delete jobs from a repository, or all that a task has recorded and made of them.",
         examples=["count.done jonah", "-r count.books jonah"],

@@ -39,7 +39,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "run",
         run,
-        "Run update in a loop until everything is quiet",
         # The lock of --exclusive has to be held before the pipeline is opened.
         None,
         details=(

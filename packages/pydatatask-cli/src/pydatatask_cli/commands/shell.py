@@ -29,7 +29,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "shell",
         shell,
-        "Launch an interactive shell to interrogate the pipeline",
         details="Open the pipeline and run Python, in which await works, from a prompt or from standard input.",
         examples=["", "< script.py"],
     )

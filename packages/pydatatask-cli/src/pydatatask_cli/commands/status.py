@@ -29,7 +29,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "status",
         print_status,
-        "View the pipeline status",
         Access.OBSERVE,
         details="Count the jobs in the repositories of each task.",
         examples=["", "--json"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_all_option, add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.outcomes.blocked_notes import job_notes
+from pydatatask_cli.outcomes.job_notes import job_notes
 from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.job_report import print_report
 from pydatatask_cli.terminal.link_rows import ask_repositories, task_rows
@@ -29,7 +29,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "trace",
         print_trace,
-        "Track a job's progress through the pipeline",
         Access.OBSERVE,
         details="Show which repositories have a job.",
         examples=["jonah", "jonah esther --json"],

@@ -24,7 +24,6 @@ def add_parser(commands: SubParsers) -> None:
         commands,
         "update",
         update,
-        "Keep the pipeline in motion",
         details="Run one scheduling round: record jobs that have ended, and launch those that are ready.",
         examples=["", "-v"],
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import DefinitionError
-from pydatatask_core.outcomes.job_failure import JobFailure
+
+if TYPE_CHECKING:
+    # Every task type has a limit; few jobs reach it.
+    from pydatatask_core.outcomes.job_failure import JobFailure
 
 __all__ = ["GRACE", "check_time_limits", "timed_out"]
 
@@ -40,4 +44,6 @@ def timed_out(timeout: timedelta) -> JobFailure:
 
     :param timeout: How long it was allowed to run.
     """
+    from pydatatask_core.outcomes.job_failure import JobFailure
+
     return JobFailure("timeout", f"it ran longer than its timeout of {timeout}")
