@@ -156,6 +156,9 @@ def test_what_is_not_used_is_not_loaded() -> None:
         "pydatatask_exec.kubernetes.manager",
         "pydatatask_exec.processes.task",
         "pydatatask_storage.s3.repository",
+        "pydatatask_core.outcomes.recorder",
+        "pydatatask_core.outcomes.retry_policy",
+        "pydatatask_exec.functions.tracked_execution",
     }
     assert not unused & set(loaded)
 

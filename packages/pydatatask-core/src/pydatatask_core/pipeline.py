@@ -16,16 +16,14 @@ from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.repositories.access import Access
 from pydatatask_core.repositories.algebra import listed
 from pydatatask_core.repositories.repository import DIRECT
-from pydatatask_core.scheduling.polling import POLL_SECONDS
-from pydatatask_core.scheduling.reconcile import Reconciler
-from pydatatask_core.scheduling.run import RunOptions, run
 from pydatatask_core.sessions.session import Session
-from pydatatask_core.tasks.blocked import blocked_jobs, failed_jobs
 from pydatatask_core.tasks.dependencies import Node, dependants, digraph
 from pydatatask_core.tasks.task import Task
 
 if TYPE_CHECKING:
     import networkx
+
+    from pydatatask_core.scheduling.reconcile import Reconciler
 
 __all__ = ["Pipeline"]
 
@@ -66,7 +64,7 @@ class Pipeline:
         priority: Callable[[str, str], int] | None = None,
         *,
         concurrency: int = 15,
-        poll_seconds: tuple[float, float] = POLL_SECONDS,
+        poll_seconds: tuple[float, float] = (0.01, 1.0),
         retry_seconds: float = 0.25,
     ) -> None:
         if concurrency < 1:
@@ -133,6 +131,9 @@ class Pipeline:
 
     def _new_reconciler(self) -> Reconciler:
         """Make a new reconciler, since nothing but the repositories outlives an opening."""
+        # Imported here, as most commands of the command line run nothing, and start faster without the scheduler.
+        from pydatatask_core.scheduling.reconcile import Reconciler
+
         tasks = list(self.tasks.values())
         return Reconciler(tasks, self.resources, self.priority, self._concurrency, self._retry_seconds)
 
@@ -222,6 +223,8 @@ class Pipeline:
             never fit its quota, or depends on a store that has failed for five minutes; or a task is defined in a way
             that cannot work. Not with ``forever``.
         """
+        from pydatatask_core.scheduling.run import RunOptions, run
+
         async with asyncio.timeout(timeout), self._turn() as reconciler:
             await run(reconciler, RunOptions(forever, launch_once, wait_for_retries, self._poll_seconds))
 
@@ -243,10 +246,14 @@ class Pipeline:
 
     async def failures(self) -> dict[str, AbstractSet[str]]:
         """Return the jobs of each task that have failed for good, for the tasks that record failures."""
+        from pydatatask_core.tasks.blocked import failed_jobs
+
         return await failed_jobs(self.tasks.values())
 
     async def blocked(self) -> dict[str, dict[str, str]]:
         """Return the jobs of each task that never start, as a job further up has failed, with that failure."""
+        from pydatatask_core.tasks.blocked import blocked_jobs
+
         blocked = await blocked_jobs(list(self.tasks.values()))
         return {task: {job: str(cause) for job, cause in jobs.items()} for task, jobs in blocked.items()}
 

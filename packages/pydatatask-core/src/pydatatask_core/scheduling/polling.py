@@ -8,10 +8,7 @@ from pydatatask_core.scheduling.activity_clock import ActivityClock, Observation
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
 from pydatatask_core.tasks.task import Task
 
-__all__ = ["POLL_SECONDS", "MinimumIntervals", "PollTimer", "Sweep"]
-
-POLL_SECONDS = (0.01, 1.0)
-"""The shortest and the longest poll interval of a run, unless the pipeline says otherwise."""
+__all__ = ["MinimumIntervals", "PollTimer", "Sweep"]
 
 _INTERVAL_FACTOR = 20
 """Polling a task takes at most this fraction of the time (one part in so many), unless everything else is idle."""

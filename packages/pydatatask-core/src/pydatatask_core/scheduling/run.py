@@ -19,7 +19,7 @@ from pydatatask_core.scheduling.events import event_listeners
 from pydatatask_core.scheduling.failure_tracker import FailureKey
 from pydatatask_core.scheduling.launched_jobs import LaunchedJobs
 from pydatatask_core.scheduling.live_tasks import LiveTasks
-from pydatatask_core.scheduling.polling import POLL_SECONDS, PollTimer
+from pydatatask_core.scheduling.polling import PollTimer
 from pydatatask_core.scheduling.ready_jobs import ReadyJobs
 from pydatatask_core.scheduling.reconcile import Reconciler
 from pydatatask_core.scheduling.retries import Retries
@@ -32,16 +32,16 @@ __all__ = ["Phase", "Run", "RunOptions", "run"]
 class RunOptions:
     """The arguments of ``Pipeline.run`` that the scheduler needs."""
 
-    forever: bool = False
+    forever: bool
     """Whether to keep running when there is nothing left to do."""
 
-    launch_once: bool = False
+    launch_once: bool
     """Whether to launch only what the first reconcile finds ready, and then only to reap it."""
 
-    wait_for_retries: bool = True
+    wait_for_retries: bool
     """Whether to go on while a failed job waits for its next attempt, which it would be ready for otherwise."""
 
-    poll_seconds: tuple[float, float] = POLL_SECONDS
+    poll_seconds: tuple[float, float]
     """The shortest and the longest wait between two reconciles; the wait doubles while nothing happens."""
 
 

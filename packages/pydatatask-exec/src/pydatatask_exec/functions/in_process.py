@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.functions.execution import FunctionExecution
 from pydatatask_exec.functions.loop_monitor import LoopMonitor
 from pydatatask_exec.functions.runner import function_runner
-from pydatatask_exec.functions.stopping import StoppableRunner, check_can_time_out
 from pydatatask_exec.functions.task import FunctionTask
-from pydatatask_exec.functions.tracked_execution import TrackedExecution
 from pydatatask_exec.functions.types import TaskFunction, is_coroutine_function
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.retry_policy import Retry
+    from pydatatask_exec.functions.tracked_execution import TrackedExecution
 
 __all__ = ["InProcessSyncTask"]
 
@@ -78,7 +80,10 @@ class InProcessSyncTask(FunctionTask):
 
     @override
     def check_function(self, func: TaskFunction) -> None:
-        check_can_time_out(self.name, func, self.timeout)
+        if self.timeout is not None:
+            from pydatatask_exec.functions.stopping import check_can_time_out
+
+            check_can_time_out(self.name, func, self.timeout)
 
     @override
     async def prepare(self) -> None:
@@ -100,10 +105,14 @@ class InProcessSyncTask(FunctionTask):
         runner = function_runner(self.name, function, None if outcomes is None else outcomes.number_of)
         # A layer only where it is needed, since each costs small jobs a good part of their time.
         if is_coroutine_function(function.func) and (outcomes is not None or self.timeout is not None):
+            from pydatatask_exec.functions.stopping import StoppableRunner
+
             runner = StoppableRunner(self.name, runner, self.timeout, self.grace)
         if outcomes is None:
             self._execution = FunctionExecution(self, runner, self.done)
         else:
+            from pydatatask_exec.functions.tracked_execution import TrackedExecution
+
             self._execution = self._tracked = TrackedExecution(self, runner, outcomes)
         return self._execution
 
