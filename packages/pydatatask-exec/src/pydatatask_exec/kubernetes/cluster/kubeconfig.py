@@ -1,4 +1,8 @@
-"""Load kubeconfig files as kubectl does: a credential plugin is found beside the file, and has to answer in time."""
+"""Load kubeconfig files as kubectl does: a credential plugin is found beside the file, and has to answer in time.
+
+A plugin reads nothing from the standard input, as for kubectl where that is no terminal: a pipeline runs in the
+background, renews its credentials at any moment, and its own input may be what a command reads.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,9 @@ __all__ = ["load_kubeconfig"]
 
 _PLUGIN_SECONDS = 120.0
 """A plugin may have somebody log in by a browser, but one that hangs must not hang the pipeline."""
+
+_EXEC_INFO = "KUBERNETES_EXEC_INFO"
+"""The variable that has the request to a plugin, as JSON."""
 
 
 class _Node(Protocol):
@@ -47,7 +54,10 @@ class _Loader(Protocol):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that can kill the processes it has started, since the library does not when it is cancelled."""
+    """An event loop whose processes have no standard input, and can be killed.
+
+    The library lets them inherit that of this process, and does not kill them when it is cancelled.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +65,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     @override
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> tuple[asyncio.SubprocessTransport, Any]:
+        kwargs |= {"stdin": asyncio.subprocess.DEVNULL, "env": _without_interaction(kwargs.get("env"))}
         transport, protocol = await super().subprocess_exec(*args, **kwargs)
         self._processes.append(transport)
         return transport, protocol
@@ -101,6 +112,17 @@ def load_kubeconfig(places: str, configuration: Configuration) -> None:
             f"the kubeconfig {places} cannot be used: its credential plugin ({', '.join(sorted(commands))}) has not "
             f"answered within {_PLUGIN_SECONDS:g} s; run kubectl once to log in, or mend the plugin"
         ) from error
+
+
+def _without_interaction(environ: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Return the environment of a process that tells a plugin not to ask the user anything."""
+    import json
+
+    if environ is None or _EXEC_INFO not in environ:
+        return environ
+    info: dict[str, Any] = json.loads(environ[_EXEC_INFO])
+    info["spec"] = {**section(info, "spec"), "interactive": False}  # the library goes by whether stdout is a terminal
+    return {**environ, _EXEC_INFO: json.dumps(info)}
 
 
 def _with_absolute_command(user: Mapping[str, object], path: str | None) -> Mapping[str, object]:
