@@ -16,7 +16,7 @@ from integration.kube.shell_pods import FAST, QUICK
 from integration.kube.stages import Stage, until
 from integration.kube.stub.cluster import StubCluster
 from integration.kube.stub.faults import User
-from pydatatask_core import Pipeline, ResourceManager, Resources, Session
+from pydatatask_core import Pipeline, ResourceManager, Resources, ResourceType, Session
 from pydatatask_core.errors import ClusterAccessError, ClusterError, PipelineStuckError
 from pydatatask_exec import KubeTask, PodManager
 
@@ -281,6 +281,23 @@ async def test_a_deleted_pod_leaves_room_for_the_next_launch_without_an_update(
         await until(lambda: not_live(task))
         await task.launch("k")
         assert await task.live.keys() == {"k"}
+
+
+@pytest.mark.requirement("pod.usage-after-closing")
+async def test_the_pods_of_a_pipeline_that_is_closed_count_in_a_quota_that_others_share(
+    stub_stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    _task, pipeline = stub_stage.task(stub_stage.shell("", life="lasting", cpu="60"))
+    async with pipeline:
+        await pipeline.update()
+    caplog.clear()
+    for _ in range(2):
+        await stub_stage.quota.flush()
+        assert await stub_stage.quota.reserve(Resources.parse(60, 0, 0)) is ResourceType.CPU
+    assert caplog.messages == []
+    async with pipeline:
+        await pipeline.update()
+        assert await stub_stage.quota.reserve(Resources.parse(40, 0, 0)) is None
 
 
 async def not_live(task: KubeTask) -> bool:

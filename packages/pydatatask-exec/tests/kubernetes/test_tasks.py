@@ -107,6 +107,23 @@ def test_a_manager_of_a_closed_session_is_named() -> None:
         assert task.podman
 
 
+@pytest.mark.requirement("pod.usage-after-closing")
+async def test_a_task_whose_session_is_closed_breaks_no_quota_that_others_share(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session, shared = Session(), quota()
+
+    @session.resource
+    async def cluster() -> AsyncGenerator[PodManager, None]:
+        yield no_manager()
+
+    KubeTask("task", cluster, shared, TEMPLATE, None, None)
+    for _ in range(2):
+        assert await shared.reserve(Resources.parse("0.5", 0)) is None
+        await shared.flush()
+    assert caplog.messages == []
+
+
 @pytest.mark.requirement("template.argv0", "template.env", "template.names")
 async def test_the_template_knows_the_script_the_environment_and_the_links(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/some/where/main.py"])

@@ -97,7 +97,11 @@ class PodReconciler:
     :param quota: Where its pods are counted while they live.
     """
 
+    clock: ServerClock
+    """The clock of the API server that the pods come from."""
+
     def __init__(self, task: ReconciledTask, quota: LaunchQuota) -> None:
+        self.clock = ServerClock()
         self._reaper = PodReaper(task.logs, task.done, task.completed)
         self._task = task
         self._quota = quota
@@ -108,10 +112,6 @@ class PodReconciler:
         self._gone: deque[PodState] = deque()
         self._recent = RecentJobs()
         self._warned_of: dict[str, str] = {}
-
-    @property
-    def _clock(self) -> ServerClock:
-        return self._task.podman.requests.clock
 
     def had_pod_lately(self, job: str) -> bool:
         """Return whether a pod of a job has gone in the last minutes.
@@ -127,7 +127,7 @@ class PodReconciler:
         """
         adopted = False
         for pod in pods.take_new():
-            adopted |= self._quota.enter(pod.uid, Holding(pod.job, pod.request, self._clock.local(pod.created)))
+            adopted |= self._quota.enter(pod.uid, Holding(pod.job, pod.request, self.clock.local(pod.created)))
             self._timeouts.track(pod)
             self._events.track(pod)
         gone = pods.take_gone()
@@ -153,7 +153,7 @@ class PodReconciler:
             self._log_conditions(pods)
             await self._time_out(pods)
             await self._log_waiting(pods)
-            now = self._clock.now()
+            now = self.clock.now()
             outcomes = {pod.uid: PodOutcome(pod, pod.outcome, now, pod.condition) for pod in pods.finished}
             outcomes |= self._timed_out
             left = await self._reaper.reap(outcomes.values(), self._task.podman, self._task.metadata, until)
@@ -234,7 +234,7 @@ class PodReconciler:
 
     async def _log_waiting(self, pods: TaskPods) -> None:
         """Log why pods wait for unusually long where only their events say so, once for each reason."""
-        due = itertools.islice(self._events.due(pods.get, self._clock.now()), _AT_A_TIME)
+        due = itertools.islice(self._events.due(pods.get, self.clock.now()), _AT_A_TIME)
         for pod in due:
             condition = await self._events.condition(self._task.podman.requests, pod)
             if condition is not None and self._warned_of.get(condition.reason) != condition.message:
@@ -242,7 +242,7 @@ class PodReconciler:
                 _log.warning("task %s, job %s: its pod is Pending: %s", self._task.name, pod.job, condition)
 
     async def _time_out(self, pods: TaskPods) -> None:
-        due = [pod for pod in self._timeouts.due(pods.get, self._clock.now()) if not self._is_leaving(pod)]
+        due = [pod for pod in self._timeouts.due(pods.get, self.clock.now()) if not self._is_leaving(pod)]
         slots = asyncio.Semaphore(_AT_A_TIME)
 
         async def stop(pod: PodState) -> None:
@@ -250,7 +250,7 @@ class PodReconciler:
                 _log.warning("task %s, job %s: its pod has timed out", self._task.name, pod.job)
                 await self._handle_timeout(pod)
                 condition = await self._events.condition(self._task.podman.requests, pod)
-                self._timed_out[pod.uid] = PodOutcome(pod, "Timeout", self._clock.now(), condition)
+                self._timed_out[pod.uid] = PodOutcome(pod, "Timeout", self.clock.now(), condition)
 
         async with asyncio.TaskGroup() as group:
             for pod in due:
@@ -272,7 +272,7 @@ class PodReconciler:
         """
         conditions: dict[str, str] = {}
         for pod in pods:
-            condition = await self._events.explain(self._task.podman.requests, pod, self._clock.now())
+            condition = await self._events.explain(self._task.podman.requests, pod, self.clock.now())
             if condition is not None and not pod.finished:
                 conditions[pod.job] = condition
         return conditions

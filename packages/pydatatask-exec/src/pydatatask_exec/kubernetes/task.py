@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from pydatatask_core.errors import ClusterError, DefinitionError, ManifestError
+from pydatatask_core.errors import ClosedSessionError, ClusterError, DefinitionError, ManifestError
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources, ResourceType
@@ -149,6 +149,7 @@ class KubeTask(Task):
                 if self._pods is None or self._pods.closed or self._following is not podman:
                     self._pods = await podman.follow(self.name, self._pods_changed)
                     self._following = podman
+                    self._reconciler.clock = podman.requests.clock
                     self._quota.forget()  # all pods that exist count as new for a new follower
         return self._pods
 
@@ -159,7 +160,8 @@ class KubeTask(Task):
     async def _usage(self) -> Resources:
         """Return what the task uses, as far as it is known: tasks that share the quota need not wait for the cluster.
 
-        Meanwhile this task launches nothing, as :meth:`launch` needs to know its pods.
+        Meanwhile this task launches nothing, as :meth:`launch` needs to know its pods. After its session has been
+        closed, and before, the pods that it knew last count.
         """
         loop = asyncio.get_running_loop()
         if self._usage_wait_until is None:
@@ -167,6 +169,12 @@ class KubeTask(Task):
         try:
             async with asyncio.timeout_at(self._usage_wait_until):
                 pods = await self.followed()
+        except ClosedSessionError:
+            # A pipeline that shares the quota goes on after this one. The pods live on as well, so they still count,
+            # among them those that were created after the last round.
+            self._usage_wait_until = None
+            if self._pods is not None:
+                await self._reconciler.absorb(self._pods)
         except (ClusterError, TimeoutError) as error:
             if not self._warned_of_usage:
                 self._warned_of_usage = True
