@@ -21,9 +21,9 @@ launched again, and removes what has been kept of its log. A log without a recor
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,25 +121,26 @@ class PodReaper:
         self.lifecycles.untrack(uid)
         self._failures.pop(uid, None)
 
-    async def reap(self, outcomes: Iterable[PodOutcome], podman: PodManager, metadata: bool, until: float) -> int:
+    async def reap(self, outcomes: Iterable[PodOutcome], podman: PodManager, metadata: bool, until: float) -> bool:
         """Reap pods, a bounded number at a time; an error is logged, and does not affect other pods.
 
-        :param outcomes: The pods and their outcomes.
+        :param outcomes: The pods and their outcomes; no more are taken from it than can be reaped in time.
         :param podman: The pod manager.
         :param metadata: Whether outcomes are recorded.
-        :param until: The monotonic time from which on no more are begun.
-        :returns: How many are left, not counting those that have failed.
+        :param until: The monotonic time from which on no more are begun, apart from the first ones: each call gets on.
+        :returns: Whether some are left, apart from those that have failed.
         """
-        queue = deque(outcome for outcome in outcomes if self._is_due(outcome.pod))
+        due = (outcome for outcome in outcomes if self._is_due(outcome.pod))
 
-        async def work() -> None:
-            while queue and time.monotonic() < until:
-                await self._try(queue.popleft(), podman, metadata)
+        async def work(outcome: PodOutcome | None) -> None:
+            while outcome is not None:
+                await self._try(outcome, podman, metadata)
+                outcome = next(due, None) if time.monotonic() < until else None
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(_AT_A_TIME, len(queue))):
-                group.create_task(work())
-        return len(queue)
+            for outcome in tuple(itertools.islice(due, _AT_A_TIME)):
+                group.create_task(work(outcome))
+        return next(due, None) is not None
 
     def _is_due(self, pod: PodState) -> bool:
         failures = self._failures.get(pod.uid)

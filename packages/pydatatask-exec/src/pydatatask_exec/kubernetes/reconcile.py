@@ -10,7 +10,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from pydatatask_core.repositories.blobs import BlobRepository
@@ -153,10 +153,8 @@ class PodReconciler:
             self._log_conditions(pods)
             await self._time_out(pods)
             await self._log_waiting(pods)
-            now = self.clock.now()
-            outcomes = {pod.uid: PodOutcome(pod, pod.outcome, now, pod.condition) for pod in pods.finished}
-            outcomes |= self._timed_out
-            left = await self._reaper.reap(outcomes.values(), self._task.podman, self._task.metadata, until)
+            due = itertools.chain(tuple(self._timed_out.values()), self._finished(pods))
+            left = await self._reaper.reap(due, self._task.podman, self._task.metadata, until)
             for pod in [outcome.pod for outcome in self._timed_out.values() if self._is_leaving(outcome.pod)]:
                 del self._timed_out[pod.uid]
             await self.absorb(pods)
@@ -164,6 +162,17 @@ class PodReconciler:
         if left:
             self._task.wants_update()
         return len(pods) > 0 or had_gone
+
+    def _finished(self, pods: TaskPods) -> Iterator[PodOutcome]:
+        """Yield the finished pods and their outcomes.
+
+        A round takes only as many as it can reap in its time. Were all outcomes worked out in each round, thousands of
+        pods would take time in the square of their number.
+        """
+        now = self.clock.now()
+        for pod in pods.finished:
+            if pod.uid not in self._timed_out:
+                yield PodOutcome(pod, pod.outcome, now, pod.condition)
 
     async def revoke(self, pod: V1Pod) -> None:
         """Delete a pod without recording its outcome.
