@@ -7,6 +7,7 @@ from typing import Any
 
 from pydatatask_core.errors import ManifestError
 from pydatatask_core.quotas.resources import Resources
+from pydatatask_exec.kubernetes.manifest_loader import manifest_loader
 from pydatatask_exec.kubernetes.pods.fields import Manifest, containers_of, is_manifest, section
 from pydatatask_exec.kubernetes.pods.labels import PodIdentity, labelled
 from pydatatask_exec.kubernetes.pods.names import pod_name
@@ -22,7 +23,7 @@ _WHAT_CONSTRUCTORS_RAISE = (ArithmeticError, AttributeError, LookupError, Recurs
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Parse the YAML or JSON of a manifest.
+    """Parse the YAML or JSON of a manifest, as kubectl would.
 
     :param text: One document.
     :raises ManifestError: It cannot be parsed, or is no mapping.
@@ -31,7 +32,7 @@ def parse_manifest(text: str) -> Manifest:
 
     try:
         fast = yaml.__with_libyaml__ and len(text) <= _SHORT
-        manifest: object = yaml.load(text, Loader=yaml.CSafeLoader if fast else yaml.SafeLoader)
+        manifest: object = yaml.load(text, Loader=manifest_loader(fast))
     except (yaml.YAMLError, *_WHAT_CONSTRUCTORS_RAISE) as error:
         raise ManifestError(f"the rendered manifest is not YAML: {error} (the filter toyaml quotes values)") from error
     if not is_manifest(manifest):

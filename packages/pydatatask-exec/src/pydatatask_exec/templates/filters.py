@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from functools import cache
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -135,10 +135,15 @@ def _flow_dumper() -> type[yaml.SafeDumper]:
     def represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
 
+    def represent_time(dumper: _Dumper, value: datetime) -> yaml.ScalarNode:
+        # With a T, as tojson does, and not with a blank: what takes no times, such as kubectl, reads it as a string.
+        return dumper.represent_scalar("tag:yaml.org,2002:timestamp", value.isoformat())
+
     def represent_other(dumper: _Dumper, value: object) -> yaml.Node:
         return dumper.represent_data(_plain(value))
 
     FlowDumper.add_representer(str, represent_text)
+    FlowDumper.add_representer(datetime, represent_time)
     FlowDumper.add_representer(set, represent_other)
     FlowDumper.add_multi_representer(str, represent_text)
     FlowDumper.add_multi_representer(object, represent_other)
