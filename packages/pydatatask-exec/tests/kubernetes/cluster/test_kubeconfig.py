@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kubernetes_asyncio.client import Configuration
 
 from pydatatask_exec.kubernetes.cluster.kubeconfig import load_kubeconfig
 
@@ -32,6 +31,7 @@ def standard_input() -> Iterator[int]:
 @pytest.fixture
 def configured(tmp_path: Path) -> Path:
     """A kubeconfig with a credential plugin that keeps its input and its request."""
+    pytest.importorskip("kubernetes_asyncio", reason="the client library comes with the extra kube")
     plugin = tmp_path / "plugin"
     plugin.write_text(
         f"#!/bin/sh\ncd {tmp_path}\ncat > input\necho \"$KUBERNETES_EXEC_INFO\" > info\necho '{CREDENTIAL}'\n"
@@ -55,6 +55,8 @@ def configured(tmp_path: Path) -> Path:
 
 @pytest.mark.requirement("podman.exec-plugin-input")
 def test_a_credential_plugin_does_not_read_the_input_of_the_pipeline(configured: Path, standard_input: int) -> None:
+    from kubernetes_asyncio.client import Configuration
+
     configuration = Configuration()
     load_kubeconfig(str(configured), configuration)
     assert configuration.api_key == {"BearerToken": "Bearer t"}
@@ -66,6 +68,8 @@ def test_a_credential_plugin_does_not_read_the_input_of_the_pipeline(configured:
 def test_a_credential_plugin_is_told_that_it_cannot_ask_anything(
     configured: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from kubernetes_asyncio.client import Configuration
+
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     load_kubeconfig(str(configured), Configuration())
     info = json.loads((configured.parent / "info").read_text())
