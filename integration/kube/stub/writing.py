@@ -19,12 +19,13 @@ __all__ = ["Writer"]
 
 
 class Writer:
-    """Creates and deletes pods."""
+    """Creates and deletes pods, and counts the deletions that came second."""
 
     def __init__(self, store: Store, kubelet: Kubelet, namespaces: Namespaces) -> None:
         self._store = store
         self._kubelet = kubelet
         self._namespaces = namespaces
+        self.lost_races = 0
 
     async def create(self, namespace: str, body: Json, query: Mapping[str, str]) -> Json:
         pod = admitted(body, namespace)
@@ -51,6 +52,7 @@ class Writer:
         pod = self._store.get(namespace, name)
         wanted = (body.get("preconditions") or {}).get("uid")
         if pod is None and present is not None and wanted in (None, present["metadata"]["uid"]):
+            self.lost_races += 1
             return _lost_race(present)
         if pod is None:
             raise not_found(name)
