@@ -44,10 +44,11 @@ async def test_a_failure_is_recorded_with_its_attempt_and_the_time_of_the_next()
 
 
 async def test_a_success_after_failures_keeps_their_history_and_takes_their_place() -> None:
-    these = outcomes()
+    these, claims = outcomes(), []
     for failure in (EXIT, None):
         attempt = await these.begin("j")
         assert attempt is not None
+        claims.append(attempt.claim)
         if failure is None:
             await these.succeed("j", RECORD, attempt)
         else:
@@ -55,7 +56,9 @@ async def test_a_success_after_failures_keeps_their_history_and_takes_their_plac
         these.end("j")
     done = stored(these.done)["j"]
     assert done["attempt"] == 2
-    assert done["earlier"] == [{"attempt": 1, "kind": "exit", "summary": "it ended with status 1", **RECORD}]
+    assert done["earlier"] == [
+        {"attempt": 1, "claim": claims[0], "kind": "exit", "summary": "it ended with status 1", **RECORD}
+    ]
     assert not stored(these.failures)
 
 
@@ -79,6 +82,24 @@ async def test_a_failure_of_the_same_claim_is_recorded_once() -> None:
         await these.fail("j", RECORD, EXIT, attempt)
     assert stored(these.failures)["j"]["attempt"] == 1
     assert (await these.attempt_of("j", "process 8")).number == 2
+
+
+@pytest.mark.requirement("outcome.crash-safe")
+@pytest.mark.parametrize("later", [EXIT, None], ids=["failed", "succeeded"])
+async def test_a_controller_that_is_late_changes_nothing_about_a_job_that_has_had_another_attempt(
+    later: JobFailure | None,
+) -> None:
+    these = outcomes()
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "pod 1"))
+    second = await these.attempt_of("j", "pod 2")
+    await (these.succeed("j", RECORD, second) if later is None else these.fail("j", RECORD, later, second))
+    before = dict(stored(these.done)), dict(stored(these.failures))
+    late = await these.attempt_of("j", "pod 1")
+    assert (late.number, late.is_recorded, late.is_superseded) == (1, True, True)
+    assert (await these.fail("j", RECORD, EXIT, late)).attempt == 1
+    await these.succeed("j", RECORD, late)
+    assert (stored(these.done), stored(these.failures)) == before
+    assert not (await these.attempt_of("j", "pod 2")).is_superseded
 
 
 async def test_a_failure_takes_the_place_of_the_success_of_an_earlier_launch() -> None:

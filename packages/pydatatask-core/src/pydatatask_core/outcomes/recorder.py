@@ -51,6 +51,9 @@ class Attempt:
     is_recorded: bool = False
     """Whether its outcome has been recorded already, as another controller or an earlier step has done that."""
 
+    is_superseded: bool = False
+    """Whether a later attempt of its job has ended as well, so that nothing must be recorded about this one."""
+
     is_cancelled: bool = False
     """Whether its cancellation has been requested."""
 
@@ -178,6 +181,10 @@ class Outcomes:
         if record is None or record.claim != claim:
             done = await self._success(job)
             if done.claim != claim:
+                # Another controller may have recorded this attempt, and launched and recorded a later one since.
+                number = (record or done).earlier_number(claim) or done.earlier_number(claim)
+                if number is not None:
+                    return Attempt(number, claim, is_recorded=True, is_superseded=True)
                 return self._following(known, done.attempt, claim, may_be_done=True)
             record = done
         return Attempt(
@@ -195,8 +202,10 @@ class Outcomes:
 
         :param job: The job.
         :param record: The record of its type of task.
-        :param attempt: The attempt that has succeeded.
+        :param attempt: The attempt that has succeeded; nothing is done about a superseded one.
         """
+        if attempt.is_superseded:
+            return
         fields: dict[str, object] = {"attempt": attempt.number, "claim": attempt.claim}
         if attempt.earlier:
             fields["earlier"] = attempt.earlier
@@ -213,9 +222,11 @@ class Outcomes:
         :param job: The job.
         :param record: The record of its type of task, with ``start_time`` and ``end_time``.
         :param failure: The failure.
-        :param attempt: The attempt that has failed.
+        :param attempt: The attempt that has failed; nothing is done about a superseded one.
         :returns: What has been recorded.
         """
+        if attempt.is_superseded:
+            return OutcomeRecord(attempt.number, kind=failure.kind, summary=failure.summary, claim=attempt.claim)
         if not attempt.is_recorded:
             ended = read_outcome(record).end_time or self.clock()
             decision = decide(

@@ -11,7 +11,7 @@ from pydatatask_core.outcomes.job_failure import FAILURE_KINDS, FailureKind
 
 __all__ = ["OutcomeRecord", "is_record", "read_outcome", "short"]
 
-_EARLIER_FIELDS = ("attempt", "kind", "summary", "start_time", "end_time")
+_EARLIER_FIELDS = ("attempt", "claim", "kind", "summary", "start_time", "end_time")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,13 @@ class OutcomeRecord:
     def is_request(self) -> bool:
         """Whether it is the request to cancel a job that has not ended yet."""
         return self.end_time is None and self.kind == "cancelled"
+
+    def earlier_number(self, claim: str) -> int | None:
+        """Return the number of the earlier attempt that had a claim, or None if none of those that are kept had it.
+
+        :param claim: The claim.
+        """
+        return next((_count(entry.get("attempt")) for entry in self.earlier if entry.get("claim") == claim), None)
 
 
 def read_outcome(record: object) -> OutcomeRecord:
