@@ -14,7 +14,8 @@ L4     the launcher creates D/pid (exclusively)     finds the process alive, or 
 L5     the claim is recorded in ``pids``            the same
 L6     the process ends, D/return_code is complete  reaps the job
 R1     ``stdout`` and ``stderr`` are stored         stores them again: the same bytes replace each other as a whole
-R2     ``done`` is recorded                         the same
+R2     ``done`` is recorded, or ``failures``        the same; the record has the identity of the process, so that no
+                                                    attempt counts twice
 R3     D is moved to the retired ones               removes the record from ``pids`` without recording anything else
 R4     the record is removed from ``pids``          removes the retired directory
 R5     the retired directory is removed             nothing
@@ -86,9 +87,13 @@ class JobOwner(Protocol):
         """Send the event that a job appeared in a repository, or left it."""
         ...
 
+    def failed(self, job: str, error: BaseException) -> None:
+        """Report that a job has run and failed."""
+        ...
+
 
 class ClaimedElsewhereError(PydatataskError):
-    """Another controller has claimed the job first; its outcome is seen later."""
+    """Another controller has claimed the job first, or has recorded that it failed; its outcome is seen later."""
 
 
 class ProcessJobs:
@@ -106,7 +111,7 @@ class ProcessJobs:
         self._results = results
         self._account = account
         self._claims = ProcessClaims(self._ended)
-        self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed)
+        self._reaper = ProcessReaper(task.name, workspace, self._claims, results, task.changed, task.failed)
         self._reconciler = ClaimReconciler(task.name, workspace, self._claims, results.pids, self._count, account.leave)
         self._update_timer = UpdateTimer(task.wants_update)
         self._uncertain = False

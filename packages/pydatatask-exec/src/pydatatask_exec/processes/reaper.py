@@ -6,16 +6,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pydatatask_core.errors import TargetUnreachableError
+from pydatatask_core.outcomes.recorder import Outcomes
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.streams.byte_streams import async_copyfile
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
 from pydatatask_exec.processes.job_status import JobState, JobStatus
-from pydatatask_exec.processes.records import completes, completion_record, read_claim_record
-from pydatatask_exec.processes.workspace import Workspace
+from pydatatask_exec.processes.outcome_recorder import OutcomeRecorder
+from pydatatask_exec.processes.outcomes.output_tail import read_tail, tail_text
+from pydatatask_exec.processes.records import read_claim_record
+from pydatatask_exec.processes.workspace import STDOUT, Workspace
 
 __all__ = ["ProcessReaper", "Results"]
 
@@ -32,10 +36,13 @@ class Results:
     """The record of claims."""
 
     done: MetadataRepository | None
-    """The outcome records, if they are kept."""
+    """The outcome records, if they are kept; with ``outcomes``, those of successes."""
 
     outputs: Mapping[str, BlobRepository]
     """The repositories of outputs, by the name of the file on the target."""
+
+    outcomes: Outcomes | None = None
+    """Where failures are recorded apart, if they are."""
 
 
 class ProcessReaper:
@@ -46,6 +53,7 @@ class ProcessReaper:
     :param claims: The jobs that are live.
     :param results: Where results go.
     :param changed: Is called with each repository that a job has appeared in or left, and the job.
+    :param failed: Is called with each job whose failure is recorded apart, and with what happened.
     """
 
     def __init__(
@@ -55,12 +63,14 @@ class ProcessReaper:
         claims: ProcessClaims,
         results: Results,
         changed: Callable[[Repository, str], None],
+        failed: Callable[[str, BaseException], None],
     ) -> None:
         self._task = task
         self._workspace = workspace
         self._claims = claims
         self._results = results
         self._changed = changed
+        self._recorder = OutcomeRecorder(results.done, results.outcomes, changed, failed)
         self._under_way: set[str] = set()
         self.start_failures: dict[str, str] = {}
 
@@ -110,6 +120,8 @@ class ProcessReaper:
             await self._contain(settled, self._release(settled))
 
     async def _release(self, claims: list[ProcessClaim]) -> None:
+        if self._recorder.may_retry and self._workspace.holds_claims:
+            claims = await self._without_overtaken(claims)
         jobs = [claim.job for claim in claims]
         await self._workspace.retire(jobs)
         await self._results.pids.delete_many(jobs)
@@ -117,6 +129,17 @@ class ProcessReaper:
             self._claims.release(claim)
             self._changed(self._results.pids, claim.job)
         await self._workspace.discard(jobs)
+
+    async def _without_overtaken(self, claims: list[ProcessClaim]) -> list[ProcessClaim]:
+        """Return the claims without those whose jobs another controller has reaped and launched again meanwhile.
+
+        Their directories are those of the next attempts, and the reconciliation adopts them.
+        """
+        statuses = await self._workspace.inspect({claim.job: claim.pid for claim in claims}, ())
+        overtaken = [claim for claim in claims if statuses[claim.job].pid not in (None, claim.pid)]
+        for claim in overtaken:
+            self._claims.release(claim)
+        return [claim for claim in claims if claim not in overtaken]
 
     async def _contain(self, claims: list[ProcessClaim], step: Awaitable[None]) -> None:
         """Take a step. A failure is logged and tried again later, unless the target cannot be reached."""
@@ -133,6 +156,10 @@ class ProcessReaper:
         self, claim: ProcessClaim, status: JobStatus, metadata: bool, settled: list[ProcessClaim]
     ) -> None:
         """Record the outcome of a job. Add its claim to those to be released, if it is still ours."""
+        claim.pid = claim.pid or status.pid
+        if self._recorder.may_retry and status.pid not in (None, claim.pid):
+            self._claims.release(claim)  # another controller has reaped it, and launched its next attempt
+            return
         if status.state is JobState.MISSING and not await self._is_still_claimed(claim):
             self._claims.release(claim)
             return
@@ -151,31 +178,50 @@ class ProcessReaper:
 
     async def _is_still_claimed(self, claim: ProcessClaim) -> bool:
         """Return whether a job has lost its directory although no controller has reaped it."""
-        pids, done, job = self._results.pids, self._results.done, claim.job
+        pids, job = self._results.pids, claim.job
         if job in await self._workspace.retired() or not await pids.contains(job):
             await pids.delete(job)
             return False
-        if done is not None and await done.contains(job) and completes(await done.info(job), claim.start_time):
+        if await self._recorder.has_recorded(claim):
             await pids.delete(job)
             return False
         return read_claim_record(await pids.info(job)).pid == claim.pid
 
     async def _record_end(self, claim: ProcessClaim, status: JobStatus, metadata: bool) -> bool:
         """Record how a job has ended. Return False if another controller turns out to have done so."""
-        job, done = claim.job, self._results.done
+        job, failure, tail = claim.job, self._recorder.failure_of(status), None
         if status.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
             await self._workspace.end_orphans(job, status.pid or claim.pid)
         elif status.return_code != 0:
             log.warning("task %s, job %s: its process ended with status %d", self._task, job, status.return_code)
-        if status.state is not JobState.MISSING:
-            for name, repository in self._results.outputs.items():
-                if not await self._record_output(job, name, repository, status):
-                    return False
-        if done is not None and metadata:
-            await done.dump(job, completion_record(claim.start_time, status))
-            self._changed(done, job)
-        return True
+        for name, repository in self._results.outputs.items() if status.state is not JobState.MISSING else ():
+            if name == STDOUT and failure is not None:
+                tail = await self._read_tail(job, status)
+            elif not await self._record_output(job, name, repository, status):
+                return False
+        return not metadata or await self._recorder.record(
+            claim, status, failure, tail, partial(self._is_current, job, status)
+        )
+
+    async def _is_current(self, job: str, status: JobStatus) -> bool:
+        """Return whether a job is still as it was when it was inspected."""
+        if not self._workspace.holds_claims:
+            return True
+        now = (await self._workspace.inspect({job: status.pid}, ()))[job]
+        return (now.state, now.pid) == (status.state, status.pid)
+
+    async def _read_tail(self, job: str, status: JobStatus) -> str | None:
+        """Return the end of what a job that has failed has written; it may have ended before it wrote anything."""
+        small = status.outputs.get(STDOUT)
+        if small is not None:
+            return tail_text(small)
+        try:
+            reader = await self._workspace.open_output(job, STDOUT)
+        except FileNotFoundError:
+            return None
+        async with reader:
+            return tail_text(await read_tail(reader))
 
     async def _record_output(self, job: str, name: str, repository: BlobRepository, status: JobStatus) -> bool:
         small = status.outputs.get(name)

@@ -17,6 +17,7 @@ from pydatatask_exec.processes.job_status import JobState, JobStatus
 
 __all__ = [
     "ClaimRecord",
+    "claim_name",
     "claim_record",
     "claim_recorded_in",
     "completes",
@@ -56,6 +57,19 @@ def place_of(directory: PurePath) -> str:
     :param directory: The directory.
     """
     return hashlib.blake2s(os.fsencode(directory), digest_size=4).hexdigest()
+
+
+def claim_name(pid: str | None, start_time: datetime) -> str:
+    """Return what distinguishes one process of a job from all others, in the records of its outcomes.
+
+    :param pid: The process identifier, or None if it was never recorded.
+    :param start_time: When it was launched.
+    """
+    if pid is not None and _SCOPED.fullmatch(pid):
+        return pid
+    # Other process managers use bare process ids, which are given to other processes later. Not every store keeps
+    # fractions of a second as they are.
+    return f"{pid or 'process'} {start_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def claim_record(pid: str, start_time: datetime, place: str) -> dict[str, object]:

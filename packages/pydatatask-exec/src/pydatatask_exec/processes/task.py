@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import DefinitionError, TargetUnreachableError, UnwritableStoreError
+from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources
@@ -24,6 +25,7 @@ from pydatatask_exec.launching.backoff import TargetBackoff
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
 from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.outcomes.launch_failures import LaunchFailures
 from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import Results
 from pydatatask_exec.processes.stdin_staging import stage_stdin
@@ -51,7 +53,8 @@ class ProcessTask(Task):
         not enforced target-side, so jobs may actually take up more resources than assigned. A job counts as one
         launch, whatever is said here.
     :param pids: A metadata repository used to store the current live-status of processes. It is linked as ``pids``.
-    :param template: The template of a script to run, either as a string or a path to a file.
+    :param template: The template of a script to run, either as a string or a path to a file. With ``failures``, its
+        variable ``attempt`` is the number of the attempt, from 1.
     :param window: How recently a process must have been launched in order to contribute to the process rate-limiting.
     :param environ: Additional environment variables to set on the target machine before running the task.
     :param done: Optional: A metadata repository in which to dump some information about the process's lifetime and
@@ -65,6 +68,10 @@ class ProcessTask(Task):
     :param stderr: Optional: A blob repository into which to dump the process' standard error, or the constant
         ``STDOUT`` to indicate that the stream should be interleaved with stdout. A repository is linked as ``stderr``.
     :param ready: Optional: A repository from which to read task-ready status.
+    :param failures: Optional: A metadata repository for the jobs whose process has not ended with status 0, which is
+        linked as ``failures``; ``done`` then contains only those that have succeeded, and ``stdout`` their output. The
+        end of the output of a failed job is in its record as ``stdout_tail``.
+    :param retry: Optional: Which failed jobs are tried again, and when.
     :raises DefinitionError: ``manager`` cannot be called, or a variable of the environment cannot be one.
 
     It is highly recommended to provide at least one of ``done``, ``stdout``, or ``stderr``, so that at least one link
@@ -88,6 +95,9 @@ class ProcessTask(Task):
         stdout: BlobRepository | None = None,
         stderr: BlobRepository | StderrIsStdout | None = None,
         ready: Repository | None = None,
+        *,
+        failures: MetadataRepository | None = None,
+        retry: Retry | None = None,
     ) -> None:
         super().__init__(name, ready)
         if not callable(manager):
@@ -112,6 +122,8 @@ class ProcessTask(Task):
         self._backoff = TargetBackoff()
         _check_environ(name, self.environ)
         self._link_all()
+        self.record_failures(done, failures, retry)
+        self._launch_failures = None if self.outcomes is None else LaunchFailures(self.outcomes, self.failed)
         resource_manager.register(self._usage, task=name)
 
     def _link_all(self) -> None:
@@ -175,9 +187,8 @@ class ProcessTask(Task):
             workspace = await self.manager.workspace(self.name)
         except UnwritableStoreError as error:
             raise UnwritableStoreError(f"task {self.name}: {error}") from error
-        self._jobs = ProcessJobs(
-            self, workspace, Results(self.pids, self.done, outputs), QuotaAccount(self._quota, self.job_resources)
-        )
+        results = Results(self.pids, self.done, outputs, self.outcomes)
+        self._jobs = ProcessJobs(self, workspace, results, QuotaAccount(self._quota, self.job_resources))
         return self._jobs
 
     async def _usage(self) -> Resources:
@@ -231,6 +242,12 @@ class ProcessTask(Task):
         except TargetUnreachableError:
             self._backoff.failed()
             raise
+        except Exception as error:
+            if self._launch_failures is None or not await self._launch_failures.record(job, error):
+                raise
+        else:
+            if self._launch_failures is not None:
+                self._launch_failures.succeeded(job)
         self._backoff.succeeded()
         if problem is not None:
             raise problem
@@ -239,9 +256,17 @@ class ProcessTask(Task):
         """Render the script and bring the input."""
         if self._template is None:
             self._template = await Template.load(self.template, self.name)
+        environment: dict[str, object] = {}
+        if self.outcomes is not None:
+            attempt = await self.outcomes.next_attempt(job, "")
+            if attempt is None:
+                raise ClaimedElsewhereError(
+                    f"task {self.name}, job {job}: it has failed meanwhile, and is not started now"
+                )
+            environment = {} if "attempt" in self.links else {"attempt": attempt.number}
         return Order(
             job,
-            await self._template.render(job, self.links),
+            await self._template.render(job, self.links, environment),
             None if self.stdin is None else await stage_stdin(workspace, self.stdin, job),
             stdout=self.stdout is not None,
             stderr=self._stderr is not None,
