@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from core_outcome_tasks import FakeClock
 from pydatatask_core.outcomes.job_failure import JobFailure
 from pydatatask_core.outcomes.launch_origin import launched_by_scheduler
 from pydatatask_core.outcomes.recorder import Outcomes
+from pydatatask_core.outcomes.repair import OutcomeRepair
 from pydatatask_core.outcomes.retry_policy import Retry
 
 EXIT = JobFailure("exit", "it ended with status 1", exit_code=1)
@@ -158,6 +160,38 @@ async def test_a_success_that_came_first_wins_over_a_request_to_cancel() -> None
     these = outcomes()
     await these.request_cancellation("j", "process 7")
     await these.succeed("j", RECORD, await these.attempt_of("j", "process 7"))
+    assert not stored(these.failures)
+    assert stored(these.done)["j"]["attempt"] == 1
+
+
+async def test_a_request_without_a_claim_is_about_whatever_runs() -> None:
+    these = outcomes()
+    await these.request_cancellation("j", None)
+    assert await these.cancellations({"j": "process 7"}) == {"j"}
+    await these.fail("j", RECORD, EXIT, await these.attempt_of("j", "process 7"))
+    record = stored(these.failures)["j"]
+    assert (record["kind"], record["attempt"], record["claim"]) == ("cancelled", 1, "process 7")
+
+
+async def test_a_process_that_has_succeeded_cannot_be_cancelled_any_more() -> None:
+    these = outcomes()
+    await these.succeed("j", RECORD, await these.attempt_of("j", "process 7"))
+    await these.request_cancellation("j", "process 7")
+    assert not stored(these.failures)
+    await these.request_cancellation("j", "process 8")
+    assert stored(these.failures)["j"]["attempt"] == 2
+
+
+async def test_a_request_without_a_claim_that_comes_just_after_a_success_is_dropped() -> None:
+    these = outcomes()
+    await these.succeed("j", RECORD, await these.attempt_of("j", "process 7"))
+    await these.request_cancellation("j", None)
+
+    async def nobody(jobs: AbstractSet[str]) -> AbstractSet[str]:
+        return set()
+
+    repair = OutcomeRepair(these, nobody)
+    assert [await repair.look(), await repair.look()] == [set(), {"j"}]
     assert not stored(these.failures)
     assert stored(these.done)["j"]["attempt"] == 1
 

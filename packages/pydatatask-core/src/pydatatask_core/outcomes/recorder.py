@@ -178,7 +178,9 @@ class Outcomes:
         """
         known = await self.cache.read_one(job) if await self.failures.contains(job) else None
         record = None if known is None else known[0]
-        if record is None or record.claim != claim:
+        # A request without a claim comes from a process that could not know it, and is about whatever ran at the time.
+        is_named = record is not None and record.claim in ((claim, None) if record.is_request else (claim,))
+        if record is None or not is_named:
             done = await self._success(job)
             if done.claim != claim:
                 # Another controller may have recorded this attempt, and launched and recorded a later one since.
@@ -250,9 +252,14 @@ class Outcomes:
     async def request_cancellation(self, job: str, claim: str | None) -> None:
         """Request the cancellation of a live job; whatever controls it finds the request, in this process or another.
 
+        Nothing happens if the claim is that of a success.
+
         :param job: The job.
         :param claim: The claim of the attempt, or None if it is known only to the process that runs it.
         """
+        done = await self._success(job)
+        if claim is not None and done.claim == claim:
+            return
         known = await self.cache.read_one(job) if await self.failures.contains(job) else None
         fields: dict[str, object] = {"kind": CANCELLED.kind, "summary": CANCELLED.summary, "claim": claim}
         if known is not None and (known[0].started is not None or (claim is not None and known[0].claim == claim)):
@@ -260,7 +267,7 @@ class Outcomes:
             fields |= {"attempt": record.attempt, "interruptions": record.interruptions, "claim": record.claim}
             earlier = list(record.earlier)
         else:
-            attempt = self._following(known, (await self._success(job)).attempt, "", may_be_done=True)
+            attempt = self._following(known, done.attempt, "", may_be_done=True)
             fields |= {"attempt": attempt.number, "interruptions": attempt.interruptions}
             earlier = attempt.earlier or []
         await self._write(job, {**fields, "earlier": earlier} if earlier else fields)

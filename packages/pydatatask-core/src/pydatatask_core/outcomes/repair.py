@@ -88,7 +88,9 @@ class OutcomeRepair:
             done = read_outcome(await outcomes.done.info(job))
         except JobNotFoundError:
             return
-        if record.attempt > done.attempt:
+        # A request that names no claim may have come just after the success of the attempt that it is about.
+        is_late_request = record.is_request and record.claim in (None, done.claim)
+        if record.attempt > done.attempt and not is_late_request:
             await outcomes.done.delete(job)
         else:
             await outcomes.failures.delete(job)
