@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pydatatask_exec.launching.polling import retry_delay
 from pydatatask_exec.launching.recent_jobs import RecentJobs
-from pydatatask_exec.processes.polling import retry_delay
 
 __all__ = ["TRANSITIONS", "ClaimEvent", "ClaimState", "ProcessClaim", "ProcessClaims"]
 

@@ -13,10 +13,10 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from pydatatask_core.repositories.metadata import MetadataRepository
+from pydatatask_exec.launching.polling import AdaptiveInterval
 from pydatatask_exec.processes.claims import ClaimState, ProcessClaim, ProcessClaims
 from pydatatask_exec.processes.identity import Locality, ProcessIdentity, scope_name
 from pydatatask_exec.processes.job_status import JobState, JobStatus
-from pydatatask_exec.processes.polling import AdaptiveInterval
 from pydatatask_exec.processes.records import ClaimRecord, claim_record, claim_recorded_in, place_of
 from pydatatask_exec.processes.workspace import Workspace
 
