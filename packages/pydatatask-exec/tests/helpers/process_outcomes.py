@@ -99,8 +99,9 @@ class OutcomeBench(Bench):
         self.failures: FragileRecords = FragileRecords({} if before is None else before.failures.data, self.fuse)
         done = FragileRecords({} if before is None else before.done.data, self.fuse)
         pids = FragileRecords({} if before is None else before.pids.data, self.fuse)
-        settings: dict[str, Any] = {"retry": Retry(attempts=3, delay=SOON, jitter=0), "done": done} | options
-        super().__init__(directory, script, jobs, pids=pids, failures=self.failures, **settings)
+        settings: dict[str, Any] = {"retry": Retry(attempts=3, delay=SOON, jitter=0), "done": done}
+        settings |= {"failures": self.failures} | options
+        super().__init__(directory, script, jobs, pids=pids, **settings)
         self.done = done
         if before is not None:
             self.stdout.data, self.stderr.data = before.stdout.data, before.stderr.data

@@ -19,6 +19,7 @@ R2     ``done`` is recorded, or ``failures``        the same; the record has the
 R3     D is moved to the retired ones               removes the record from ``pids`` without recording anything else
 R4     the record is removed from ``pids``          removes the retired directory
 R5     the retired directory is removed             nothing
+C1     a job is told to stop, as ``failures`` says  finds the request, and tells it again
 K1     D/forgotten is made (``rm task.pids JOB``)   kills the process, and goes on with R3
 =====  ==========================================  ==========================================================
 
@@ -49,11 +50,11 @@ from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import EventListener
 from pydatatask_exec.launching.update_interval import GROUP_SECONDS, UpdateTimer
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
-from pydatatask_exec.processes.job_status import JobState, JobStatus
+from pydatatask_exec.processes.job_ending import JobEnding
 from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import ProcessReaper, Results
 from pydatatask_exec.processes.reconcile import ClaimReconciler
-from pydatatask_exec.processes.records import claim_recorded_in
+from pydatatask_exec.processes.records import claim_name
 from pydatatask_exec.processes.workspace import Order, Workspace
 
 __all__ = ["ClaimedElsewhereError", "JobOwner", "ProcessJobs"]
@@ -62,7 +63,6 @@ log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _SYNCHRONOUS_POLL_SECONDS = 0.05
 _RECORDS_AT_A_TIME = 64
-_NAMING_SECONDS = 2.0
 _SLOW_SECONDS = 0.25
 """How long an update in a run waits for one job's outcome to be stored."""
 
@@ -118,6 +118,9 @@ class ProcessJobs:
         self._reaping: set[asyncio.Task[bool]] = set()
         self._slow: set[asyncio.Task[bool]] = set()
         self._reconciling: SingleFlight[None] = SingleFlight()
+        self.ending: JobEnding = JobEnding(
+            task.name, workspace, self._claims, results.pids, account.leave, self._update_timer.soon
+        )
         self._is_adopted = False
         self._is_to_recount = False
 
@@ -163,6 +166,21 @@ class ProcessJobs:
         if not claim.is_launching:
             await self._reconciler.record(claim, True)
         return True
+
+    def names(self) -> dict[str, str | None]:
+        """Return the live jobs that are not foreign, with the name of the claim, or None during the launch."""
+        return {
+            claim.job: None if claim.pid is None else claim_name(claim.pid, claim.start_time) for claim in self._claims
+        }
+
+    async def look_for(self, job: str) -> None:
+        """Adopt a job that another controller may have launched just now.
+
+        :param job: The job.
+        """
+        if self._claims.get(job) is None:
+            self._reconciler.interval.expedite()
+            await self._reconcile_if_due()
 
     def was_live(self, job: str) -> bool:
         """Return whether a job was live until a while ago.
@@ -250,6 +268,7 @@ class ProcessJobs:
         await self._reconcile_if_due()
         await self._record_all(GROUP_SECONDS)
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
+        due = [claim for claim in due if not self.ending.is_stopping(claim.job)]
         if due:
             self._reaping.add(asyncio.create_task(self._reaper.reap(due, self._task.metadata)))
         reaped = await self._await_reaping() if self._reaping else False
@@ -294,49 +313,13 @@ class ProcessJobs:
     async def finish(self) -> None:
         """Write what has not been written yet, as the pipeline is being closed."""
         try:
+            await self.ending.close()
             await self._stop_reaping()
             self._update_timer.stop()
             for claim in self._claims.unrecorded():
                 await self._reconciler.record(claim, True)
         finally:
             await self.workspace.close()
-
-    async def _inspect_started(self, job: str, pid: str | None) -> JobStatus:
-        """Inspect a job. One that is just being started is waited for a while, until its process is named."""
-        deadline = time.monotonic() + _NAMING_SECONDS
-        while True:
-            status = (await self.workspace.inspect({job: pid}, ()))[job]
-            if status.state not in (JobState.STARTING, JobState.RESERVED) or time.monotonic() > deadline:
-                return status
-            await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
-
-    async def kill(self, job: str) -> None:
-        """Kill the process of a job, and release its claim without an outcome record.
-
-        :param job: The job; nothing happens if it is not live.
-        """
-        claim = self._claims.get(job)
-        pid = claim.pid if claim is not None else (await claim_recorded_in(self._results.pids, job)).pid
-        status = await self._inspect_started(job, pid)
-        if status.state in (JobState.RESERVED, JobState.UNSTARTED) and not await self.workspace.revoke(job):
-            status = await self._inspect_started(job, pid)  # it has been started just now
-        pid = status.pid or pid
-        if status.state is JobState.FOREIGN:
-            log.warning(
-                "task %s, job %s: its claim is released; its process, if it runs, goes on", self._task.name, job
-            )
-        elif pid is not None:
-            await self.workspace.kill(job, pid)
-        else:
-            await self.workspace.end_orphans(job, None)
-        await self.workspace.retire([job])
-        # The record goes before the retired directory: a controller that finds a record and no directory looks there,
-        # and so does not take the job for one whose directory was lost.
-        await self._results.pids.delete(job)
-        await self.workspace.discard([job])
-        if claim is not None:
-            self._claims.release(claim)
-            self._account.leave(claim)
 
     async def notes(self) -> dict[str, str]:
         """Return what people should know about jobs: which claims are foreign. Nothing is changed."""

@@ -16,6 +16,7 @@ survives them to record the exit status.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from shlex import quote
 from pydatatask_core.errors import DefinitionError
 from pydatatask_exec.processes.local.supervisor import protocol
 
-__all__ = ["IDENTITY", "Introduction", "Launch", "check_exportable", "command_for", "time_code"]
+__all__ = ["IDENTITY", "Introduction", "Launch", "check_environ", "check_exportable", "command_for", "time_code"]
 
 IDENTITY = protocol.IDENTITY.decode()
 """The file, in the directory where the script is started, that holds its identity."""
@@ -138,6 +139,26 @@ def _identify(introduction: Introduction) -> list[str]:
         "set +C",
         f'echo "{introduction.ticket} started {identity}" >&9',
     ]
+
+
+def check_environ(task: str, environ: Mapping[str, str]) -> None:
+    """Check that variables can be in the environment of a process.
+
+    :param task: The task's name.
+    :param environ: The variables.
+    :raises DefinitionError: One of them cannot.
+    """
+    for name, value in environ.items():
+        if not name or "=" in name or "\0" in name + value or not _is_encodable(name + value):
+            raise DefinitionError(f"task {task}: {name!r} cannot be set in the environment of a process")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_exportable(names: Iterable[str]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pydatatask_core.errors import DefinitionError
 from pydatatask_exec.processes.plain_workspace import PlainWorkspace
 from pydatatask_exec.processes.process_operations import ProcessOperations
 from pydatatask_exec.processes.workspace import Workspace
 
-__all__ = ["AbstractProcessManager"]
+__all__ = ["AbstractProcessManager", "require_manager"]
 
 
 class AbstractProcessManager(ProcessOperations):
@@ -26,3 +27,18 @@ class AbstractProcessManager(ProcessOperations):
         :raises UnwritableStoreError: The base directory cannot be used.
         """
         return PlainWorkspace(self, self.basedir / task)
+
+
+def require_manager(task: str, manager: object) -> AbstractProcessManager:
+    """Return the manager; refuse what callers without types may give instead of one.
+
+    :param task: The task's name.
+    :param manager: What the task was given.
+    :raises DefinitionError: It is no process manager.
+    """
+    if not isinstance(manager, AbstractProcessManager):
+        raise DefinitionError(
+            f"task {task}: manager() gave an object of type {type(manager).__name__}, not a process manager; "
+            "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
+        )
+    return manager

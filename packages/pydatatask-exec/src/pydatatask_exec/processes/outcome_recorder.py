@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from pydatatask_core.errors import JobFailedError
 from pydatatask_core.outcomes.job_failure import JobFailure
@@ -12,6 +12,7 @@ from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.processes.claims import ProcessClaim
 from pydatatask_exec.processes.job_status import JobState, JobStatus
 from pydatatask_exec.processes.records import claim_name, completes, completion_record
+from pydatatask_exec.processes.workspace import Workspace
 
 __all__ = ["OutcomeRecorder", "failure_of"]
 
@@ -22,6 +23,7 @@ _SIGNALLED = range(129, 193)
 class OutcomeRecorder:
     """Records the outcomes of the jobs of one task.
 
+    :param workspace: Where the jobs live.
     :param done: The outcome records, if they are kept; with ``outcomes``, those of successes.
     :param outcomes: Where failures are recorded apart, if they are.
     :param changed: Is called with each repository that a job has appeared in or left, and the job.
@@ -30,11 +32,13 @@ class OutcomeRecorder:
 
     def __init__(
         self,
+        workspace: Workspace,
         done: MetadataRepository | None,
         outcomes: Outcomes | None,
         changed: Callable[[Repository, str], None],
         failed: Callable[[str, BaseException], None],
     ) -> None:
+        self._workspace = workspace
         self._done = done
         self._outcomes = outcomes
         self._changed = changed
@@ -67,12 +71,7 @@ class OutcomeRecorder:
         )
 
     async def record(
-        self,
-        claim: ProcessClaim,
-        status: JobStatus,
-        failure: JobFailure | None,
-        stdout_tail: str | None,
-        is_current: Callable[[], Awaitable[bool]],
+        self, claim: ProcessClaim, status: JobStatus, failure: JobFailure | None, stdout_tail: str | None
     ) -> bool:
         """Record how a job has ended. To repeat it changes nothing.
 
@@ -80,7 +79,6 @@ class OutcomeRecorder:
         :param status: What is known about its end.
         :param failure: What :meth:`failure_of` says.
         :param stdout_tail: For a failure, the end of what it has written, if that is kept.
-        :param is_current: Tells whether the job still is as ``status`` says.
         :returns: Whether it is recorded now; False if another controller has gone on with the job meanwhile.
         """
         job, record = claim.job, completion_record(claim.start_time, status)
@@ -92,8 +90,10 @@ class OutcomeRecorder:
         # The claim of a process is its identity: the same step after a crash finds its own record by that.
         attempt = await self._outcomes.attempt_of(job, _name_of(claim, status.pid or claim.pid))
         # Another controller may have recorded this process and a later one, whose record takes the place of the first.
-        if attempt.earlier is not None and not attempt.is_recorded and not await is_current():
+        if attempt.earlier is not None and not attempt.is_recorded and not await self._is_current(job, status):
             return False
+        if attempt.is_cancelled:  # by a controller that may have ended before all of its processes had
+            await self._workspace.end_orphans(job, status.pid or claim.pid)
         if failure is None:
             await self._outcomes.succeed(job, record, attempt)
         else:
@@ -104,6 +104,13 @@ class OutcomeRecorder:
         self._changed(self._outcomes.failures, job)
         self._changed(self._outcomes.done, job)
         return True
+
+    async def _is_current(self, job: str, status: JobStatus) -> bool:
+        """Return whether a job is still as it was when it was inspected."""
+        if not self._workspace.holds_claims:
+            return True
+        now = (await self._workspace.inspect({job: status.pid}, ()))[job]
+        return (now.state, now.pid) == (status.state, status.pid)
 
 
 def _name_of(claim: ProcessClaim, pid: str | None) -> str:

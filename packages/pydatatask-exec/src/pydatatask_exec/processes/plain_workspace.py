@@ -125,6 +125,10 @@ class PlainWorkspace(Workspace):
         return False
 
     @override
+    async def end(self, job: str, pid: str, grace: float) -> None:
+        await self.kill(job, pid)  # how long a process has is up to the manager
+
+    @override
     async def kill(self, job: str, pid: str) -> None:
         await self._manager.kill(pid)
         async with asyncio.timeout(_LONGEST_KILL_SECONDS):

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from pydatatask_core.errors import TargetUnreachableError
 from pydatatask_core.outcomes.recorder import Outcomes
@@ -70,7 +69,7 @@ class ProcessReaper:
         self._claims = claims
         self._results = results
         self._changed = changed
-        self._recorder = OutcomeRecorder(results.done, results.outcomes, changed, failed)
+        self._recorder = OutcomeRecorder(workspace, results.done, results.outcomes, changed, failed)
         self._under_way: set[str] = set()
         self.start_failures: dict[str, str] = {}
 
@@ -200,16 +199,7 @@ class ProcessReaper:
                 tail = await self._read_tail(job, status)
             elif not await self._record_output(job, name, repository, status):
                 return False
-        return not metadata or await self._recorder.record(
-            claim, status, failure, tail, partial(self._is_current, job, status)
-        )
-
-    async def _is_current(self, job: str, status: JobStatus) -> bool:
-        """Return whether a job is still as it was when it was inspected."""
-        if not self._workspace.holds_claims:
-            return True
-        now = (await self._workspace.inspect({job: status.pid}, ()))[job]
-        return (now.state, now.pid) == (status.state, status.pid)
+        return not metadata or await self._recorder.record(claim, status, failure, tail)
 
     async def _read_tail(self, job: str, status: JobStatus) -> str | None:
         """Return the end of what a job that has failed has written; it may have ended before it wrote anything."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from typing_extensions import override
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import DefinitionError, TargetUnreachableError, UnwritableStoreError
 from pydatatask_core.outcomes.retry_policy import Retry
+from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources
@@ -24,7 +25,8 @@ from pydatatask_core.tasks.task import Task
 from pydatatask_exec.launching.backoff import TargetBackoff
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
-from pydatatask_exec.processes.manager import AbstractProcessManager
+from pydatatask_exec.processes.launch_script import check_environ
+from pydatatask_exec.processes.manager import AbstractProcessManager, require_manager
 from pydatatask_exec.processes.outcomes.launch_failures import LaunchFailures
 from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import Results
@@ -72,6 +74,7 @@ class ProcessTask(Task):
         linked as ``failures``; ``done`` then contains only those that have succeeded, and ``stdout`` their output. The
         end of the output of a failed job is in its record as ``stdout_tail``.
     :param retry: Optional: Which failed jobs are tried again, and when.
+    :param grace: How long a job that is cancelled has to end, before it is killed.
     :raises DefinitionError: ``manager`` cannot be called, or a variable of the environment cannot be one.
 
     It is highly recommended to provide at least one of ``done``, ``stdout``, or ``stderr``, so that at least one link
@@ -98,6 +101,7 @@ class ProcessTask(Task):
         *,
         failures: MetadataRepository | None = None,
         retry: Retry | None = None,
+        grace: timedelta = GRACE,
     ) -> None:
         super().__init__(name, ready)
         if not callable(manager):
@@ -120,8 +124,10 @@ class ProcessTask(Task):
         self._template: Template | None = None
         self._opening: SingleFlight[ProcessJobs] = SingleFlight()
         self._backoff = TargetBackoff()
-        _check_environ(name, self.environ)
+        check_environ(name, self.environ)
         self._link_all()
+        check_time_limits(name, None, grace)
+        self.grace: timedelta = grace
         self.record_failures(done, failures, retry)
         self._launch_failures = None if self.outcomes is None else LaunchFailures(self.outcomes, self.failed)
         resource_manager.register(self._usage, task=name)
@@ -141,7 +147,7 @@ class ProcessTask(Task):
     @property
     def manager(self) -> AbstractProcessManager:
         """The process manager for this task. Raises an error if the manager comes from a session which is closed."""
-        return _checked_manager(self.name, self._manager())
+        return require_manager(self.name, self._manager())
 
     @property
     def stderr(self) -> BlobRepository | None:
@@ -305,34 +311,29 @@ class ProcessTask(Task):
         :param job: The job.
         """
         if link == "pids":
-            await (await self._open()).kill(job)
+            await (await self._open()).ending.kill(job)
 
+    @override
+    def claims(self) -> Mapping[str, str | None]:
+        return {} if self._jobs is None else self._jobs.names()
 
-def _checked_manager(task: str, manager: object) -> AbstractProcessManager:
-    """Return the manager; refuse what callers without types may give instead of one."""
-    if not isinstance(manager, AbstractProcessManager):
-        raise DefinitionError(
-            f"task {task}: manager() gave an object of type {type(manager).__name__}, not a process manager; "
-            "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
-        )
-    return manager
+    @override
+    async def stop(self, job: str) -> None:
+        (await self._open()).ending.stop(job, self.grace.total_seconds())
+
+    @override
+    async def cancel(self, job: str) -> None:
+        if self.outcomes is not None:
+            await (await self._open()).look_for(job)
+        await super().cancel(job)
+
+    @override
+    async def _live(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        # In a run, a record in ``pids`` comes later than the process.
+        return await super()._live(jobs) | (jobs & self.claims().keys())
 
 
 def _found_at() -> float:
     """Return when the run began to read what shows that the job is ready; infinite outside of one."""
     offer = active_offer()
     return math.inf if offer is None or offer.found_at is None else offer.found_at
-
-
-def _check_environ(task: str, environ: dict[str, str]) -> None:
-    for name, value in environ.items():
-        if not name or "=" in name or "\0" in name + value or not _is_encodable(name + value):
-            raise DefinitionError(f"task {task}: {name!r} cannot be set in the environment of a process")
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True

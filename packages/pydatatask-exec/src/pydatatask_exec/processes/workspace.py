@@ -215,6 +215,15 @@ class Workspace(ABC):
         """
 
     @abstractmethod
+    async def end(self, job: str, pid: str, grace: float) -> None:
+        """End the process of a job, with all its children, and wait until it is gone. Its exit status is recorded.
+
+        :param job: The job.
+        :param pid: Its process identifier.
+        :param grace: How many seconds pass before it is killed.
+        """
+
+    @abstractmethod
     async def kill(self, job: str, pid: str) -> None:
         """End the process of a job, with all its children, and wait until it is gone.
 

@@ -23,6 +23,9 @@ from pydatatask_exec.processes.workspace import EXE
 __all__ = ["end_orphans", "end_session"]
 
 _POLL_SECONDS = 0.02
+_DYING_SECONDS = 5.0
+"""How long to wait at least for the end of what has been killed, which takes the kernel a while on a busy machine."""
+
 _WHERE_IT_WORKS = ("cwd", "fd/0", "fd/1", "fd/2")
 
 
@@ -30,7 +33,7 @@ async def end_session(pid: str, grace: float) -> None:
     """End a process and all others of its session: SIGTERM first, and SIGKILL if they do not end.
 
     :param pid: The identifier of the session's first process.
-    :param grace: How many seconds to wait after each signal.
+    :param grace: How many seconds to wait after SIGTERM.
     """
     if not await offload(is_alive, pid):
         return
@@ -38,7 +41,7 @@ async def end_session(pid: str, grace: float) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         for member in await offload(session_members, leader):
             send_signal(member, number)
-        if await _is_gone(pid, leader, grace):
+        if await _is_gone(pid, leader, grace if number is signal.SIGTERM else max(grace, _DYING_SECONDS)):
             return
     raise TimeoutError(f"process {pid} cannot be killed: it does not end")
 
@@ -62,11 +65,11 @@ async def end_orphans(pid: str | None, directory: str, grace: float) -> None:
     :param pid: The identifier of the session's first process; one of an earlier boot has left no process.
         None if it was not recorded: then all sessions are meant whose leaders run what is in the directory.
     :param directory: The directory of the job.
-    :param grace: How many seconds to wait after each signal.
+    :param grace: How many seconds to wait after SIGTERM.
     :raises TimeoutError: They do not end even then.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + grace
+        deadline = time.monotonic() + (grace if number is signal.SIGTERM else max(grace, _DYING_SECONDS))
         orphans = await offload(_orphans, pid, directory)
         for orphan in orphans:
             send_signal(orphan, number)

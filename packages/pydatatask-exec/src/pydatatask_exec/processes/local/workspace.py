@@ -278,10 +278,14 @@ class LocalWorkspace(Workspace):
         return await offload(job_directory.revoke, self._root, job)
 
     @override
+    async def end(self, job: str, pid: str, grace: float) -> None:
+        await end_session(pid, grace)
+        await self.end_orphans(job, pid)
+
+    @override
     async def kill(self, job: str, pid: str) -> None:
         await offload(job_directory.request_kill, self._root, job)
-        await end_session(pid, self._kill_grace)
-        await self.end_orphans(job, pid)
+        await self.end(job, pid, self._kill_grace)
 
     @override
     async def end_orphans(self, job: str, pid: str | None) -> None:

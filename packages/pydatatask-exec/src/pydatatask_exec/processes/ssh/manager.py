@@ -16,8 +16,8 @@ from pydatatask_exec.processes.linux_manager import LinuxProcessManager, group_w
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
 from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
-from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
-from pydatatask_exec.processes.ssh.workspace import SSHWorkspace, end_process
+from pydatatask_exec.processes.ssh.target import Channels, SSHTarget, end_process
+from pydatatask_exec.processes.ssh.workspace import SSHWorkspace
 from pydatatask_exec.processes.workspace import Workspace
 
 if TYPE_CHECKING:

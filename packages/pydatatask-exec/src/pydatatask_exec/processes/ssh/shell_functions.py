@@ -94,7 +94,7 @@ await_end() { # IDENTITY TENTHS: whether all of its session are gone within that
 }
 
 end_session() { # TICKET IDENTITY TENTHS
-    end_leader=${2%%:*}
+    end_leader=${2%%:*} end_wait=$3
     if is_alive "$2"; then
         for end_step in TERM KILL ALL; do
             for end_member in $(members "$end_leader"); do
@@ -104,7 +104,8 @@ end_session() { # TICKET IDENTITY TENTHS
                 *) kill -KILL "$end_member" ;;
                 esac
             done
-            await_end "$2" "$3" && break
+            await_end "$2" "$end_wait" && break
+            [ "$end_wait" -ge 50 ] || end_wait=50 # what is killed may need a while on a busy machine
         done
     fi
     if is_alive "$2"; then echo "$1 alive" >&9; else echo "$1 gone" >&9; fi

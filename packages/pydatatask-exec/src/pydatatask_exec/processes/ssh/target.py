@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
-from pydatatask_core.errors import TargetUnreachableError, UnwritableStoreError
+from pydatatask_core.errors import StoreError, TargetUnreachableError, UnwritableStoreError
 from pydatatask_exec.processes.ssh.errors import require_asyncssh, translated, unreachable
 from pydatatask_exec.processes.ssh.shell import TargetShell
 
 if TYPE_CHECKING:
     import asyncssh
 
-__all__ = ["Channels", "SSHTarget"]
+__all__ = ["Channels", "SSHTarget", "end_process"]
 
 log: logging.Logger = logging.getLogger("pydatatask.proc")
 
@@ -124,3 +124,16 @@ class SSHTarget:
                     "prints something"
                 ) from error
             raise
+
+
+async def end_process(channels: Channels, code: str, pid: str) -> None:
+    """Make a request that ends a process in the background, and wait until the process is gone.
+
+    :param channels: What is open on the connection.
+    :param code: The request.
+    :param pid: The process.
+    :raises StoreError: It does not end.
+    :raises TargetUnreachableError: The connection is lost; the process will be ended all the same.
+    """
+    if await channels.shell.ask_background(code) != "gone":
+        raise StoreError(f"process {pid} cannot be killed: it does not end")

@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from typing_extensions import override
 
-from pydatatask_core.errors import StoreError, TargetUnreachableError
+from pydatatask_core.errors import TargetUnreachableError
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.identity import Locality, ProcessIdentity, locality
 from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, infer_state, parse_return_code
@@ -24,7 +24,7 @@ from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
 from pydatatask_exec.processes.ssh.launch_batches import ContendedError, LaunchBatches
 from pydatatask_exec.processes.ssh.other_controllers import RemoteControllers
 from pydatatask_exec.processes.ssh.shell_requests import Step, Ticketed
-from pydatatask_exec.processes.ssh.target import Channels, SSHTarget
+from pydatatask_exec.processes.ssh.target import Channels, SSHTarget, end_process
 from pydatatask_exec.processes.workspace import (
     RETURN_CODE,
     IsWanted,
@@ -283,6 +283,11 @@ class SSHWorkspace(Workspace):
         return bool(await channels.shell.ask(shell_requests.revoke_code(self.directory / job)))
 
     @override
+    async def end(self, job: str, pid: str, grace: float) -> None:
+        await end_process(await self._channels(), shell_requests.end_code(pid, grace), pid)
+        await self.end_orphans(job, pid)
+
+    @override
     async def kill(self, job: str, pid: str) -> None:
         code = shell_requests.kill_code(self.directory / job, pid, self._kill_grace)
         await end_process(await self._channels(), code, pid)
@@ -335,16 +340,3 @@ def _is_foreign(pid: str | None, here: str) -> bool:
     """Return whether a process belongs to another host or PID namespace than the shell."""
     identity = None if pid is None else ProcessIdentity.parse(pid)
     return identity is not None and locality(identity.scope, here) is Locality.FOREIGN
-
-
-async def end_process(channels: Channels, code: str, pid: str) -> None:
-    """Make a request that ends a process in the background, and wait until the process is gone.
-
-    :param channels: What is open on the connection.
-    :param code: The request.
-    :param pid: The process.
-    :raises StoreError: It does not end.
-    :raises TargetUnreachableError: The connection is lost; the process will be ended all the same.
-    """
-    if await channels.shell.ask_background(code) != "gone":
-        raise StoreError(f"process {pid} cannot be killed: it does not end")
