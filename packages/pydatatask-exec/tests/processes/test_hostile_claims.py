@@ -158,4 +158,4 @@ def test_a_shell_on_a_target_waits_for_nothing_that_is_no_file(kind: str, tmp_pa
             make(tmp_path / job / file, kind, tmp_path)
     code = f"{PRELUDE}\nticket=T\n{inspect_code(tmp_path, jobs)}"
     answer = subprocess.run(["/bin/sh", "-c", code], stdout=subprocess.PIPE, text=True, timeout=10, check=True)
-    assert answer.stdout.splitlines() == ["T 1 0 0 - - -"] * 2
+    assert answer.stdout.splitlines() == ["T 1 0 0 0 - - -"] * 2

@@ -1,4 +1,4 @@
-"""End jobs before they end by themselves: on demand, or because their cancellation has been requested."""
+"""End jobs before they end by themselves: on demand, on request, or as their time is up and nothing else ends them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.processes.claims import ProcessClaim, ProcessClaims
@@ -19,6 +20,11 @@ log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _POLL_SECONDS = 0.05
 _NAMING_SECONDS = 2.0
+_MARGIN_SECONDS = 1.5
+"""How long a supervisor may take to tell a job to end, before that is done here. A launcher counts whole seconds."""
+
+_LATE_SECONDS = 5.0
+"""How long a job may take to be gone after its grace."""
 
 
 class JobEnding:
@@ -76,6 +82,41 @@ class JobEnding:
         finally:
             del self._stopping[claim.job]
             self._stopped()
+
+    async def enforce(self, timeout: float, grace: float) -> None:
+        """Stop the jobs whose time is up, where nothing on the target does.
+
+        :param timeout: How many seconds a job may run.
+        :param grace: How many seconds it has to end.
+        """
+        margin = _MARGIN_SECONDS if self._workspace.enforces_timeouts else 0.0
+        ages = {claim: self._age(claim) for claim in self._claims if claim.is_running and claim.pid is not None}
+        overdue = {claim: age for claim, age in ages.items() if age >= timeout + margin}
+        overdue = {claim: age for claim, age in overdue.items() if not self.is_stopping(claim.job)}
+        if not overdue:
+            return
+        statuses = await self._workspace.inspect({claim.job: claim.pid for claim in overdue}, ())
+        for claim, age in overdue.items():
+            status = statuses[claim.job]
+            is_being_ended = status.timed_out and age < timeout + grace + _LATE_SECONDS
+            if status.state is not JobState.RUNNING or is_being_ended:
+                continue
+            if self._workspace.enforces_timeouts:
+                log.warning(
+                    "task %s, job %s: what supervises it does not end it although its time is up, as it is of an "
+                    "earlier version, or is gone: it is stopped from here",
+                    self._task,
+                    claim.job,
+                )
+            await self._workspace.mark_timed_out(claim.job)
+            self.stop(claim.job, grace)
+
+    def _age(self, claim: ProcessClaim) -> float:
+        """Return for how long a job has run at least."""
+        known = time.monotonic() - claim.launched_at
+        if not self._workspace.shares_clock:
+            return known  # the controller that has launched it may have had another idea of the time
+        return max(known, (datetime.now(UTC) - claim.start_time).total_seconds())
 
     async def close(self) -> None:
         """Leave what is being stopped to the next pipeline, which finds the request."""

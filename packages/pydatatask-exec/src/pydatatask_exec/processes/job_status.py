@@ -99,6 +99,9 @@ class JobStatus:
     kill_requested: bool = False
     """Whether it was asked to be killed without a record of its end."""
 
+    timed_out: bool = False
+    """Whether it was told to end because its time was up; it may have succeeded all the same."""
+
     origin: str | None = None
     """For a foreign job, the identity that shows where it belongs."""
 

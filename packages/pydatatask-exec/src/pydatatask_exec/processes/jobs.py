@@ -39,7 +39,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import PurePath
 from typing import Protocol
@@ -73,6 +73,8 @@ class JobOwner(Protocol):
     name: str
     metadata: bool
     listener: EventListener | None
+    timeout: timedelta | None
+    grace: timedelta
 
     @property
     def ready(self) -> Repository:
@@ -267,6 +269,8 @@ class ProcessJobs:
         await self.workspace.arrive()
         await self._reconcile_if_due()
         await self._record_all(GROUP_SECONDS)
+        if self._task.timeout is not None:
+            await self.ending.enforce(self._task.timeout.total_seconds(), self._task.grace.total_seconds())
         due = self._claims.due(self.workspace.poll_seconds, self.workspace.recheck_seconds)
         due = [claim for claim in due if not self.ending.is_stopping(claim.job)]
         if due:

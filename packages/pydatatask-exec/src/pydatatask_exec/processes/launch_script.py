@@ -1,12 +1,13 @@
 """Describe a launch, and write the shell script that runs it on another machine and records how it ended.
 
 On this machine, a supervisor does the same (:mod:`pydatatask_exec.processes.local.supervisor`). The script uses only
-builtins, so that nothing is started besides the shell and the process itself. In this order, it
+builtins, so that nothing is started besides the shell and the process itself, and a watchdog where there is a timeout.
+In this order, it
 
 1. creates a file exclusively and writes its own identity there. If the file exists already, the claim was revoked, and
    the script ends without running the process;
 2. makes room for the exit status, so that it can be recorded even if the disk is full by then;
-3. runs the process, and waits for its end;
+3. runs the process, and waits for its end; a watchdog that sleeps beside it ends its process group when its time is up;
 4. ends what the process has left running in its process group;
 5. records the exit status, in place. A newline after it shows that it is complete.
 
@@ -16,6 +17,7 @@ survives them to record the exit status.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +37,35 @@ _UPTIME = "read -r pydatatask_t _ </proc/uptime"
 _OWN_START = (
     "read -r pydatatask_t </proc/self/stat; set -- ${pydatatask_t##*) }; shift 19; pydatatask_t=${1%??}.${1#${1%??}}"
 )
+_WATCHDOG = """(
+pydatatask_others() {
+    pydatatask_o=
+    for pydatatask_f in /proc/[0-9]*/stat; do
+        { read -r pydatatask_l <"$pydatatask_f"; } || continue
+        pydatatask_p=${pydatatask_f#/proc/}; pydatatask_p=${pydatatask_p%%/stat}
+        set -- ${pydatatask_l##*) }
+        case $1:$3:$pydatatask_p in
+        Z:* | X:* | *:$$ | *:"$pydatatask_w") ;;
+        *:$$:*) pydatatask_o="$pydatatask_o $pydatatask_p" ;;
+        esac
+    done
+    [ "$pydatatask_o" ]
+}
+sleep %(timeout)d || exit
+: >%(mark)s
+read -r pydatatask_w _ </proc/self/stat
+trap : TERM
+kill -TERM 0
+pydatatask_n=%(tenths)d
+while pydatatask_others && [ "$pydatatask_n" -gt 0 ]; do
+    sleep 0.1 || { sleep 1; pydatatask_n=$((pydatatask_n - 9)); }
+    pydatatask_n=$((pydatatask_n - 1))
+done
+[ -z "$pydatatask_o" ] || kill -KILL $pydatatask_o
+) </dev/null >/dev/null 2>&1 9>&- &
+pydatatask_w=$!"""
+"""It sleeps, tells the process group to end, and kills what is left after the grace. ``$$`` is the script's own id."""
+
 _EXPORTABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_SHELLS = frozenset(
     {"BASHOPTS", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "BASH_VERSINFO", "EUID", "GROUPS", "IFS"}
@@ -83,6 +114,15 @@ class Launch:
     stderr: str | None = None
     """The file for standard error, or None to drop it. The same as ``stdout`` interleaves both."""
 
+    timeout: float | None = None
+    """After how many seconds the process group is told to end, or None. The script counts whole seconds."""
+
+    grace: float = 0.0
+    """How many seconds later that is killed."""
+
+    timed_out: str = ""
+    """The file to make when it is told to end."""
+
     def script(self, introduction: Introduction | None = None) -> str:
         """Return the script.
 
@@ -95,8 +135,10 @@ class Launch:
                 *(_identify(introduction) if introduction else ()),
                 f"printf '    ' >{return_code} && cd {quote(self.cwd)} || {_GIVE_UP}",
                 *self._exports(),
+                *(() if self.timeout is None else (_watchdog(self.timeout, self.grace, quote(self.timed_out)),)),
                 self._command(" 9>&-" if introduction else ""),
-                f"pydatatask_t=$?; trap '' TERM; kill -TERM 0; echo \"$pydatatask_t\" 1<>{return_code}",
+                f"pydatatask_t=$?; {self._end_of_watchdog()}trap '' TERM; kill -TERM 0",
+                f'echo "$pydatatask_t" 1<>{return_code}',
                 *([f"echo {introduction.ticket} ended >&9"] if introduction else ()),
                 "",
             ]
@@ -106,6 +148,12 @@ class Launch:
         """Return commands that set the variables."""
         check_exportable(self.environ)
         return [f"export {name}={quote(value)}" for name, value in self.environ.items()]
+
+    def _end_of_watchdog(self) -> str:
+        """Return commands that end the watchdog, or wait until it has ended the process group if it has begun to."""
+        if self.timeout is None:
+            return ""
+        return f'if [ -e {quote(self.timed_out)} ]; then wait "$pydatatask_w"; else kill -KILL "$pydatatask_w"; fi; '
 
     def _command(self, closing: str) -> str:
         """Return the command.
@@ -127,6 +175,14 @@ def time_code(uptime: bool) -> str:
         and overwrites the shell's arguments.
     """
     return _UPTIME if uptime else _OWN_START
+
+
+def _watchdog(timeout: float, grace: float, mark: str) -> str:
+    """Return commands that start a process that ends the process group when its time is up, apart from the script.
+
+    If its sleep is ended by somebody, it gives up rather than ending the job too early.
+    """
+    return _WATCHDOG % {"timeout": math.ceil(timeout), "tenths": max(1, math.ceil(grace * 10)), "mark": mark}
 
 
 def _identify(introduction: Introduction) -> list[str]:

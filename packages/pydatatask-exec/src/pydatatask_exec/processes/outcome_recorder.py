@@ -125,6 +125,8 @@ def failure_of(status: JobStatus) -> JobFailure | None:
     code = status.return_code
     if code == 0:
         return None
+    if status.timed_out:
+        return JobFailure("timeout", "it ran longer than its timeout", exit_code=code)
     if code is not None:
         by_signal = f" (signal {code - 128})" if code in _SIGNALLED else ""
         return JobFailure("exit", f"its process ended with status {code}{by_signal}", exit_code=code)

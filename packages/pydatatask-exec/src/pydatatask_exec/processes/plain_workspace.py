@@ -12,7 +12,17 @@ from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.job_status import JobState, JobStatus, parse_return_code
 from pydatatask_exec.processes.process_operations import ProcessOperations
 from pydatatask_exec.processes.stdout_marker import STDOUT as STDOUT_MARKER
-from pydatatask_exec.processes.workspace import CWD, EXE, RETURN_CODE, STDIN, IsWanted, Order, Workspace, launch_of
+from pydatatask_exec.processes.workspace import (
+    CWD,
+    EXE,
+    RETURN_CODE,
+    STDIN,
+    TIMED_OUT,
+    IsWanted,
+    Order,
+    Workspace,
+    launch_of,
+)
 
 __all__ = ["PlainWorkspace"]
 
@@ -30,6 +40,7 @@ class PlainWorkspace(Workspace):
     """
 
     holds_claims = False
+    enforces_timeouts = False
     poll_seconds: float = 0.1
 
     def __init__(self, manager: ProcessOperations, directory: Path) -> None:
@@ -68,14 +79,14 @@ class PlainWorkspace(Workspace):
         )
 
     async def _make_fresh(self, directory: Path) -> None:
-        if await self._is_there(directory):
+        if await self._is_there(directory, EXE):
             await self._manager.rmtree(directory)
         await self._manager.mkdir(directory / CWD)
 
-    async def _is_there(self, directory: Path) -> bool:
-        """Return whether an earlier run has left something behind."""
+    async def _is_there(self, directory: Path, name: str) -> bool:
+        """Return whether a file is there."""
         try:
-            reader = await self._manager.open(directory / EXE, "rb")
+            reader = await self._manager.open(directory / name, "rb")
         except FileNotFoundError:
             return False
         await reader.close()
@@ -102,12 +113,13 @@ class PlainWorkspace(Workspace):
         return_code = await self._return_code(job)
         if return_code is not None:
             self._uncertain.discard(job)
-            return JobStatus(JobState.FINISHED, pid, return_code)
+            timed_out = return_code != 0 and await self._is_there(self._root / job, TIMED_OUT)
+            return JobStatus(JobState.FINISHED, pid, return_code, timed_out=timed_out)
         if pid is not None and job not in self._uncertain:
             self._uncertain.add(job)  # its exit status may be about to be recorded: decide next time
             return JobStatus(JobState.RUNNING, pid)
         self._uncertain.discard(job)
-        return JobStatus(JobState.VANISHED, pid)
+        return JobStatus(JobState.VANISHED, pid, timed_out=await self._is_there(self._root / job, TIMED_OUT))
 
     async def _return_code(self, job: str) -> int | None:
         try:
@@ -127,6 +139,11 @@ class PlainWorkspace(Workspace):
     @override
     async def end(self, job: str, pid: str, grace: float) -> None:
         await self.kill(job, pid)  # how long a process has is up to the manager
+
+    @override
+    async def mark_timed_out(self, job: str) -> None:
+        async with await self._manager.open(self._root / job / TIMED_OUT, "w") as mark:
+            await mark.write("\n")
 
     @override
     async def kill(self, job: str, pid: str) -> None:

@@ -194,6 +194,8 @@ class ProcessReaper:
             await self._workspace.end_orphans(job, status.pid or claim.pid)
         elif status.return_code != 0:
             log.warning("task %s, job %s: its process ended with status %d", self._task, job, status.return_code)
+        if status.timed_out and status.return_code is not None:  # what has left the process group may still run
+            await self._workspace.end_orphans(job, status.pid or claim.pid)
         for name, repository in self._results.outputs.items() if status.state is not JobState.MISSING else ():
             if name == STDOUT and failure is not None:
                 tail = await self._read_tail(job, status)

@@ -153,4 +153,6 @@ def completion_record(start_time: datetime, status: JobStatus) -> dict[str, obje
     }
     if status.return_code is None:
         record["reason"] = _REASONS[status.state]
+    if status.timed_out:
+        record["reason"] = "it ran longer than its timeout"
     return record

@@ -74,7 +74,9 @@ class ProcessTask(Task):
         linked as ``failures``; ``done`` then contains only those that have succeeded, and ``stdout`` their output. The
         end of the output of a failed job is in its record as ``stdout_tail``.
     :param retry: Optional: Which failed jobs are tried again, and when.
-    :param grace: How long a job that is cancelled has to end, before it is killed.
+    :param timeout: Optional: How long a job may run. After that its process group gets SIGTERM, whether a pipeline is
+        there by then or not.
+    :param grace: How long a job that is cancelled, or has run for too long, has to end before it is killed.
     :raises DefinitionError: ``manager`` cannot be called, or a variable of the environment cannot be one.
 
     It is highly recommended to provide at least one of ``done``, ``stdout``, or ``stderr``, so that at least one link
@@ -101,6 +103,7 @@ class ProcessTask(Task):
         *,
         failures: MetadataRepository | None = None,
         retry: Retry | None = None,
+        timeout: timedelta | None = None,
         grace: timedelta = GRACE,
     ) -> None:
         super().__init__(name, ready)
@@ -126,7 +129,8 @@ class ProcessTask(Task):
         self._backoff = TargetBackoff()
         check_environ(name, self.environ)
         self._link_all()
-        check_time_limits(name, None, grace)
+        check_time_limits(name, timeout, grace)
+        self.timeout: timedelta | None = timeout
         self.grace: timedelta = grace
         self.record_failures(done, failures, retry)
         self._launch_failures = None if self.outcomes is None else LaunchFailures(self.outcomes, self.failed)
@@ -279,6 +283,8 @@ class ProcessTask(Task):
             interleaved=isinstance(self._stderr, StderrIsStdout),
             environ=self.environ,
             found_at=_found_at(),
+            timeout=None if self.timeout is None else self.timeout.total_seconds(),
+            grace=self.grace.total_seconds(),
         )
 
     @override

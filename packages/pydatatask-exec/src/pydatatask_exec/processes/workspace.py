@@ -31,6 +31,7 @@ __all__ = [
     "STDERR",
     "STDIN",
     "STDOUT",
+    "TIMED_OUT",
     "IsWanted",
     "Order",
     "Workspace",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 EXE, CWD, RETURN_CODE = protocol.EXE.decode(), protocol.CWD.decode(), protocol.RETURN_CODE.decode()
+TIMED_OUT = protocol.TIMED_OUT.decode()
 STDIN, STDOUT, STDERR = protocol.STDIN.decode(), "stdout", "stderr"
 
 KILL_REQUESTED = "forgotten"
@@ -80,6 +82,12 @@ class Order:
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
     """What to add to the environment."""
 
+    timeout: float | None = None
+    """After how many seconds its process group is told to end, or None."""
+
+    grace: float = 0.0
+    """How many seconds later that is killed."""
+
     found_at: float = math.inf
     """When reading the repositories began that show the job to be ready, by :func:`time.monotonic`. Infinite for a
     launch that is asked for by hand."""
@@ -101,6 +109,9 @@ def launch_of(order: Order, directory: str) -> Launch:
         stdin=None if order.stdin is None else f"{directory}/{STDIN}",
         stdout=stdout,
         stderr=stdout if order.interleaved else stderr,
+        timeout=order.timeout,
+        grace=order.grace,
+        timed_out=f"{directory}/{TIMED_OUT}",
     )
 
 
@@ -141,6 +152,12 @@ class Workspace(ABC):
 
     poll_seconds: float = 0.0
     """The minimum interval of :meth:`inspect` for processes that cannot be watched."""
+
+    enforces_timeouts = True
+    """Whether what launches a job ends it when its time is up, even if no pipeline is there by then."""
+
+    shares_clock = True
+    """Whether the times at which jobs were launched are those of this machine's clock."""
 
     recheck_seconds: float = math.inf
     """The interval of :meth:`inspect` for watched processes, where the end of one may go unnoticed."""
@@ -231,6 +248,13 @@ class Workspace(ABC):
 
         :param job: The job.
         :param pid: Its process identifier.
+        """
+
+    @abstractmethod
+    async def mark_timed_out(self, job: str) -> None:
+        """Mark a job as one that is about to be told to end because its time is up.
+
+        :param job: The job.
         """
 
     async def end_orphans(self, job: str, pid: str | None) -> None:

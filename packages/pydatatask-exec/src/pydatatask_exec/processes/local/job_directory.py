@@ -16,18 +16,18 @@ from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, 
 from pydatatask_exec.processes.launch_script import IDENTITY
 from pydatatask_exec.processes.local.process_sessions import is_alive, is_foreign
 from pydatatask_exec.processes.local.supervisor.protocol import OWNER, OWNER_FILE, Claim
-from pydatatask_exec.processes.workspace import KILL_REQUESTED, RETURN_CODE, REVOKED, Order
+from pydatatask_exec.processes.workspace import KILL_REQUESTED, RETURN_CODE, REVOKED, TIMED_OUT, Order
 
 __all__ = [
     "claim_of",
     "disown",
     "is_file",
     "jobs",
+    "mark",
     "owner_line",
     "read_status",
     "release",
     "remove",
-    "request_kill",
     "reserve",
     "retire",
     "revoke",
@@ -70,6 +70,8 @@ def claim_of(order: Order, directory: str, staging: str, owner: Owner, token: in
         token=b"" if token is None else b"%d" % token,
         owner=owner_line(owner).encode(),
         reserved=reserved,
+        deadline=order.timeout,
+        grace=order.grace,
     )
 
 
@@ -191,13 +193,15 @@ def read_status(root: Path, job: str, pid: str | None, outputs: Collection[str])
     )
     state = infer_state(evidence)
     finished = state in (JobState.FINISHED, JobState.VANISHED)
+    code = parse_return_code(evidence.return_code)
     return JobStatus(
         state,
         pid=marks.process if marks is not None else None,
-        return_code=parse_return_code(evidence.return_code),
+        return_code=code,
         start_time=_utc(identity[1]) if identity else None,
         end_time=_utc(return_code[1]) if return_code and state is JobState.FINISHED else None,
         kill_requested=os.path.exists(f"{path}/{KILL_REQUESTED}"),
+        timed_out=code != 0 and os.path.exists(f"{path}/{TIMED_OUT}"),
         origin=responsible if state is JobState.FOREIGN else None,
         outputs=_small_files(path, outputs) if finished else {},
     )
@@ -253,14 +257,15 @@ def revoke(root: Path, job: str) -> bool:
     return True
 
 
-def request_kill(root: Path, job: str) -> None:
-    """Mark a job as one to be killed without a record of its end.
+def mark(root: Path, job: str, name: str) -> None:
+    """Mark a job by an empty file: as one to be killed without a record of its end, or as one whose time is up.
 
     :param root: Where the directories of the jobs are.
     :param job: The job; nothing happens if it has no directory.
+    :param name: The name of the file.
     """
     try:
-        (root / job / KILL_REQUESTED).touch()
+        (root / job / name).touch()
     except FileNotFoundError:
         return
 

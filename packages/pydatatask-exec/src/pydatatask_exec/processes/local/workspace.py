@@ -28,6 +28,8 @@ from pydatatask_exec.processes.local.supervised_job import NotExclusiveError, Su
 from pydatatask_exec.processes.local.supervisors import supervisors
 from pydatatask_exec.processes.local.termination import end_orphans, end_session
 from pydatatask_exec.processes.workspace import (
+    KILL_REQUESTED,
+    TIMED_OUT,
     IsWanted,
     Order,
     Workspace,
@@ -283,8 +285,12 @@ class LocalWorkspace(Workspace):
         await self.end_orphans(job, pid)
 
     @override
+    async def mark_timed_out(self, job: str) -> None:
+        await offload(job_directory.mark, self._root, job, TIMED_OUT)
+
+    @override
     async def kill(self, job: str, pid: str) -> None:
-        await offload(job_directory.request_kill, self._root, job)
+        await offload(job_directory.mark, self._root, job, KILL_REQUESTED)
         await self.end(job, pid, self._kill_grace)
 
     @override

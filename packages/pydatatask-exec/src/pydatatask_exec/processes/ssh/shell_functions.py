@@ -44,8 +44,8 @@ is_alive() { # IDENTITY
     [ "${20}" -le "${alive_seen%.*}${alive_seen#*.}" ]
 }
 
-# TICKET DIRECTORY IDENTITY: whether it is there, is to be killed, is alive; exit status; controller that has reserved
-# it; recorded identity
+# TICKET DIRECTORY IDENTITY: whether it is there, is to be killed, is alive, was told to end as its time was up; exit
+# status; controller that has reserved it; recorded identity
 inspect() {
     inspect_there=0 inspect_killed=0 inspect_alive=0 inspect_code=- inspect_owner=- inspect_id=-
     [ -d "$2" ] && inspect_there=1
@@ -68,7 +68,9 @@ inspect() {
             { [ -f "$2/return_code" ] && read -r inspect_code <"$2/return_code"; } || inspect_code=-
         fi
     fi
-    echo "$1 $inspect_there $inspect_killed $inspect_alive $inspect_code $inspect_owner $inspect_id" >&9
+    inspect_late=0
+    [ "$inspect_code" != 0 ] && [ -e "$2/timed_out" ] && inspect_late=1
+    echo "$1 $inspect_there $inspect_killed $inspect_alive $inspect_late $inspect_code $inspect_owner $inspect_id" >&9
 }
 
 members() { # SESSION: the processes in it

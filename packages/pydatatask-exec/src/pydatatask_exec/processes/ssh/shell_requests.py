@@ -14,7 +14,7 @@ from shlex import quote
 
 from pydatatask_exec.processes.launch_script import IDENTITY, Introduction, Launch, time_code
 from pydatatask_exec.processes.ssh.shell_functions import RESTORE_ENVIRONMENT, TargetFacts
-from pydatatask_exec.processes.workspace import EXE, KILL_REQUESTED, REVOKED, STDIN, Order, launch_of
+from pydatatask_exec.processes.workspace import EXE, KILL_REQUESTED, REVOKED, STDIN, TIMED_OUT, Order, launch_of
 
 __all__ = [
     "Step",
@@ -25,6 +25,7 @@ __all__ = [
     "inspect_code",
     "kill_code",
     "launching_name",
+    "mark_timed_out_code",
     "orphans_code",
     "owners_code",
     "remove_code",
@@ -305,6 +306,14 @@ def kill_code(directory: PurePath, identity: str, grace: float) -> str:
     """
     mark = quote(str(directory / KILL_REQUESTED))
     return f": >{mark}; {end_code(identity, grace)}"
+
+
+def mark_timed_out_code(directory: PurePath) -> str:
+    """Return code that marks a job as one whose time is up.
+
+    :param directory: The directory of the job.
+    """
+    return f"[ -d {quote(str(directory))} ] && : >{quote(str(directory / TIMED_OUT))}"
 
 
 def end_code(identity: str, grace: float) -> str:

@@ -52,6 +52,7 @@ class SSHWorkspace(Workspace):
     :param kill_grace: For how many seconds a process that is to end is given time, before it is killed.
     """
 
+    shares_clock = False
     poll_seconds: float = 1.0
     recheck_seconds: float = 5.0
 
@@ -214,7 +215,7 @@ class SSHWorkspace(Workspace):
         statuses: dict[str, JobStatus],
     ) -> None:
         """Add to what the shell has reported on a job what only its files show."""
-        there, killed, alive, code, owner, *rest = line.split(" ", 5)
+        there, killed, alive, late, code, owner, *rest = line.split(" ", 6)
         identity = None if rest == ["-"] else "".join(rest)
         complete = identity is not None and identity.count(":") == 2
         return_code = None if code == "-" else f"{code}\n"
@@ -239,6 +240,7 @@ class SSHWorkspace(Workspace):
                 start_time=None if outputs or not complete else await self._changed_at(channels, job, IDENTITY),
                 end_time=await self._changed_at(channels, job, RETURN_CODE) if state is JobState.FINISHED else None,
                 kill_requested=killed == "1",
+                timed_out=late == "1",
                 origin=responsible if state is JobState.FOREIGN else None,
                 outputs={
                     name: content
@@ -286,6 +288,10 @@ class SSHWorkspace(Workspace):
     async def end(self, job: str, pid: str, grace: float) -> None:
         await end_process(await self._channels(), shell_requests.end_code(pid, grace), pid)
         await self.end_orphans(job, pid)
+
+    @override
+    async def mark_timed_out(self, job: str) -> None:
+        await (await self._channels()).shell.ask(shell_requests.mark_timed_out_code(self.directory / job))
 
     @override
     async def kill(self, job: str, pid: str) -> None:

@@ -13,8 +13,9 @@ For each job, in this order, it
 2. moves that directory to where controllers look for the job. This is the claim. It fails if the job has one already,
    or if another pipeline has removed the staging directory, as the controller that asked for the job is gone;
 3. starts the process in a session of its own, and adds its identity to the file;
-4. ends, once the process has ended, what is left running in its process group;
-5. records the exit status, in place, or in a new file if the job has removed that one. A newline after it shows that it
+4. if the job has a deadline, tells its process group to end by then, and kills it after a grace;
+5. ends, once the process has ended, what is left running in its process group;
+6. records the exit status, in place, or in a new file if the job has removed that one. A newline after it shows that it
    is complete.
 
 :mod:`pydatatask_exec.processes.launch_script` does the same on other machines, by a shell for each job.

@@ -11,8 +11,9 @@ import time
 
 from .answers import Answers
 from .claims import NotExclusiveError, claim_job
+from .deadlines import Deadlines, end_group
 from .linux import ended_child, pidfd_open, seconds_since_boot
-from .protocol import CRASHED, HELLO, VERSION, Request, Requests
+from .protocol import CRASHED, HELLO, TIMED_OUT, VERSION, Request, Requests
 from .records import Record
 from .spawning import own_environment, spawn
 
@@ -64,6 +65,8 @@ class Supervisor:
         self._answers = Answers(1)
         self._live: dict[int, _Job] = {}
         self._unrecorded: list[_Job] = []
+        self._deadlines = Deadlines()
+        self._lingering: dict[int, _Job] = {}
         self._alone = False
 
     def _identity_of(self, pid: int) -> bytes:
@@ -78,10 +81,10 @@ class Supervisor:
         poll = select.poll()
         for descriptor in (0, woken, self._parent):
             poll.register(descriptor, select.POLLIN)
-        while self._live or self._unrecorded or not self._alone:
+        while self._live or self._unrecorded or self._lingering or not self._alone:
             if self._answers:
                 poll.register(1, select.POLLOUT)
-            for descriptor, _ in poll.poll(_RETRY_SECONDS * 1000 if self._unrecorded else None):
+            for descriptor, _ in poll.poll(self._milliseconds()):
                 if descriptor == woken:
                     os.read(woken, _CHUNK)
                 elif descriptor == 0:
@@ -90,6 +93,7 @@ class Supervisor:
                     poll.unregister(1)
                 else:
                     self._alone = True
+            self._unrecorded += [self._lingering.pop(group) for group in self._deadlines.enforce()]
             self._reap()
             self._record()
             self._answers.send()
@@ -97,6 +101,13 @@ class Supervisor:
                 poll.unregister(0)
                 poll.unregister(self._parent)
                 self._parent = -1
+
+    def _milliseconds(self) -> float | None:
+        """Return how long to wait for something to happen, or None if there is nothing to do by then."""
+        left = self._deadlines.seconds_left()
+        if self._unrecorded:
+            left = _RETRY_SECONDS if left is None else min(left, _RETRY_SECONDS)
+        return None if left is None else left * 1000
 
     def _take_requests(self) -> None:
         for request in self._requests.read():
@@ -142,7 +153,10 @@ class Supervisor:
     def _start(self, request: Request, record: int) -> bytes:
         pid = spawn(request, self._environment)
         identity = self._identity_of(pid)
-        mark = None if request.claim is None else identity
+        claim = request.claim
+        mark = None if claim is None else identity
+        if claim is not None and claim.deadline is not None:
+            self._deadlines.add(pid, claim.deadline, claim.grace, claim.path + b"/" + TIMED_OUT)
         self._live[pid] = _Job(request.ticket, Record(record, request.return_code, mark))
         return identity
 
@@ -155,7 +169,16 @@ class Supervisor:
             pid, status = ended
             job = self._live.pop(pid)
             job.status = status
-            _end_group(pid)
+            if self._deadlines.is_told(pid):
+                # What the process has started may need longer than the process itself to end; its group keeps its id.
+                os.waitpid(pid, 0)
+                if self._deadlines.lose_leader(pid):
+                    self._lingering[pid] = job
+                else:
+                    self._unrecorded.append(job)
+                continue
+            self._deadlines.lose_leader(pid)
+            end_group(pid, signal.SIGTERM)
             self._unrecorded.append(job)
             # The process stays a zombie until its status is recorded, so no controller takes it for vanished.
             self._record()
@@ -216,14 +239,6 @@ def _close_what_was_left_open() -> None:
                 os.close(int(name))
             except OSError:
                 continue  # that of the listing
-
-
-def _end_group(leader: int) -> None:
-    """Ask the processes to end that are left in the process group of a process."""
-    try:
-        os.killpg(leader, signal.SIGTERM)
-    except (ProcessLookupError, PermissionError):
-        return  # the group is empty, or belongs to another user
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "RECORDER",
     "RETURN_CODE",
     "STDIN",
+    "TIMED_OUT",
     "VERSION",
     "Claim",
     "Request",
@@ -42,14 +43,17 @@ __all__ = [
     "no_more_requests",
 ]
 
-VERSION = 2
-"""The version of this protocol, which is understood beside the one before it."""
+VERSION = 3
+"""The version of this protocol, which is understood beside those before it.
+
+Version 2 adds reservations, version 3 the time that a job has.
+"""
 
 HELLO = b"hello"
 """The ticket of the request that begins a connection."""
 
 IDENTITY, EXE, CWD, RETURN_CODE, STDIN = b"pid", b"exe", b"cwd", b"return_code", b"stdin"
-OWNER_FILE = b"owner"
+OWNER_FILE, TIMED_OUT = b"owner", b"timed_out"
 """Files and directories in the directory of a job."""
 
 RECORDER = b"supervisor "
@@ -62,7 +66,7 @@ CRASHED = b"!"
 """The word, in place of a ticket, before the reason for which a supervisor has to end."""
 
 _SIZE = 4
-_CLAIM_FIELDS = {1: 6, 2: 8}
+_CLAIM_FIELDS = {1: 6, 2: 8, 3: 10}
 _VERSION_VARIABLE = b"PYDATATASK_PROTOCOL="
 _CHUNK = 1 << 16
 
@@ -80,9 +84,11 @@ class Claim:
     :param owner: The line that says who makes the claim, or nothing.
     :param reserved: Whether the directory exists already, as a reservation with that line in a file. Then it is filled
         in place, and only if it is that very reservation and has not been revoked.
+    :param deadline: After how many seconds the process group is told to end, or None.
+    :param grace: How many seconds later it is killed.
     """
 
-    __slots__ = ("owner", "path", "reserved", "script", "staged", "staging", "stdin", "token")
+    __slots__ = ("deadline", "grace", "owner", "path", "reserved", "script", "staged", "staging", "stdin", "token")
 
     def __init__(
         self,
@@ -94,6 +100,8 @@ class Claim:
         token: bytes = b"",
         owner: bytes = b"",
         reserved: bool = False,
+        deadline: float | None = None,
+        grace: float = 0.0,
     ) -> None:
         self.path: bytes = path
         self.staging: bytes = staging
@@ -103,6 +111,8 @@ class Claim:
         self.token: bytes = token
         self.owner: bytes = owner
         self.reserved: bool = reserved
+        self.deadline: float | None = deadline
+        self.grace: float = grace
 
     def fields(self, version: int) -> list[bytes]:
         """Return the fields of a request that describe the claim.
@@ -111,7 +121,12 @@ class Claim:
         """
         given = b"" if self.stdin is None else b"=" + self.stdin
         known = [self.path, self.staging, self.script, given, self.staged, self.token]
-        return known if version < 2 else [*known, self.owner, b"1" if self.reserved else b""]
+        if version < 2:
+            return known
+        known += [self.owner, b"1" if self.reserved else b""]
+        if version < 3:
+            return known
+        return [*known, b"" if self.deadline is None else b"%.3f" % self.deadline, b"%.3f" % self.grace]
 
     @classmethod
     def read(cls, fields: list[bytes]) -> Claim | None:
@@ -122,8 +137,10 @@ class Claim:
         path, staging, script, given, staged, token, *later = fields
         if not path:
             return None
-        owner, reserved = later or (b"", b"")
-        return cls(path, staging, script, given[1:] if given else None, staged, token, owner, bool(reserved))
+        owner, reserved, deadline, grace = (*later, b"", b"", b"", b"")[:4]
+        stdin = given[1:] if given else None
+        seconds = float(deadline) if deadline else None
+        return cls(path, staging, script, stdin, staged, token, owner, bool(reserved), seconds, float(grace or 0))
 
 
 class Request:
