@@ -13,6 +13,9 @@ from pydatatask_core.outcomes.failure_cache import wall_clock
 from pydatatask_core.outcomes.job_failure import JobFailure
 from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.scheduling.failure_tracker import FailureTracker
+from pydatatask_core.scheduling.launched_jobs import LaunchSwitch
+from pydatatask_core.scheduling.retries import Retries
 from pydatatask_core.sessions.session import Session
 
 EXIT = JobFailure("exit", "it ended with status 1", exit_code=1)
@@ -74,6 +77,26 @@ async def test_a_run_does_not_wait_for_a_job_that_would_not_be_ready_anyhow() ->
         flaky.input.data = {}
         await run
     assert set(flaky.tries.values()) == {1}
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_a_run_does_not_end_when_the_record_of_a_job_that_waits_is_deleted_after_the_last_scan() -> None:
+    flaky = Flaky(MUCH_LATER, jobs=1)
+    flaky.task.failed_jobs.data["j0"] = {
+        "end_time": wall_clock(),
+        "retry_at": wall_clock() + timedelta(minutes=59),
+        "kind": "exit",
+    }
+    retries = Retries([flaky.task], FailureTracker(0.1), True, LaunchSwitch())
+    assert await flaky.task.ready.keys() == set()
+    assert await retries.keep_waiting()
+    retries.have_come_due()
+    del flaky.task.failed_jobs.data["j0"]
+    await flaky.task.settle()  # notices that, as the update of a run does
+    assert await retries.keep_waiting()
+    assert retries.have_come_due()
+    assert await flaky.task.ready.keys() == {"j0"}
+    assert not await retries.keep_waiting()
 
 
 @pytest.mark.requirement("retry.run-waits")

@@ -83,7 +83,10 @@ class FailureCache:
         return self._due
 
     def ended_waits(self) -> int:
-        """Return how many waits have ended; with the repository's revision, that tells if other jobs are due."""
+        """Return how many waits have ended; with the repository's revision, that tells if other jobs are due.
+
+        A wait also ends when somebody else deletes the record.
+        """
         self.due()
         return self._ended_waits
 
@@ -126,13 +129,20 @@ class FailureCache:
         self._due.discard(job)
         self._unsettled.discard(job)
 
+    def _notice_deletion(self, job: str) -> None:
+        # A run goes on for the sake of jobs that wait. It may have scanned for ready jobs just before, so a wait that
+        # ends unseen would end the run with a job that is ready.
+        if job in self._due_at:
+            self._ended_waits += 1
+        self.forget(job)
+
     async def update(self, jobs: AbstractSet[str]) -> None:
         """Read the records of new jobs and those that are going to be rewritten, and forget those that are gone.
 
         :param jobs: All jobs of the repository.
         """
         for job in self._records.keys() - jobs:
-            self.forget(job)
+            self._notice_deletion(job)
         await self.read((jobs - self._records.keys()) | (self._unsettled & jobs))
 
     async def read(self, jobs: Iterable[str]) -> None:
@@ -161,14 +171,14 @@ class FailureCache:
         try:
             stored = await self._failures.info(job)
         except JobNotFoundError:
-            self.forget(job)
+            self._notice_deletion(job)
             return None
         except BrokenRecordError as error:
             _log.warning("a failure counts as final, as its record cannot be read: %s", error)
             stored = None
         fields: Mapping[str, object] = stored if is_record(stored) else {}
         if not fields and not await self._failures.contains(job):
-            self.forget(job)  # some repositories have an answer for a job that is not there
+            self._notice_deletion(job)  # some repositories have an answer for a job that is not there
             return None
         record = read_outcome(stored)
         self.store(job, record)
