@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from core_doubles import Records
+from core_doubles import Blobs, Records
 from core_tasks import Recording
 
 from pydatatask_core.errors import DefinitionError
@@ -100,7 +101,7 @@ async def test_what_is_blocked_follows_from_the_failures_further_up() -> None:
 @pytest.mark.requirement("outcome.misuse")
 def test_what_cannot_work_is_refused_when_a_task_is_defined() -> None:
     class Task(Recording):
-        def __init__(self, done: Records | None, failures: Records | None, retry: Retry | None = None) -> None:
+        def __init__(self, done: Records | None, failures: Any, retry: Any = None) -> None:
             super().__init__("a")
             self.record_failures(done, failures, retry)
 
@@ -111,6 +112,16 @@ def test_what_cannot_work_is_refused_when_a_task_is_defined() -> None:
         Task(None, both)
     with pytest.raises(DefinitionError, match="done and failures are the same repository"):
         Task(both, both)
+    with pytest.raises(
+        DefinitionError, match="failures must be a repository of records, not an object of type Blobs; write"
+    ):
+        Task(both, Blobs())
+    with pytest.raises(
+        DefinitionError, match=r"failures must be one repository, not a tuple of them; .* done, failures ="
+    ):
+        Task(both, (both, Records()))
+    with pytest.raises(DefinitionError, match=r"task a: retry is 3; write a policy, such as Retry\(attempts=3\)"):
+        Task(both, Records(), 3)
     a, b = Recording("a"), Recording("b")
     cases: list[tuple[When, bool, str]] = [
         ("failure", True, "a records no failures"),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeGuard, get_args
 
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.outcomes.job_failure import FAILURE_KINDS, FailureKind, JobFailure
 
-__all__ = ["Retry", "RetryRule", "Verdict"]
+__all__ = ["Retry", "RetryRule", "Verdict", "check_retry"]
 
 Verdict = Literal["retry", "give-up", "free"]
 """What a failure leads to: another attempt that counts, none, or one that is bounded by ``Retry.interruptions``."""
 
 _VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 _MOST = 1_000_000
+_LONGEST = timedelta(days=366)
+_GREATEST_STATUS = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +49,15 @@ class RetryRule:
     def __post_init__(self) -> None:
         """Refuse what could never match, or would match everything."""
         if self.kind is not None and self.kind not in FAILURE_KINDS:
-            raise DefinitionError(f"a retry rule names the kind {self.kind!r}; kinds are {', '.join(FAILURE_KINDS)}")
+            raise DefinitionError(f"a retry rule says kind={self.kind!r}; write one of {', '.join(FAILURE_KINDS)}")
         if self.then not in _VERDICTS:
             raise DefinitionError(f"a retry rule says then={self.then!r}; write one of {', '.join(_VERDICTS)}")
         if (self.kind, self.exit_code, self.exception, self.reason) == (None, None, None, None):
             raise DefinitionError("a retry rule must name a kind, exit_code, exception or reason that it is about")
+        _check_status(self.exit_code)
+        _check_exception(self.exception)
+        if self.reason is not None and not _is_word(self.reason):
+            raise DefinitionError(f"a retry rule says reason={self.reason!r}; write a word, such as 'OOMKilled'")
 
     def matches(self, failure: JobFailure) -> bool:
         """Tell whether the rule is about a failure.
@@ -108,18 +115,19 @@ class Retry:
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense."""
-        object.__setattr__(self, "rules", tuple(self.rules))
+        object.__setattr__(self, "rules", _rules(self.rules))
         _check_whole("attempts", self.attempts, 1)
         _check_whole("interruptions", self.interruptions, 0)
-        if not self.factor >= 1.0 or self.factor == float("inf"):
-            raise DefinitionError(f"Retry: factor is {self.factor}; write a finite number of at least 1")
-        if not 0.0 <= self.jitter <= 1.0:
-            raise DefinitionError(f"Retry: jitter is {self.jitter}; write a share from 0 to 1")
+        if not _is_between(1.0, self.factor, sys.float_info.max):
+            raise DefinitionError(f"Retry: factor is {self.factor!r}; write a finite number of at least 1")
+        if not _is_between(0.0, self.jitter, 1.0):
+            raise DefinitionError(f"Retry: jitter is {self.jitter!r}; write a share from 0 to 1")
         _check_wait("delay", self.delay)
         _check_wait("max_delay", self.max_delay)
         if self.delay > self.max_delay:
-            raise DefinitionError(f"Retry: delay ({self.delay}) is longer than max_delay ({self.max_delay})")
-        _check_rules(self.rules)
+            raise DefinitionError(
+                f"Retry: delay ({self.delay}) is longer than max_delay ({self.max_delay}); write a greater max_delay"
+            )
 
     def verdict(self, failure: JobFailure) -> Verdict:
         """Return what a failure leads to, however often the job has failed before.
@@ -135,14 +143,56 @@ class Retry:
 _DEFAULTS: Final[dict[FailureKind, Verdict]] = {"interrupted": "free", "cancelled": "give-up"}
 
 
+def check_retry(task: str, retry: object) -> None:
+    """Refuse what is no retry policy.
+
+    :param task: The name of the task.
+    :param retry: The policy, or None.
+    :raises DefinitionError: It is something else.
+    """
+    if retry is not None and not isinstance(retry, Retry):
+        raise DefinitionError(f"task {task}: retry is {retry!r}; write a policy, such as Retry(attempts=3)")
+
+
 def _check_wait(name: str, value: object) -> None:
-    if not isinstance(value, timedelta) or value < timedelta(0):
-        raise DefinitionError(f"Retry: {name} is {value!r}; write a timedelta that is not negative")
+    if not isinstance(value, timedelta) or not timedelta(0) <= value <= _LONGEST:
+        raise DefinitionError(f"Retry: {name} is {value!r}; write a timedelta from 0 to {_LONGEST.days} days")
 
 
-def _check_rules(rules: Sequence[object]) -> None:
-    if not all(isinstance(rule, RetryRule) for rule in rules):
-        raise DefinitionError("Retry: rules must be RetryRule objects")
+def _rules(rules: object) -> tuple[object, ...]:
+    if not _is_sequence(rules) or not all(isinstance(rule, RetryRule) for rule in rules):
+        raise DefinitionError("Retry: rules must be RetryRule objects in a list: rules=[RetryRule(...)]")
+    return tuple(rules)
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence)
+
+
+def _check_status(value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _GREATEST_STATUS:
+        raise DefinitionError(f"a retry rule says exit_code={value!r}; write a status from 0 to {_GREATEST_STATUS}")
+
+
+def _check_exception(value: object) -> None:
+    if value is not None and not _is_exception_class(value) and not _is_word(value):
+        raise DefinitionError(
+            f"a retry rule says exception={value!r}; write one class of exceptions, such as OSError, or its name"
+        )
+
+
+def _is_exception_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_between(least: float, value: object, greatest: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= greatest
 
 
 def _check_whole(name: str, value: object, least: int) -> None:

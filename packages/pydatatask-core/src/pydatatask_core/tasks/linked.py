@@ -143,8 +143,8 @@ class Linked:
         :param done: The repository of successes.
         :param failures: The repository of failures, which becomes the link ``failures``, or None.
         :param retry: Which failed jobs are tried again, and when; None for none.
-        :raises DefinitionError: ``failures`` comes without ``done``, is the same repository, or ``retry`` comes without
-            ``failures``.
+        :raises DefinitionError: ``failures`` comes without ``done``, is the same repository or one without records,
+            or ``retry`` comes without ``failures`` or is no :class:`Retry`.
         """
         if failures is None:
             if retry is not None:
@@ -152,7 +152,7 @@ class Linked:
                     f"task {self.name}: retry= needs failures=, a repository where failed attempts are recorded"
                 )
             return
-        check_repository(f"task {self.name}: failures", failures)
+        _check_failures(self.name, failures)
         if done is None:
             raise DefinitionError(f"task {self.name}: failures= needs done=, where successes are recorded")
         if done is failures:
@@ -160,7 +160,9 @@ class Linked:
                 f"task {self.name}: done and failures are the same repository; a failed job would count as done"
             )
         from pydatatask_core.outcomes.recorder import Outcomes
+        from pydatatask_core.outcomes.retry_policy import check_retry
 
+        check_retry(self.name, retry)
         self.outcomes = Outcomes(self.name, done, failures, retry)
         self.link("failures", failures, is_status=True, inhibits_start=True, inhibits_output=True, is_failure=True)
 
@@ -209,6 +211,15 @@ class Linked:
     def required_for_output(self) -> dict[str, Repository]:
         """A mapping from link name to repository for all links marked ``required_for_output``."""
         return self._marked("required_for_output")
+
+
+def _check_failures(task: str, failures: object) -> None:
+    check_repository(f"task {task}: failures", failures)
+    if not isinstance(failures, MetadataRepository):
+        raise DefinitionError(
+            f"task {task}: failures must be a repository of records, not an object of type {type(failures).__name__}; "
+            "write YamlMetadataFileRepository, InProcessMetadataRepository or another MetadataRepository"
+        )
 
 
 def _same(some: Sequence[object], others: Sequence[object]) -> bool:

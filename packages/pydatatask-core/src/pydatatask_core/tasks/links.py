@@ -70,6 +70,11 @@ def check_repository(place: str, candidate: object) -> None:
         return
     if isinstance(candidate, type):
         raise DefinitionError(f"{place} must be a repository, not the class {candidate.__name__}; call it to make one")
+    if isinstance(candidate, tuple):
+        raise DefinitionError(
+            f"{place} must be one repository, not a tuple of them; write each on its own, as in "
+            "done, failures = outcome_files(...)"
+        )
     raise DefinitionError(
         f"{place} must be a repository, not an object of type {type(candidate).__name__}; FileRepository, "
         "InProcessMetadataRepository and others make one of what you have"

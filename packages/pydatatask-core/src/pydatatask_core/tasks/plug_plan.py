@@ -139,8 +139,8 @@ def _is_by_success(plan: PlugPlan) -> bool:
         raise DefinitionError(f"{plan.what}: when={plan.when!r} needs the dispositions of links; leave out meta=False")
     if plan.final is None and plan.when == "failure":
         raise DefinitionError(
-            f"{plan.what}: {plan.upstream} records no failures, so nothing would ever start; have it record "
-            "them (Task.record_failures)"
+            f"{plan.what}: {plan.upstream} records no failures, so nothing would ever start; give it "
+            "failures= (a task type of your own: Task.record_failures)"
         )
     return plan.final is None
 

@@ -140,8 +140,8 @@ class Task(Linked, ABC):
         """
         if self.outcomes is None:
             raise DefinitionError(
-                f"task {self.name} records no failures, so a cancelled job would start again; have it record them "
-                "(Task.record_failures)"
+                f"task {self.name} records no failures, so a cancelled job would start again; give it failures= "
+                "(a task type of your own: Task.record_failures)"
             )
         claims = self.claims()
         await self.outcomes.request_cancellation(job, claims.get(job))
