@@ -13,6 +13,17 @@ from pydatatask_storage.memory.base import DictRepository
 
 __all__ = ["InProcessMetadataRepository"]
 
+# The id that was found to be usual last: a small job reads and writes several repositories one after the other, and to
+# apply the rule each time would take a good part of its time.
+_last_usual = [""]
+
+
+def _is_usual(job: str) -> bool:
+    if not (job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):
+        return False
+    _last_usual[0] = job
+    return True
+
 
 class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
     """An incredibly simple metadata repository which stores all its values in a dict, and will let them vanish when the
@@ -30,7 +41,7 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         :param job: The job whose value to give.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
-        if not (self.usual_ids and job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):  # the usual rule
+        if not (self.usual_ids and (job is _last_usual[0] or _is_usual(job))):
             self.require_valid(job)
         return self.data.get(job)
 
@@ -48,6 +59,6 @@ class InProcessMetadataRepository(DictRepository[Any], MetadataRepository):
         :param data: Any object.
         :raises InvalidJobIdError: ``job`` cannot be a job id.
         """
-        if not (self.usual_ids and job.isalnum() and job.isascii() and len(job) <= MAX_LENGTH):
+        if not (self.usual_ids and (job is _last_usual[0] or _is_usual(job))):
             self.require_valid(job)
         self.data[job] = data
