@@ -8,7 +8,7 @@ from core_doubles import Records
 from core_outcome_tasks import FakeClock
 
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.launch_origin import launched_by_scheduler
+from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
 from pydatatask_core.outcomes.recorder import Outcomes
 from pydatatask_core.outcomes.repair import OutcomeRepair
 from pydatatask_core.outcomes.retry_policy import Retry
@@ -120,7 +120,7 @@ async def test_the_scheduler_does_not_launch_what_has_to_wait_and_a_person_may()
     by_hand = await these.next_attempt("j", "process 8")
     assert by_hand is not None
     assert by_hand.number == 2
-    token = launched_by_scheduler.set(True)
+    token = scheduler_worker.set(SchedulerWorker("work", None, {}))
     try:
         assert await these.next_attempt("j", "process 8") is None
         assert isinstance(these.clock, FakeClock)
@@ -129,7 +129,7 @@ async def test_the_scheduler_does_not_launch_what_has_to_wait_and_a_person_may()
         assert again is not None
         assert again.number == 2
     finally:
-        launched_by_scheduler.reset(token)
+        scheduler_worker.reset(token)
 
 
 async def test_no_more_than_the_last_earlier_attempts_are_kept() -> None:

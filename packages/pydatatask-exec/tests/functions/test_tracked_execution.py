@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from pydatatask_core import Retry, RetryRule
 from pydatatask_core.errors import DefinitionError, StoreUnreachableError
-from pydatatask_core.outcomes.launch_origin import launched_by_scheduler
+from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
 from pydatatask_exec import InProcessSyncTask
 
 AT_ONCE = Retry(delay=timedelta(0), attempts=3)
@@ -166,7 +166,7 @@ async def test_what_could_not_be_recorded_is_recorded_when_the_pipeline_closes()
         assert done(task) == {}
     assert done(task)["j"]["result"] == "success"
     assert task.outcomes is not None
-    assert not task.outcomes.in_flight
+    assert not task.outcomes.claims()
 
 
 @pytest.mark.requirement("timeout.functions")
@@ -262,7 +262,7 @@ async def test_a_function_that_swallows_its_cancellation_stays_live_and_is_repor
         await until(lambda: "goes on" in caplog.text)
         assert "must not swallow" in (await task.notes())["j"]
         assert task.outcomes is not None
-        assert "j" in task.outcomes.in_flight
+        assert "j" in task.outcomes.claims()
         go_on.set()
         await running
         assert await task.notes() == {}
@@ -364,7 +364,7 @@ async def test_whenever_jobs_are_cancelled_each_has_exactly_one_outcome() -> Non
     async def cancel_at_random() -> None:
         assert task.outcomes is not None
         while set(done(task)) | {job for job in failures(task) if task.outcomes.cache.is_final(job)} < set(jobs):
-            live = list(task.outcomes.in_flight)
+            live = list(task.outcomes.claims())
             if live:
                 await task.cancel(chance.choice(live))
             await asyncio.sleep(chance.choice([0, 0, 0.0005]))
@@ -375,10 +375,78 @@ async def test_whenever_jobs_are_cancelled_each_has_exactly_one_outcome() -> Non
         await cancelling
     assert set(done(task)) | set(failures(task)) == set(jobs)
     assert not set(done(task)) & set(failures(task))
-    assert not task.outcomes.in_flight
+    assert not task.outcomes.claims()
     assert all("end_time" in record and "retry_at" not in record for record in failures(task).values())
     kinds = {record["kind"] for record in failures(task).values()}
     assert "cancelled" in kinds
+
+
+class Waiting(Records):
+    """Waits before it writes."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self.fails = fails
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    @override
+    async def dump(self, job: str, data: Any) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        if self.fails:
+            self.fails = False
+            raise StoreUnreachableError("not now")
+        await super().dump(job, data)
+
+
+@pytest.mark.requirement("cancel.functions", "outcome.exactly-one")
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_cancellation_that_comes_while_the_success_is_recorded_is_too_late(fails: bool) -> None:
+    ran: list[str] = []
+
+    async def work(job: str) -> None:
+        ran.append(job)
+
+    store = Waiting(fails)
+    task = task_of(work, done=store)
+    async with pipeline(task) as opened:
+        running = asyncio.create_task(opened.run(timeout=30))
+        await store.begun.wait()
+        await task.launch("j")  # by hand, which must not run it twice
+        await task.cancel("j")
+        assert "end_time" not in failures(task)["j"]
+        store.go_on.set()
+        await running
+    assert ran == ["j"]
+    assert done(task).keys() == {"j"}
+    assert failures(task) == {}
+    assert task.outcomes is not None
+    assert not task.outcomes.claims()
+
+
+@pytest.mark.requirement("cancel.functions")
+async def test_a_job_that_the_function_of_another_launches_beside_itself_is_not_taken_for_it() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await go_on.wait()
+
+    inner = task_of(slow)
+
+    async def launches(job: str) -> None:
+        await asyncio.create_task(inner.launch(job))
+
+    task = task_of(launches)
+    async with pipeline(task) as opened:
+        running = asyncio.create_task(opened.run(timeout=30))
+        await begun.wait()
+        await inner.cancel("j")
+        assert "cannot be stopped" in (await inner.notes())["j"]
+        go_on.set()
+        await running
+    assert (list(done(task)), list(done(inner))) == (["j"], ["j"])
+    assert (failures(task), failures(inner)) == ({}, {})
 
 
 async def test_a_run_that_is_cancelled_is_no_failure_of_its_jobs() -> None:
@@ -396,7 +464,7 @@ async def test_a_run_that_is_cancelled_is_no_failure_of_its_jobs() -> None:
     assert launch.cancelled()
     assert failures(task) == {}
     assert task.outcomes is not None
-    assert not task.outcomes.in_flight
+    assert not task.outcomes.claims()
 
 
 async def test_a_run_that_is_cancelled_while_a_function_is_being_stopped_ends() -> None:
@@ -428,7 +496,7 @@ async def test_a_failed_job_that_must_wait_is_not_launched_by_the_scheduler() ->
 
     task = task_of(work, retry=Retry(delay=timedelta(minutes=1)))
     await task.launch("j")
-    launched_by_scheduler.set(True)
+    scheduler_worker.set(SchedulerWorker("work", None, {}))
     await task.launch("j")
     assert ran == ["j"]
 

@@ -5,5 +5,6 @@ what is tried again. :mod:`.retrying` decides in one pure function what a failur
 outcomes in an order that survives a crash, and :mod:`.repair` finishes what a crash has cut off. :mod:`.failure_cache`
 keeps the records of failures that were read; :mod:`.held_back` and :mod:`.final_failures` are the views made of them,
 with :mod:`.failures_view` as their base. :mod:`.finished_jobs` adds those that have succeeded.
-:mod:`.time_limits` says how long a job may run, and :mod:`.launch_origin` whether the scheduler launches it.
+:mod:`.time_limits` says how long a job may run, :mod:`.launch_origin` whether the scheduler launches it, and
+:mod:`.claims` makes the claims of attempts in this process.
 """

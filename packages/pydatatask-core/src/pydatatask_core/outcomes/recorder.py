@@ -8,7 +8,6 @@ then nothing downstream starts.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pydatatask_core.errors import JobNotFoundError
+from pydatatask_core.outcomes.claims import CLAIMS
 from pydatatask_core.outcomes.failure_cache import Clock, FailureCache, wall_clock
 from pydatatask_core.outcomes.final_failures import FinalFailures
 from pydatatask_core.outcomes.held_back import HeldBack
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.launch_origin import launched_by_scheduler
+from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
 from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
 from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.outcomes.retrying import decide, earlier_attempts
@@ -90,7 +90,9 @@ class Outcomes:
         self.held_back: HeldBack = HeldBack(failures, self.cache)
         self.final: FinalFailures = FinalFailures(failures, self.cache)
         self.in_flight: dict[str, Attempt] = {}
-        """The attempts whose claims live in the memory of this process."""
+        """The attempts whose claims live in the memory of this process, except :attr:`first`."""
+        self.first: dict[str, SchedulerWorker | None] = {}
+        """The first attempts of jobs that the scheduler runs in this process, as :meth:`track_first` describes."""
 
     @property
     def clock(self) -> Clock:
@@ -108,7 +110,7 @@ class Outcomes:
         :param job: The job.
         :returns: The attempt; None if the job must wait, or has failed for good meanwhile.
         """
-        attempt = await self.next_attempt(job, secrets.token_hex(16))
+        attempt = await self.next_attempt(job, CLAIMS.next())
         if attempt is None:
             return None
         self.in_flight[job] = attempt
@@ -119,6 +121,24 @@ class Outcomes:
                 del self.in_flight[job]
                 raise
         return attempt
+
+    def track_first(self, job: str) -> Attempt:
+        """Turn a first attempt that was begun by putting the job into :attr:`first` into one of :meth:`begin`.
+
+        Most jobs succeed at once. Whoever launches them for the scheduler may put a job into :attr:`first`, with the
+        worker that runs it, or None once it has ended; write its success with :attr:`claim_of_first`; and take it out
+        again. Nothing else has to be written or kept for it, which makes an attempt almost free.
+
+        :param job: The job.
+        """
+        del self.first[job]
+        attempt = self.in_flight[job] = Attempt(1, CLAIMS.of_first)
+        return attempt
+
+    def claims(self) -> Mapping[str, str | None]:
+        """Return the jobs that are in flight in this process, each with its claim."""
+        claims = {job: attempt.claim for job, attempt in self.in_flight.items()}
+        return {**dict.fromkeys(self.first, CLAIMS.of_first), **claims} if self.first else claims
 
     def end(self, job: str) -> None:
         """End an attempt that :meth:`begin` has begun.
@@ -159,7 +179,7 @@ class Outcomes:
         :returns: The attempt; None if the job must wait, or has failed for good meanwhile. What is launched by hand
             never waits.
         """
-        forced = not launched_by_scheduler.get()
+        forced = scheduler_worker.get() is None
         if not forced and job not in self.cache.records:
             return Attempt(1, claim)  # the scheduler has just seen that the job is not among the failures
         known = await self.cache.read_one(job)

@@ -51,7 +51,7 @@ class OutcomeRepair:
         failed = await outcomes.failures.keys()
         await cache.update(failed)
         unsettled = (await outcomes.done.contained(failed) if failed else set[str]()) | cache.unsettled
-        unsettled = unsettled - outcomes.in_flight.keys()
+        unsettled = unsettled - outcomes.claims().keys()
         if unsettled:
             unsettled = unsettled - await self._live(unsettled)
         suspects = {job: cache.records[job] for job in unsettled if job in cache.records}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 
-from pydatatask_core.outcomes.launch_origin import launched_by_scheduler
+from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
 from pydatatask_core.quotas.launch_offers import Holds, Offer, current_offer
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.backlog import Backlog
@@ -32,13 +32,13 @@ class _Workers:
         self.count: int = 0
         self.found_at: float = -math.inf  # of the jobs that wait, the oldest
         self.has_launched: bool = False
-        self.in_flight: set[str] = set()
+        self.in_flight: dict[str, asyncio.Task[object] | None] = {}  # with the worker that runs it in this process
         self.last_offer: Offer | None = None
         self.watches: list[JobWatch] = []
 
     def begin(self, job: str) -> None:
         """Mark a job as in flight, and as launched in all watches."""
-        self.in_flight.add(job)
+        self.in_flight.setdefault(job)
         for watch in self.watches:
             watch.launched.add(job)
 
@@ -111,7 +111,7 @@ class Dispatcher:
 
         :param task: The task.
         """
-        return self._workers_of(task).in_flight
+        return self._workers_of(task).in_flight.keys()
 
     def has_launched(self, task: Task) -> bool:
         """Return whether any worker has been started for a task.
@@ -233,7 +233,8 @@ class Dispatcher:
 
     async def _work(self, workers: _Workers, work: Callable[[_Workers], Awaitable[None]]) -> None:
         self._slice.begin()
-        launched_by_scheduler.set(True)  # in the context of this worker, which its launches inherit
+        # In the context of this worker, which its launches inherit, so that it is set once and not for each job.
+        scheduler_worker.set(SchedulerWorker(workers.task, asyncio.current_task(), workers.in_flight))
         try:
             await work(workers)
         finally:
@@ -245,11 +246,11 @@ class Dispatcher:
     async def _run_jobs(self, workers: _Workers) -> None:
         """Run jobs in this process; each counts as offered once it has begun."""
         # Everything is in one loop, since a call more between here and the job shows in the cost of small jobs.
-        task, in_flight = workers.task, workers.in_flight
+        task, in_flight, me = workers.task, workers.in_flight, asyncio.current_task()
         launch, backlog, time_slice, clock = self._launch, self._backlog, self._slice, self._clock
         top: Level | None = None  # so the first job counts as the beginning of a level: other tasks may have work
         while (job := backlog.take_offered(task)) is not None:
-            in_flight.add(job)
+            in_flight[job] = me
             if workers.watches:
                 workers.begin(job)
             if backlog.top is not top:
@@ -258,7 +259,7 @@ class Dispatcher:
             try:
                 await launch(task, job, None)
             finally:
-                in_flight.discard(job)
+                in_flight.pop(job, None)
             clock.now += 1
             if time.monotonic() > time_slice.ends:
                 await time_slice.pause()
@@ -291,7 +292,7 @@ class Dispatcher:
         finally:
             current_offer.reset(token)
             offer.end()
-            workers.in_flight.discard(job)
+            workers.in_flight.pop(job, None)
             if offer.refused is None:
                 self._backlog.turns.take(workers.task)
                 self._backlog.accepted(workers.task, job)

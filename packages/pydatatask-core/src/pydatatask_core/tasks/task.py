@@ -118,9 +118,7 @@ class Task(Linked, ABC):
 
     def claims(self) -> Mapping[str, str | None]:
         """Return the live jobs that this process controls, each with its claim, or None if that is not known."""
-        if self.outcomes is None:
-            return {}
-        return {job: attempt.claim for job, attempt in self.outcomes.in_flight.items()}
+        return {} if self.outcomes is None else self.outcomes.claims()
 
     async def stop(self, job: str) -> None:
         """Stop a live job whose cancellation has been requested. The default lets it run to its end.

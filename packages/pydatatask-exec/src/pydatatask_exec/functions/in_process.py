@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -139,7 +139,7 @@ class InProcessSyncTask(FunctionTask):
         return {} if self._tracked is None else self._tracked.notes()
 
     @override
-    async def launch(self, job: str) -> None:
+    def launch(self, job: str) -> Coroutine[Any, Any, None]:
         """Run the function for a job to its end, and record the outcome.
 
         What the function raises is not raised here, but recorded, logged and reported by :meth:`Task.failed`.
@@ -149,7 +149,5 @@ class InProcessSyncTask(FunctionTask):
             tried again.
         """
         execution = self._execution or self._prepare()
-        if self.synchronous:
-            await execution.launch_alone(job)
-        else:
-            await execution.launch(job)
+        # The coroutine itself, since one around it would cost small jobs a good part of their time.
+        return execution.launch_alone(job) if self.synchronous else execution.launch(job)

@@ -85,11 +85,17 @@ class StoppableRunner:
 
     def __init__(self, task: str, runner: FunctionRunner, timeout: timedelta | None, grace: timedelta) -> None:
         self._task = task
-        self._function: Callable[[str], Awaitable[object]] = runner.call
+        self.function: Callable[[str], Awaitable[object]] = runner.call
+        """The function itself; after it, :meth:`finish` has to be called for a job that was told to stop."""
         self._outcome = runner.outcome
         self._timeout = timeout
         self._grace = grace
         self._running: dict[str, _Running] = {}
+
+    @property
+    def times_out(self) -> bool:
+        """Whether a function has to be called by :meth:`call`, as it may run too long."""
+        return self._timeout is not None
 
     async def call(self, job: str) -> None:
         """Run the function for a job to its end.
@@ -105,18 +111,30 @@ class StoppableRunner:
             running.timer = task.get_loop().call_later(seconds, self._tell, job, running, timed_out(self._timeout))
         raised: BaseException | None = None
         try:
-            await self._function(job)
+            await self.function(job)
         except BaseException as error:
-            if running.failure is None:
-                raise
             raised = error
+        try:
+            await self.finish(job, raised)
         finally:
-            del self._running[job]
-            if running.timer is not None:
-                running.timer.cancel()
-        if running.failure is not None:
-            await _take_back(task, raised)
+            raised = None  # its traceback refers to this frame
+
+    async def finish(self, job: str, raised: BaseException | None) -> None:
+        """Raise how a call of the function has ended that ran in the running asyncio task.
+
+        :param job: The job.
+        :param raised: What the function raised, if it did.
+        :raises StoppedError: It was told to stop.
+        :raises BaseException: It was not, and has raised this; or its asyncio task was cancelled by others as well.
+        """
+        running = self._running.pop(job, None)
+        if running is not None and running.timer is not None:
+            running.timer.cancel()
+        if running is not None and running.failure is not None:
+            await _take_back(running.task, raised)
             raise StoppedError(running.failure) from raised
+        if raised is not None:
+            raise raised
 
     def outcome(self, job: str, error: BaseException) -> BaseException:
         """Return what the function raised, or that it was stopped.
@@ -127,12 +145,15 @@ class StoppableRunner:
         """
         return error if isinstance(error, StoppedError) else self._outcome(job, error)
 
-    def stop(self, job: str, failure: JobFailure) -> None:
+    def stop(self, job: str, failure: JobFailure, task: asyncio.Task[object] | None = None) -> None:
         """Tell the function of a job to stop; do nothing if none runs, or it was told before.
 
         :param job: The job.
         :param failure: Why.
+        :param task: The asyncio task that runs :attr:`function` for the job; None if :meth:`call` runs it.
         """
+        if task is not None:
+            self._running.setdefault(job, _Running(task))
         running = self._running.get(job)
         if running is not None:
             self._tell(job, running, failure)

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from typing_extensions import override
 
+from pydatatask_core.outcomes.claims import CLAIMS
 from pydatatask_core.outcomes.job_failure import JobFailure, exception_types
+from pydatatask_core.outcomes.launch_origin import scheduler_worker
 from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
 from pydatatask_core.tasks.task import Task
 from pydatatask_exec.functions.execution import FunctionExecution
@@ -43,9 +45,17 @@ class TrackedExecution(FunctionExecution):
     def __init__(self, task: Task, runner: FunctionRunner, outcomes: Outcomes) -> None:
         super().__init__(task, runner, outcomes.done)
         self._stoppable = runner if isinstance(runner, StoppableRunner) else None
+        self._function = runner.call if self._stoppable is None else self._stoppable.function
+        self._times_out = self._stoppable is not None and self._stoppable.times_out
         self._outcomes = outcomes
+        self._successes = outcomes.done
+        self._cache = outcomes.cache
+        self._failed = outcomes.cache.records
+        self._claim = CLAIMS.of_first
+        self._in_flight = outcomes.in_flight
+        self._first = outcomes.first
         self._ended: dict[str, _Ended] = {}
-        self._unstoppable: set[str] = set()
+        self._unstoppable: dict[str, str] = {}
 
     @property
     def has_unrecorded(self) -> bool:
@@ -54,11 +64,76 @@ class TrackedExecution(FunctionExecution):
 
     @override
     async def launch(self, job: str) -> None:
+        """Run the function for a job to its end, and record the outcome.
+
+        The first attempt of a job that the scheduler launches needs no record before it, and mostly none but that of
+        success after it. All that it takes is done in this coroutine, as each call more shows in the cost of small
+        jobs; whatever else there is to do, the other methods do.
+
+        :param job: The job.
+        :raises StoreUnreachableError: The function raised it; nothing is recorded, so that the job is tried again.
+        """
+        first, worker = self._first, scheduler_worker.get()
+        if worker is None or self._times_out or job in self._failed or job in self._in_flight or job in first:
+            await self._launch_tracked(job)
+            return
+        if not self._task.metadata:
+            await super().launch(job)
+            return
+        clock = self._cache.clock
+        first[job] = worker
+        start = clock()
+        try:
+            await self._function(job)
+        except BaseException as raised:
+            error: BaseException | None = raised
+        else:
+            error = None
+        end = clock()
+        if error is None and job in first:
+            first[job] = None  # what comes to stop the function now is too late
+            record = {"result": "success", "start_time": start, "end_time": end, "attempt": 1, "claim": self._claim}
+            try:
+                await self._successes.dump(job, record)
+            except BaseException:
+                self._ended[job] = _Ended(self._attempt_of(job), start, end, None)
+                raise
+            if job in first:
+                del first[job]
+                self._task.completed(job)
+                if self._outlives_cancellation:
+                    raise_if_cancelled()
+                return
+        try:
+            await self._finish_first(job, start, end, error)
+        finally:
+            error = None  # its traceback refers to this frame, and would keep alive whatever the function had
+
+    async def _finish_first(self, job: str, start: datetime, end: datetime, error: BaseException | None) -> None:
+        """Record a first attempt that has not simply succeeded: it has failed, or was told to stop."""
+        attempt = self._attempt_of(job)
+        try:
+            if self._stoppable is not None:
+                await self._stoppable.finish(job, error)
+            elif error is not None:
+                raise error
+        except BaseException as raised:
+            error = await self._outcome_of(job, attempt, raised)
+        self._ended[job] = _Ended(attempt, start, end, error)
+        error = None
+        await self.record(job)
+        if self._outlives_cancellation:
+            raise_if_cancelled()
+
+    def _attempt_of(self, job: str) -> Attempt:
+        return self._in_flight.get(job) or self._outcomes.track_first(job)
+
+    async def _launch_tracked(self, job: str) -> None:
         outcomes = self._outcomes
         if not self._task.metadata:
             await super().launch(job)
             return
-        if job in outcomes.in_flight:
+        if job in self._in_flight or job in self._first:
             # Its outcome could not be recorded; or somebody launches it by hand while it runs.
             await self.record(job)
             return
@@ -111,7 +186,7 @@ class TrackedExecution(FunctionExecution):
             self._ended[job] = ended  # the function may have succeeded, and must not run twice
             raise
         outcomes.end(job)
-        self._unstoppable.discard(job)
+        self._unstoppable.pop(job, None)
         self._task.completed(job)
         if ended.error is not None:
             self._report_attempt(job, ended.error)
@@ -135,21 +210,20 @@ class TrackedExecution(FunctionExecution):
 
         :param job: The job.
         """
-        attempt = self._outcomes.in_flight.get(job)
+        worker = self._first.get(job)
+        attempt = self._outcomes.track_first(job) if job in self._first else self._in_flight.get(job)
         if attempt is None or attempt.is_cancelled:
             return
         attempt.is_cancelled = True
-        if self._stoppable is not None:
-            self._stoppable.stop(job, CANCELLED)
+        if self._stoppable is not None and (worker is None or worker.runs(self._task, job)):
+            self._stoppable.stop(job, CANCELLED, None if worker is None else worker.asyncio_task)
         elif job not in self._ended:
-            self._unstoppable.add(job)
-            _log.warning("task %s, job %s: %s", self._task.name, job, _CANNOT_BE_STOPPED)
+            self._unstoppable[job] = _CANNOT_BE_STOPPED if self._stoppable is None else _RUNS_ELSEWHERE
+            _log.warning("task %s, job %s: %s", self._task.name, job, self._unstoppable[job])
 
     def notes(self) -> Mapping[str, str]:
         """Return a line for each job that was told to stop, and goes on."""
-        if self._stoppable is not None:
-            return self._stoppable.overdue()
-        return dict.fromkeys(self._unstoppable, _CANNOT_BE_STOPPED)
+        return self._unstoppable if self._stoppable is None else {**self._unstoppable, **self._stoppable.overdue()}
 
     def _report_attempt(self, job: str, error: BaseException) -> None:
         record = self._outcomes.cache.records.get(job)
@@ -168,6 +242,7 @@ def _record_of(ended: _Ended) -> dict[str, object]:
 
 
 _CANNOT_BE_STOPPED = "it was cancelled, but its plain function, which runs in a thread, cannot be stopped; it goes on"
+_RUNS_ELSEWHERE = "it was cancelled, but the function of another job has launched it and cannot be stopped; it goes on"
 
 
 def failure_of(error: BaseException | None) -> JobFailure | None:
