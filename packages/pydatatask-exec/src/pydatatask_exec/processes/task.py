@@ -23,11 +23,11 @@ from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_core.tasks.task import Task
 from pydatatask_exec.launching.backoff import TargetBackoff
+from pydatatask_exec.launching.launch_failures import LaunchFailures
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
 from pydatatask_exec.processes.launch_script import check_environ
 from pydatatask_exec.processes.manager import AbstractProcessManager, require_manager
-from pydatatask_exec.processes.outcomes.launch_failures import LaunchFailures
 from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import Results
 from pydatatask_exec.processes.stdin_staging import stage_stdin

@@ -19,7 +19,7 @@ from pydatatask_core.errors import (
     TemplateError,
 )
 from pydatatask_core.outcomes.retry_policy import Retry, RetryRule
-from pydatatask_exec.processes.outcomes.launch_failures import lies_in_the_job
+from pydatatask_exec.launching.launch_failures import lies_in_the_job
 
 SH = "#!/bin/sh\n"
 
