@@ -47,7 +47,7 @@ def test_the_kind_of_a_failure(status: JobStatus, kind: str, code: int | None, s
 
 
 @pytest.mark.requirement("proc.failures", "proc.failed-output")
-async def test_a_status_other_than_zero_is_a_failure(tmp_path: Path) -> None:
+async def test_a_status_other_than_zero_is_a_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = datetime.now(UTC)
     bench = OutcomeBench(tmp_path, SH + "echo out; echo err >&2; exit 3", retry=None)
     reported: list[str] = []
@@ -63,6 +63,8 @@ async def test_a_status_other_than_zero_is_a_failure(tmp_path: Path) -> None:
     assert record["stdout_tail"] == "out\n"
     assert "retry_at" not in record
     assert reported == ["job: its process ended with status 3"]
+    logged = [message for message in caplog.messages if "ended with status" in message]
+    assert logged == ["task work, job job: its process ended with status 3; it is not tried again"]
 
 
 @pytest.mark.requirement("proc.failures")

@@ -51,6 +51,15 @@ class OutcomeRecord:
         return self.end_time is not None and self.retry_at is None and self.started is None
 
     @property
+    def next_step(self) -> str:
+        """What becomes of the job after this failure, for messages; times are those of the local clock."""
+        if self.retry_at is None:
+            return "it is not tried again"
+        at, ended = self.retry_at.astimezone(), self.end_time
+        is_same_day = ended is not None and ended.astimezone().date() == at.date()
+        return f"it is tried again at {at:%H:%M:%S}" if is_same_day else f"it is tried again at {at:%Y-%m-%d %H:%M:%S}"
+
+    @property
     def is_request(self) -> bool:
         """Whether it is the request to cancel a job that has not ended yet."""
         return self.end_time is None and self.kind == "cancelled"

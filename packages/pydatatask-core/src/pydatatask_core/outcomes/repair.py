@@ -76,10 +76,10 @@ class OutcomeRepair:
             await self._keep_later(job, record)
         elif record.started is not None or record.is_request:
             failure = CANCELLED if record.is_request else _INTERRUPTED
-            _log.warning("task %s, job %s: %s", outcomes.task, job, failure.summary)
             attempt = Attempt(record.attempt, record.claim or "", record.interruptions, list(record.earlier))
             end = {"start_time": record.started, "end_time": outcomes.clock()}
-            await outcomes.fail(job, end, failure, attempt)
+            recorded = await outcomes.fail(job, end, failure, attempt)
+            _log.warning("task %s, job %s: %s; %s", outcomes.task, job, failure.summary, recorded.next_step)
 
     async def _keep_later(self, job: str, record: OutcomeRecord) -> None:
         """Keep the record of the later attempt of a job that has both."""

@@ -227,9 +227,7 @@ class TrackedExecution(FunctionExecution):
 
     def _report_attempt(self, job: str, error: BaseException) -> None:
         record = self._outcomes.cache.records.get(job)
-        then = "it is not tried again"
-        if record is not None and record.retry_at is not None:
-            then = f"it is tried again at {record.retry_at:%H:%M:%S}"
+        then = "it is not tried again" if record is None else record.next_step
         what = error if isinstance(error, StoppedError) else f"the function raised {describe_exception(error)}"
         _log.warning("task %s, job %s: %s; %s", self._task.name, job, what, then)
         self._task.failed(job, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from pydatatask_core.errors import JobFailedError
@@ -15,6 +16,8 @@ from pydatatask_exec.processes.records import claim_name, completes, completion_
 from pydatatask_exec.processes.workspace import Workspace
 
 __all__ = ["OutcomeRecorder", "failure_of"]
+
+log: logging.Logger = logging.getLogger("pydatatask.proc")
 
 _SIGNALLED = range(129, 193)
 """The exit statuses of processes that a signal has ended: 128 plus its number."""
@@ -100,6 +103,7 @@ class OutcomeRecorder:
             if stdout_tail is not None:
                 record["stdout_tail"] = stdout_tail
             recorded = await self._outcomes.fail(job, record, failure, attempt)
+            log.warning("task %s, job %s: %s; %s", self._outcomes.task, job, recorded.summary, recorded.next_step)
             self._failed(job, JobFailedError(recorded.summary))
         self._changed(self._outcomes.failures, job)
         self._changed(self._outcomes.done, job)

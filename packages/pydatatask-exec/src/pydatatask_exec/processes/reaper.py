@@ -192,7 +192,7 @@ class ProcessReaper:
         if status.return_code is None:
             log.warning("task %s, job %s: process %s is gone without an exit code", self._task, job, claim.pid)
             await self._workspace.end_orphans(job, status.pid or claim.pid)
-        elif status.return_code != 0:
+        elif status.return_code != 0 and failure is None:  # a failure is logged together with what becomes of the job
             log.warning("task %s, job %s: its process ended with status %d", self._task, job, status.return_code)
         if status.timed_out and status.return_code is not None:  # what has left the process group may still run
             await self._workspace.end_orphans(job, status.pid or claim.pid)
