@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import shutil
 import signal
@@ -183,7 +182,7 @@ async def test_a_job_that_another_pipeline_reaps_at_the_same_time_keeps_its_outp
             bench.done.data["job"] = completion_record(bench.pids.data["job"]["start_time"], statuses["job"])
             del bench.pids.data["job"]
             await asyncio.to_thread(shutil.rmtree, directory)
-            return {"job": dataclasses.replace(statuses["job"], outputs={})}
+            return {"job": statuses["job"]._replace(outputs={})}
         return statuses
 
     async with bench.pipeline() as pipeline:

@@ -34,7 +34,7 @@ def test_a_writer_holds_no_more_than_is_said(blob: int, most: int) -> None:
 
 @given(
     number=st.integers(1, 10_000),
-    plan=st.builds(PartPlan, first=st.integers(1, GIB), bytes_in_flight=st.integers(1, GIB)),
+    plan=st.builds(PartPlan, st.integers(1, GIB), st.integers(100, 10_000), st.integers(1, GIB)),
 )
 def test_a_part_can_always_be_sent_and_never_shrinks(number: int, plan: PartPlan) -> None:
     assert plan.slots(number) >= 1

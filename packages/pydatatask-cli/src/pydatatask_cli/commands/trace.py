@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_all_option, add_command, add_json_option
 from pydatatask_cli.error_handler import returns_status
-from pydatatask_cli.outcomes.job_notes import job_notes
 from pydatatask_cli.terminal import output
 from pydatatask_cli.terminal.job_report import print_report
 from pydatatask_cli.terminal.link_rows import ask_repositories, task_rows
@@ -50,6 +49,8 @@ async def print_trace(pipeline: Pipeline, all_repos: bool, job: list[str], *, as
     :param as_json: Whether to print JSON instead: an object of tasks, each an object of links, each a list of jobs.
     :returns: The exit status, 1 if a repository failed. That jobs are in none of them is 0, and said on standard error.
     """
+    from pydatatask_cli.outcomes.job_notes import job_notes
+
     rows = task_rows(pipeline, all_repos)
     wanted, listing = list(dict.fromkeys(job)), Listing()
     answers = await ask_repositories(pipeline, rows, lambda repository: listing.members(repository, set(wanted)))

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from typing_extensions import override
 
@@ -28,8 +28,7 @@ from pydatatask_exec.functions.types import TaskFunction
 __all__ = ["FunctionCall", "Outcome", "PickledCall"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a function ended."""
 
     record: dict[str, object]
@@ -138,7 +137,7 @@ class FunctionCall:
         return PickledCall, (self.data(),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PickledCall:
     """Runs a task's function in the process that it was sent to."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydatatask_core.errors import NotPicklableError
 from pydatatask_core.tasks.links import Link
@@ -19,8 +18,7 @@ __all__ = ["FunctionReference", "pickled_function", "unpickled_function"]
 _MAIN = ("__main__", "__mp_main__")
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionReference:
+class FunctionReference(NamedTuple):
     """The module and name by which a worker finds a function, or the task that decorates the function."""
 
     module: str

@@ -70,7 +70,7 @@ def function_runner(
     return _ThreadRunner(task, call)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _WithAttempt:
     """Calls a function with the job and the number of its attempt."""
 

@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
@@ -48,8 +48,7 @@ _LOG_ATTEMPTS = 5
 _LOG_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class PodOutcome:
+class PodOutcome(NamedTuple):
     """A pod whose job has come to its end."""
 
     pod: PodState

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.quotas.launch_offers import active_offer
@@ -30,8 +31,7 @@ _NOTHING = Resources(Decimal(0), Decimal(0), 0)
 _WORDS = {ResourceType.CPU: "cpu", ResourceType.MEM: "mem", ResourceType.RATE: "launch"}
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """The share of one live job."""
 
     job: str

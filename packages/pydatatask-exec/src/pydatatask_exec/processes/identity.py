@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from typing_extensions import override
 
@@ -75,8 +74,7 @@ def locality(scope: str, here: str) -> Locality:
     return Locality.EARLIER_BOOT
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """A process, distinguished from all others that any machine has had."""
 
     pid: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydatatask_exec.processes.identity_file import parse_marks
 
@@ -51,8 +52,7 @@ class JobState(Enum):
         return self not in (JobState.RUNNING, JobState.STARTING, JobState.RESERVED, JobState.FOREIGN)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """The content of the files in a job's directory. Texts are None where there is no such file."""
 
     exists: bool
@@ -77,8 +77,7 @@ class Evidence:
     """The exit status, read after the check for the process: it may have ended in between."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
+class JobStatus(NamedTuple):
     """The state of a job, and what is known about its run."""
 
     state: JobState
@@ -105,7 +104,7 @@ class JobStatus:
     origin: str | None = None
     """For a foreign job, the identity that shows where it belongs."""
 
-    outputs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    outputs: Mapping[str, bytes] = MappingProxyType({})
     """The content of the small outputs."""
 
 

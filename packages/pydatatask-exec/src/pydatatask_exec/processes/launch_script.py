@@ -21,8 +21,8 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from shlex import quote
+from typing import NamedTuple
 
 from pydatatask_core.errors import DefinitionError
 from pydatatask_exec.processes.local.supervisor import protocol
@@ -74,8 +74,7 @@ _OF_SHELLS = frozenset(
 """Variables that shells make themselves, or that change what a script means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Introduction:
+class Introduction(NamedTuple):
     """How the script records its identity, in the file :data:`IDENTITY` of the directory that it is started in."""
 
     scope: str
@@ -89,8 +88,7 @@ class Introduction:
     ``TICKET ended``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """A process to be run, and where its outcome goes. All paths are absolute."""
 
     args: Sequence[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydatatask_core.errors import TargetUnreachableError
 from pydatatask_core.outcomes.recorder import Outcomes
@@ -27,8 +27,7 @@ log: logging.Logger = logging.getLogger("pydatatask.proc")
 _AT_A_TIME = 16
 
 
-@dataclass(frozen=True)
-class Results:
+class Results(NamedTuple):
     """Where the results of a task's jobs go."""
 
     pids: MetadataRepository

@@ -14,8 +14,9 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.job_status import JobStatus
@@ -57,8 +58,7 @@ REVOKED = "revoked\n"
 """The content of the file for the identity of a revoked claim: the launcher finds it, and does not run the job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A job to be launched."""
 
     job: str
@@ -79,7 +79,7 @@ class Order:
     interleaved: bool = False
     """Whether standard error goes where standard output does."""
 
-    environ: Mapping[str, str] = field(default_factory=dict[str, str])
+    environ: Mapping[str, str] = MappingProxyType({})
     """What to add to the environment."""
 
     timeout: float | None = None

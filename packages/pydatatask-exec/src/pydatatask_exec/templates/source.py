@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydatatask_core.errors import TemplateError
 
@@ -17,8 +17,7 @@ _log = logging.getLogger("pydatatask.task")
 _LOOKS_LIKE_A_FILE = re.compile(r"[\w~./-]+\.(sh|bash|py|ya?ml|json|txt|j2|jinja2?|tmpl|tpl)")
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateSource:
+class TemplateSource(NamedTuple):
     """The text of a template and the file that it was read from."""
 
     text: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["ANYTHING", "DIRECTORIES", "FILES", "NON_EMPTY_DIRECTORIES", "EntryKind", "EntryTest"]
 
@@ -23,8 +22,7 @@ class EntryTest(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class EntryKind:
+class EntryKind(NamedTuple):
     """Which entries of a directory belong to jobs. Links count as what they lead to."""
 
     is_certain: EntryTest

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["PartPlan"]
 
 _MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class PartPlan:
+class PartPlan(NamedTuple):
     """The sizes of parts, and how many of them are sent at the same time.
 
     The size doubles every thousand parts, so that the 10,000 parts which S3 allows hold its greatest object (5 TiB).

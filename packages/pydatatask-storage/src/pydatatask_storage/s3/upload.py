@@ -7,8 +7,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.errors import StoreError
@@ -32,8 +31,7 @@ CLEAN_UP_SECONDS = 20.0
 """How long aborting an upload may take, retries of the client included."""
 
 
-@dataclass(frozen=True, slots=True)
-class S3Target:
+class S3Target(NamedTuple):
     """The object that is to be written."""
 
     client: S3Client

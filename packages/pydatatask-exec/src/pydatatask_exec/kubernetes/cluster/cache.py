@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydatatask_exec.kubernetes.pods.fields import Manifest, section
 from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
@@ -14,8 +14,7 @@ __all__ = ["KnownPod", "PodCache", "TaskPods", "known_pod"]
 _serials = itertools.count()
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPod:
+class KnownPod(NamedTuple):
     """A pod in the cache."""
 
     state: PodState

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydatatask_core.errors import ClusterError
 from pydatatask_exec.kubernetes.cluster.clock import ServerClock
@@ -48,8 +48,7 @@ class RequestLimits:
     """Seconds before the second attempt, unless the server says how long to wait; doubled for each further one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request."""
 
     purpose: str

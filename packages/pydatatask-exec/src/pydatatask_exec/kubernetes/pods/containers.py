@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from pydatatask_exec.kubernetes.pods.fields import Manifest, containers_of, moment, section, text_of
 
 __all__ = ["Container", "container_states", "exit_code_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """The state of a container."""
 
     name: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import NamedTuple
 
 from pydatatask_core.quotas.resources import Resources
 from pydatatask_exec.kubernetes.pods.conditions import PodCondition, is_orphan, pod_condition, pod_conditions
@@ -37,8 +37,7 @@ class Phase(Enum):
     """Anything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodState:
+class PodState(NamedTuple):
     """The state of a pod."""
 
     identity: PodIdentity

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -94,8 +93,7 @@ def _absolute(launch: Launch) -> Launch:
     def absolute(path: str | None) -> str | None:
         return None if path is None else os.path.abspath(path)
 
-    return replace(
-        launch,
+    return launch._replace(
         cwd=os.path.abspath(launch.cwd),
         return_code=os.path.abspath(launch.return_code),
         stdin=absolute(launch.stdin),

@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydatatask_exec.processes.local import job_directory
 from pydatatask_exec.processes.local.process_sessions import is_alive, is_foreign
@@ -27,8 +27,7 @@ __all__ = ["Lease", "OtherControllers", "fence", "sweep"]
 _LEASE, _FENCED = "alone-", "fenced-"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to claim jobs without a check."""
 
     staging: Path

@@ -14,8 +14,8 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePath
+from typing import NamedTuple
 
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
@@ -30,8 +30,7 @@ Sweep = Callable[[Channels, PurePath], Awaitable[list[str]]]
 """Removes what connections have left in a directory that are gone, and returns the names that remain."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteLease:
+class RemoteLease(NamedTuple):
     """The right to claim jobs without a check."""
 
     token: str

@@ -6,7 +6,7 @@ written to descriptor 9, which launchers inherit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["ASK_FACTS", "KEEP_ENVIRONMENT", "PRELUDE", "RESTORE_ENVIRONMENT", "TargetFacts", "parse_facts"]
 
@@ -166,8 +166,7 @@ done
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TargetFacts:
+class TargetFacts(NamedTuple):
     """What requests have to know about a target."""
 
     scope: str

@@ -7,10 +7,10 @@ nothing at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
 from shlex import quote
+from typing import NamedTuple
 
 from pydatatask_exec.processes.launch_script import IDENTITY, Introduction, Launch, time_code
 from pydatatask_exec.processes.ssh.shell_functions import RESTORE_ENVIRONMENT, TargetFacts
@@ -51,8 +51,7 @@ class Step(Enum):
     """Launch it in the directory that has been reserved."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticketed:
+class Ticketed(NamedTuple):
     """An order, with the ticket under which the shell and the launcher report on it."""
 
     ticket: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import StoreError, TargetUnreachableError, UnwritableStoreError
@@ -24,8 +23,7 @@ _ATTEMPTS = 5
 _FIRST_BACKOFF_SECONDS = 0.2
 
 
-@dataclass(frozen=True)
-class Channels:
+class Channels(NamedTuple):
     """The open channels of one connection."""
 
     connection: asyncssh.SSHClientConnection
