@@ -58,6 +58,8 @@ ACCESS = "pydatatask_access"
 
 _LOUDER, _QUIETER = "pydatatask_louder", "pydatatask_quieter"
 
+_MOST_SECONDS = 366 * 24 * 60 * 60
+
 PIPELINE = "pydatatask_pipeline"
 """Where parsed arguments have the ``-p`` of the console script."""
 
@@ -184,11 +186,16 @@ def seconds(text: str) -> float:
     """Convert an argument to a number of seconds.
 
     :param text: What the user typed.
-    :raises ValueError: It is not a number, or not above zero.
+    :raises argparse.ArgumentTypeError: It is no number, not above zero, or longer than a year.
     """
-    number = float(text)
-    if not number > 0 or math.isinf(number):
-        raise ValueError(text)
+    from argparse import ArgumentTypeError
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= _MOST_SECONDS:
+        raise ArgumentTypeError(f"{text!r} is no time; write a number of seconds, above 0 and at most {_MOST_SECONDS}")
     return number
 
 

@@ -7,6 +7,7 @@ from cli_pipelines import Library, Step, call_main, library
 from typing_extensions import override
 
 from pydatatask_cli import launch
+from pydatatask_core.errors import JobFailedError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources
@@ -115,6 +116,17 @@ async def test_a_function_that_fails_makes_the_status_1(
     assert err.count("\n") == 1
     assert lib.counted.data["b1"]["result"] == "exception"
     assert lib.count.failure_listener is None
+
+
+async def test_how_a_job_has_failed_without_an_exception_is_said_in_words(
+    lib: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def body(job: str) -> None:
+        lib.count.failed(job, JobFailedError("it ran longer than its timeout of 0:00:02"))
+
+    lib.count.body = body
+    assert await launch(lib.pipeline, "count", "b1", sync=True, meta=True, force=False) == 1
+    assert "job b1 of task count failed: it ran longer than its timeout of 0:00:02\n" in capsys.readouterr().err
 
 
 class Quoted(Step):

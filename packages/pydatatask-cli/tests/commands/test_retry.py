@@ -90,7 +90,7 @@ def test_misuse_of_retry_is_a_line_that_says_what_to_write(
         ),
         (made.pipeline, ["c", "b1"], 2, "the pipeline has no task 'c'"),
         (made.pipeline, ["a", "../b1"], 2, "is not a valid job id"),
-        (made.pipeline, ["a", "b1"], 1, "job b1 of a has not failed"),
+        (made.pipeline, ["a", "b1"], 1, "main.py: error: job b1 of a has not failed"),
         (lib.pipeline, ["count", "b1"], 2, "task count records no failures; give it failures="),
     ]:
         assert call_main(monkeypatch, pipeline, "retry", *arguments) == status
@@ -107,4 +107,8 @@ async def test_only_failures_of_the_kind_that_is_named_are_meant(
     await run(made.pipeline, False, False, None)
     assert await retry(made.pipeline, "a", ["b1"], kind="timeout") == 1
     assert "the failure of job b1 of a is of kind exception, not timeout" in capsys.readouterr().err
+    assert await retry(made.pipeline, "a", [], all_jobs=True, kind="timeout") == 0
+    assert capsys.readouterr().err.endswith(": no failure of a is of kind timeout\n")
+    assert await retry(made.pipeline, "b", [], all_jobs=True) == 0
+    assert capsys.readouterr().err.endswith(": no job of b has failed\n")
     assert await made.failures.keys() == {"b1", "b2"}

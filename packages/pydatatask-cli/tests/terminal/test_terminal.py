@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -50,6 +51,35 @@ def test_names_are_shown_as_they_are_and_not_taken_for_markup(tmp_path: Path) ->
     """
     with on_terminal(write_script(tmp_path, body), "trace", "[bold]", "[/]") as terminal:
         assert "[bold] [/]" in terminal.rest()
+
+
+FAILED = """
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from cli_outcomes import *
+    made = chain(Path("state"), "ok")
+    async def fail():
+        await made.failures.validate()
+        base = {"kind": "exception", "attempt": 3, "summary": "bad " * 30}
+        await made.failures.dump("old", {**base, "end_time": datetime(2026, 1, 2, 12, tzinfo=UTC)})
+        await made.failures.dump("new", {**base, "end_time": datetime.now(UTC)})
+    if sys.argv[1] == "failures":
+        asyncio.run(fail())
+    pipeline = made.pipeline
+"""
+
+
+@pytest.mark.requirement("cli.failures", "cli.terminal-tables")
+def test_failures_are_a_table_that_leaves_room_for_the_reasons(tmp_path: Path) -> None:
+    with on_terminal(write_script(tmp_path, FAILED), "failures") as terminal:
+        lines = [line.split() for line in terminal.rest().splitlines() if line.split()]
+        assert terminal.process.wait(30) == 0
+    assert lines[0] == ["task", "job", "kind", "attempt", "ended", "reason"]  # nothing is tried again
+    (new, *_), (old, *_) = ([line for line in lines if name in line] for name in ("new", "old"))
+    assert new[:4] == ["a", "new", "exception", "3"]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d", new[4])  # midnight may be between
+    assert old[:5] == ["a", "old", "exception", "3", "2026-01-02"]
+    assert len(old) > 10
 
 
 SLOW = """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command, seconds
@@ -13,6 +15,7 @@ from pydatatask_cli.open_pipeline import opened
 from pydatatask_cli.outcomes.cancellation import Cancellation, CancelState
 from pydatatask_cli.outcomes.failed_jobs import outcomes_of
 from pydatatask_cli.terminal import output
+from pydatatask_cli.terminal.plain_text import counted
 from pydatatask_core.errors import UsageError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.tasks.task import Task
@@ -20,10 +23,13 @@ from pydatatask_core.tasks.task import Task
 if TYPE_CHECKING:
     from pydatatask_cli.arguments import SubParsers
 
-__all__ = ["PATIENCE_SECONDS", "add_parser", "cancel"]
+__all__ = ["PATIENCE_SECONDS", "SILENT_SECONDS", "add_parser", "cancel"]
 
 PATIENCE_SECONDS = 60.0
 """How long ``cancel`` waits, unless it is told otherwise."""
+
+SILENT_SECONDS = 2.0
+"""After how long ``cancel`` says what it waits for."""
 
 
 def add_parser(commands: SubParsers) -> None:
@@ -77,10 +83,25 @@ async def cancel(pipeline: Pipeline, task_name: str, job: list[str], *, timeout:
         for obstacle in filter(None, obstacles.values()):
             output.write_error(obstacle)
         wanted = [name for name, obstacle in obstacles.items() if obstacle is None]
-        left = await cancellation.cancel(wanted, timeout, lambda name, state: _print(task, name, state))
+        with _explaining_the_wait(timeout):
+            left = await cancellation.cancel(wanted, timeout, lambda name, state: _print(task, name, state))
     if left:
         _report_left(task, left, timeout)
     return FAILURE if left or any(obstacles.values()) else 0
+
+
+@contextmanager
+def _explaining_the_wait(timeout: float) -> Generator[None, None, None]:
+    """Say what a long wait is for, which may have to be cut short."""
+    note = (
+        f"waiting up to {counted(timeout, 'second')} until what runs the jobs has stopped them; Ctrl-C ends only the "
+        "wait, and the requests stay"
+    )
+    timer = asyncio.get_running_loop().call_later(SILENT_SECONDS, output.write_note, note)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _print(task: Task, job: str, state: CancelState) -> None:
@@ -89,9 +110,10 @@ def _print(task: Task, job: str, state: CancelState) -> None:
 
 
 def _report_left(task: Task, jobs: Sequence[str], timeout: float) -> None:
-    one = len(jobs) == 1
+    names, seconds = ", ".join(jobs), counted(timeout, "second")
+    subject, them = (f"job {names}", "it") if len(jobs) == 1 else (f"jobs {names}", "them")
     output.write_error(
-        f"{'job' if one else 'jobs'} {', '.join(jobs)} of {task.name} {'has' if one else 'have'} not ended in "
-        f"{timeout:g} seconds; perhaps no `run` controls {'it' if one else 'them'}, or it takes longer to stop. The "
-        f"request stays, and the next `run` carries it out; to withdraw it: retry {task.name} {' '.join(jobs)}"
+        f"{subject} of {task.name} {'has' if len(jobs) == 1 else 'have'} not ended in {seconds}; perhaps no `run` "
+        f"controls {them}, or it takes longer to stop. The request stays, and the next "
+        f"`run` carries it out; to withdraw it: retry {task.name} {' '.join(jobs)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydatatask_cli.arguments import add_command, add_json_option
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "print_failures"]
 
 _NONE = "-"
-_HEADINGS = ("task", "job", "kind", "attempt", "ended", "next attempt", "reason")
+_NEXT = "next attempt"
+_HEADINGS = ("task", "job", "kind", "attempt", "ended", _NEXT, "reason")
 
 _Fields = Mapping[str, object]
 
@@ -153,21 +155,34 @@ def _print(found: Mapping[str, Mapping[str, _Fields]], as_json: bool) -> None:
     if as_json:
         output.write_json(found)
         return
-    rows = [_cells(task, job, fields) for task, jobs in found.items() for job, fields in jobs.items()]
-    if output.on_terminal():
+    on_terminal = output.on_terminal()
+    rows = [_cells(task, job, fields, on_terminal) for task, jobs in found.items() for job, fields in jobs.items()]
+    if on_terminal:
         from pydatatask_cli.terminal.tables import show_columns
 
         if rows:
-            show_columns(_HEADINGS, rows)
+            # Where no job waits, the reasons get the room of that column.
+            shown = [at for at, name in enumerate(_HEADINGS) if name != _NEXT or any(row[at] != _NONE for row in rows)]
+            show_columns([_HEADINGS[at] for at in shown], ([row[at] for at in shown] for row in rows))
         else:
             output.write_lines(["no failures"])
     else:
         output.write_lines("\t".join(cells) for cells in rows)
 
 
-def _cells(task: str, job: str, fields: _Fields) -> list[str]:
-    state = str(fields["state"])
-    next_attempt = fields["retry_at"] or (state if state in ("running", "cancelling") else None)
-    values = (fields["kind"], fields["attempt"], fields["ended"], next_attempt)
+def _cells(task: str, job: str, fields: _Fields, on_terminal: bool) -> list[str]:
+    state, ended, retry_at = str(fields["state"]), fields["ended"], fields["retry_at"]
+    if on_terminal:
+        ended, retry_at = _short_time(ended), _short_time(retry_at)
+    next_attempt = retry_at or (state if state in ("running", "cancelling") else None)
+    values = (fields["kind"], fields["attempt"], ended, next_attempt)
     texts = [_NONE if value is None else str(value) for value in values]
     return [task, one_line(job), *texts, one_line(str(fields["reason"])) or _NONE]
+
+
+def _short_time(time: object) -> str | None:
+    """Return a time of the local clock if it is one of today, else the day."""
+    if time is None:
+        return None
+    local = datetime.fromisoformat(str(time)).astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d}"

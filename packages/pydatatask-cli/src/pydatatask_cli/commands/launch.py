@@ -11,6 +11,7 @@ from pydatatask_cli.command_errors import CommandFailedError
 from pydatatask_cli.error_handler import returns_status
 from pydatatask_cli.name_lookup import find_task
 from pydatatask_cli.open_pipeline import opened
+from pydatatask_core.errors import JobFailedError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.quotas.launch_offers import Offer, current_offer
 from pydatatask_core.tasks.task import Task
@@ -60,7 +61,9 @@ async def launch(pipeline: Pipeline, task_name: str, job: str, sync: bool, meta:
             raise CommandFailedError(f"job {job} of task {task.name} is not ready: {reasons} (--force launches it)")
         failures = await _launch(task, job, sync, meta)
     if failures:
-        raise CommandFailedError(f"job {job} of task {task.name} failed: {failures[0]!r}")
+        error = failures[0]
+        what = str(error) if isinstance(error, JobFailedError) else repr(error)
+        raise CommandFailedError(f"job {job} of task {task.name} failed: {what}")
     return 0
 
 

@@ -12,6 +12,7 @@ from pydatatask_cli.name_lookup import find_task, suggestion
 from pydatatask_cli.open_pipeline import opened, validate_repositories
 from pydatatask_cli.outcomes.failed_jobs import FailedJob, FailureState, failed_jobs, live_jobs, outcomes_of
 from pydatatask_cli.terminal import output
+from pydatatask_cli.terminal.plain_text import counted
 from pydatatask_core.errors import UsageError
 from pydatatask_core.outcomes.job_failure import FAILURE_KINDS
 from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
@@ -87,7 +88,12 @@ async def retry(
             await validate_repositories(pipeline, [outcomes.done])
             await _delete(task, idle)
         output.write_lines(f"{each.job} {task.name}.failures" for each in idle)
-    _report(task, len(idle), dry_run)
+    if all_jobs and not failed:
+        output.write_note(f"no job of {task.name} has failed")
+    elif all_jobs and not wanted:
+        output.write_note(f"no failure of {task.name} is of kind {kind}")
+    elif idle:
+        _report(task, len(idle), dry_run)
     refused = _refused(task, job, {each.job: each for each in failed}, running, kind)
     if running and all_jobs:
         output.write_note(f"left as they are, since they run: {', '.join(running)}")
@@ -114,7 +120,7 @@ def _is_superseded(done: OutcomeRecord, failed: OutcomeRecord) -> bool:
 
 
 def _report(task: Task, count: int, dry_run: bool) -> None:
-    jobs = "1 job" if count == 1 else f"{count} jobs"
+    jobs = counted(count, "job")
     if dry_run:
         output.write_note(f"nothing has been deleted; {jobs} of {task.name} would start again")
     else:

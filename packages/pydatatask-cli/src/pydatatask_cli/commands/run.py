@@ -15,6 +15,7 @@ from pydatatask_cli.outcomes.run_report import RunReport
 from pydatatask_cli.reasons import reason
 from pydatatask_cli.signals import Interruption, current_interruption
 from pydatatask_cli.terminal import output
+from pydatatask_cli.terminal.plain_text import counted
 from pydatatask_core.concurrency.clean_up import clean_up
 from pydatatask_core.errors import PipelineStuckError, UsageError
 from pydatatask_core.pipeline import Pipeline
@@ -126,7 +127,7 @@ async def run(
         if timeout is None:
             raise
         output.write_error(
-            f"stopped after {timeout:g} seconds; processes and pods keep running, and `run` goes on with them"
+            f"stopped after {counted(timeout, 'second')}; processes and pods keep running, and `run` goes on with them"
         )
         return FAILURE
     return JOBS_FAILED if has_failures and not failed_ok else 0
@@ -208,7 +209,8 @@ def _draining(
         return nullcontext()
 
     def begin() -> None:
-        output.write_note(f"launching nothing more; waiting up to {seconds:g} seconds for jobs of this process")
+        patience = counted(seconds, "second")
+        output.write_note(f"launching nothing more; waiting up to {patience} for jobs of this process")
         pipeline.stop_launching(leave_running=True)
 
     return interruption.draining(begin, seconds)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from pydatatask_cli.outcomes.blocked_notes import count_blocked
 from pydatatask_cli.reasons import reason
-from pydatatask_cli.terminal.plain_text import one_line
+from pydatatask_cli.terminal.plain_text import counted, one_line
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.tasks.task import FailureListener, Task
 
@@ -110,7 +110,7 @@ class RunReport:
             f"{blocked} blocked by failures" if blocked else "",
         ]
         told = ", ".join(filter(None, counts)) or "none failed"
-        head = f"{run} {'job' if run == 1 else 'jobs'} run in {seconds:.1f} s: {told}"
+        head = f"{counted(run, 'job')} run in {seconds:.1f} s: {told}"
         shown = [*(failed for failed in self._failed if failed in in_run), *sorted(before)]
         return Summary(bool(in_run or before or waiting), (head, *self._details(shown)))
 

@@ -39,7 +39,7 @@ def show_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None
     """Print a table of texts.
 
     :param headings: The heading of each column.
-    :param rows: The texts of each row; the last one may be long.
+    :param rows: The texts of each row; the last one, and names of jobs, may be long.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -48,7 +48,7 @@ def show_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=heading not in ("job", headings[-1]), overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     Console(file=sys.stdout).print(table)
