@@ -90,6 +90,9 @@ class ProcessClaim:
     launched_at: float = field(default_factory=time.monotonic)
     """When it became known here, by :func:`time.monotonic`."""
 
+    is_first: bool = False
+    """Whether it was launched here, and its job had no record of an outcome then."""
+
     recorded: bool = False
     """Whether the repository ``pids`` has it."""
 

@@ -13,6 +13,7 @@ L3     D is filled, the launcher is started         the same, and the launcher t
 L4     the launcher creates D/pid (exclusively)     finds the process alive, or gone; records the claim, watches it
 L5     the claim is recorded in ``pids``            the same
 L6     the process ends, D/return_code is complete  reaps the job
+R0     D is locked, where failures are recorded     the same, as the kernel releases the lock
 R1     ``stdout`` and ``stderr`` are stored         stores them again: the same bytes replace each other as a whole
 R2     ``done`` is recorded, or ``failures``        the same; the record has the identity of the process, so that no
                                                     attempt counts twice
@@ -207,12 +208,13 @@ class ProcessJobs:
         claim = ProcessClaim(job, datetime.now(UTC))
         self._claims.add(claim)
         try:
-            pid = await self._start(job, await order(self.workspace, job))
+            what = await order(self.workspace, job)
+            pid = await self._start(job, what)
         except BaseException as error:
             self._claims.release(claim)
             self._uncertain = self._uncertain or isinstance(error, (TargetUnreachableError, asyncio.CancelledError))
             raise
-        claim.pid = pid
+        claim.pid, claim.is_first = pid, what.is_first
         return await self._record(claim, pid)
 
     async def _record(self, claim: ProcessClaim, pid: str) -> Exception | None:

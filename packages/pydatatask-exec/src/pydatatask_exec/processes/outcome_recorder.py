@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pydatatask_core.errors import JobFailedError
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import Outcomes
+from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.processes.claims import ProcessClaim
@@ -46,6 +46,11 @@ class OutcomeRecorder:
         self._outcomes = outcomes
         self._changed = changed
         self._failed = failed
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether jobs are taken before they are recorded, as their records depend on earlier ones."""
+        return self._outcomes is not None
 
     @property
     def may_retry(self) -> bool:
@@ -91,7 +96,12 @@ class OutcomeRecorder:
                 self._changed(self._done, job)
             return True
         # The claim of a process is its identity: the same step after a crash finds its own record by that.
-        attempt = await self._outcomes.attempt_of(job, _name_of(claim, status.pid or claim.pid))
+        name = _name_of(claim, status.pid or claim.pid)
+        if failure is None and self._has_no_records(claim):
+            await self._outcomes.succeed(job, record, Attempt(1, name))
+            self._changed(self._outcomes.done, job)
+            return True
+        attempt = await self._outcomes.attempt_of(job, name)
         # Another controller may have recorded this process and a later one, whose record takes the place of the first.
         if attempt.earlier is not None and not attempt.is_recorded and not await self._is_current(job, status):
             return False
@@ -109,9 +119,18 @@ class OutcomeRecorder:
         self._changed(self._outcomes.done, job)
         return True
 
+    def _has_no_records(self, claim: ProcessClaim) -> bool:
+        """Return whether a job is known to have no record of an outcome; most jobs cost no look at the stores then.
+
+        Since its launch nothing but a request to cancel it can have been recorded, or what this would record, too. A
+        request that no update has seen yet is as late as one that comes after the success, and is repaired like that.
+        """
+        assert self._outcomes is not None
+        return claim.is_first and self._workspace.has_taken(claim.job) and claim.job not in self._outcomes.cache.records
+
     async def _is_current(self, job: str, status: JobStatus) -> bool:
         """Return whether a job is still as it was when it was inspected."""
-        if not self._workspace.holds_claims:
+        if not self._workspace.holds_claims or self._workspace.has_taken(job):
             return True
         now = (await self._workspace.inspect({job: status.pid}, ()))[job]
         return (now.state, now.pid) == (status.state, status.pid)

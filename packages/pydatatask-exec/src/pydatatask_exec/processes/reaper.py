@@ -87,12 +87,16 @@ class ProcessReaper:
         self._under_way |= mine.keys()
         try:
             asked = {job: claim.pid for job, claim in mine.items()}
-            statuses = await self._workspace.inspect(asked, self._results.outputs)
+            inspect = self._workspace.take if self._recorder.takes_jobs else self._workspace.inspect
+            statuses = await inspect(asked, self._results.outputs)
+            for job in asked.keys() - statuses.keys():
+                mine[job].failed()  # another controller records it just now
             finished = [(mine[job], status) for job, status in statuses.items() if _has_finished(status)]
             for claim, _ in finished:
                 self._claims.end(claim)
             await self._settle(finished, metadata)
         finally:
+            self._workspace.give_back(mine)
             self._under_way -= mine.keys()
         return bool(finished)
 
@@ -133,8 +137,11 @@ class ProcessReaper:
 
         Their directories are those of the next attempts, and the reconciliation adopts them.
         """
-        statuses = await self._workspace.inspect({claim.job: claim.pid for claim in claims}, ())
-        overtaken = [claim for claim in claims if statuses[claim.job].pid not in (None, claim.pid)]
+        doubtful = {claim.job: claim.pid for claim in claims if not self._workspace.has_taken(claim.job)}
+        if not doubtful:
+            return claims
+        statuses = await self._workspace.inspect(doubtful, ())
+        overtaken = [c for c in claims if c.job in doubtful and statuses[c.job].pid not in (None, c.pid)]
         for claim in overtaken:
             self._claims.release(claim)
         return [claim for claim in claims if claim not in overtaken]

@@ -267,12 +267,14 @@ class ProcessTask(Task):
         if self._template is None:
             self._template = await Template.load(self.template, self.name)
         environment: dict[str, object] = {}
+        is_first = False
         if self.outcomes is not None:
             attempt = await self.outcomes.next_attempt(job, "")
             if attempt is None:
                 raise ClaimedElsewhereError(
                     f"task {self.name}, job {job}: it has failed meanwhile, and is not started now"
                 )
+            is_first = attempt.number == 1 and not attempt.may_be_done
             environment = {} if "attempt" in self.links else {"attempt": attempt.number}
         return Order(
             job,
@@ -282,6 +284,7 @@ class ProcessTask(Task):
             stderr=self._stderr is not None,
             interleaved=isinstance(self._stderr, StderrIsStdout),
             environ=self.environ,
+            is_first=is_first,
             found_at=_found_at(),
             timeout=None if self.timeout is None else self.timeout.total_seconds(),
             grace=self.grace.total_seconds(),

@@ -88,6 +88,9 @@ class Order(NamedTuple):
     grace: float = 0.0
     """How many seconds later that is killed."""
 
+    is_first: bool = False
+    """Whether the scheduler has seen that the job has no record, neither of success nor of failure."""
+
     found_at: float = math.inf
     """When reading the repositories began that show the job to be ready, by :func:`time.monotonic`. Infinite for a
     launch that is asked for by hand."""
@@ -212,6 +215,30 @@ class Workspace(ABC):
 
         :param jobs: The jobs, with the process identifier where that is known.
         :param outputs: Names of output files to return as well, where the job has finished and they are small.
+        """
+
+    async def take(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
+        """Return the states of jobs as :meth:`inspect` does, and keep others from recording those that have ended.
+
+        By default, take none.
+
+        :param jobs: The jobs, with the process identifier where that is known.
+        :param outputs: Names of output files to return as well, where the job has finished and they are small.
+        :returns: The states, without the jobs that another controller has taken.
+        """
+        return await self.inspect(jobs, outputs)
+
+    def has_taken(self, job: str) -> bool:
+        """Return whether no other controller records a job, or launches it again, before it is given back or retired.
+
+        :param job: The job.
+        """
+        return False
+
+    def give_back(self, jobs: Collection[str]) -> None:
+        """Let other controllers take jobs.
+
+        :param jobs: The jobs; nothing happens to those that are not taken.
         """
 
     @abstractmethod

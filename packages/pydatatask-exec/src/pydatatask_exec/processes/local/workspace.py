@@ -26,6 +26,7 @@ from pydatatask_exec.processes.local.files import LocalReader, LocalWriter
 from pydatatask_exec.processes.local.other_controllers import Lease, OtherControllers, sweep
 from pydatatask_exec.processes.local.supervised_job import NotExclusiveError, SupervisorLostError
 from pydatatask_exec.processes.local.supervisors import supervisors
+from pydatatask_exec.processes.local.taken_directories import TakenDirectories
 from pydatatask_exec.processes.local.termination import end_orphans, end_session
 from pydatatask_exec.processes.workspace import (
     KILL_REQUESTED,
@@ -64,6 +65,7 @@ class LocalWorkspace(Workspace):
         self._launching = basedir / f".{task}.launching"
         self._others = OtherControllers(self._launching)
         self._kill_grace = kill_grace
+        self._taken = TakenDirectories(self._root)
         self._staging: Path | None = None
         self._abandoned: list[Path] = []
         self._environment = dict(os.environb)
@@ -115,6 +117,7 @@ class LocalWorkspace(Workspace):
     @override
     async def close(self) -> None:
         supervisors().release(self)
+        await offload(self._taken.close)
         with suppress(OSError):  # the next pipeline removes what is left
             await offload(self._remove_staging)
         await offload(self._unlock)
@@ -267,6 +270,19 @@ class LocalWorkspace(Workspace):
         return await offload(
             lambda: {job: job_directory.read_status(self._root, job, pid, outputs) for job, pid in jobs.items()}
         )
+
+    @override
+    async def take(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
+        found = await offload(lambda: {job: self._taken.take(job, pid, outputs) for job, pid in jobs.items()})
+        return {job: status for job, status in found.items() if status is not None}
+
+    @override
+    def has_taken(self, job: str) -> bool:
+        return job in self._taken
+
+    @override
+    def give_back(self, jobs: Collection[str]) -> None:
+        self._taken.give_back(jobs)
 
     @override
     async def open_output(self, job: str, name: str) -> AReadStream:
