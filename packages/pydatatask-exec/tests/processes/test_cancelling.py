@@ -118,7 +118,7 @@ async def test_another_process_may_ask(tmp_path: Path) -> None:
 async def test_without_a_record_of_failures_nothing_can_be_cancelled(tmp_path: Path) -> None:
     bench = OutcomeBench(tmp_path, SH, failures=None, retry=None)
     async with bench.pipeline():
-        with pytest.raises(DefinitionError, match="have it record them"):
+        with pytest.raises(DefinitionError, match="give it failures="):
             await bench.task.cancel("job")
 
 
