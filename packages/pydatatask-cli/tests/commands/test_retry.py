@@ -54,12 +54,32 @@ async def test_running_jobs_are_left_as_they_are(tmp_path: Path, capsys: pytest.
     assert captured.out == ""
     assert "job b2 of a is running; wait for its end, or stop it: cancel a b2" in captured.err
     assert "job b3 of a is running" in captured.err
-    assert "job nowhere of a has not failed; to run it all the same: launch a nowhere" in captured.err
+    assert "job nowhere of a has not failed; to see where it is: trace nowhere" in captured.err
     assert await retry(made.pipeline, "a", [], True) == 0
     captured = capsys.readouterr()
     assert captured.out == "b1 a.failures\n"
     assert captured.err.endswith("left as they are, since they run: b2, b3\n")
     assert await made.failures.keys() == {"b2", "b3"}
+
+
+@pytest.mark.requirement("cli.retry")
+async def test_what_has_not_failed_is_refused_with_what_to_do_instead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = chain(tmp_path)
+    live = InProcessMetadataRepository({"runs": 1})
+    made.a.link("live", live, is_status=True, inhibits_start=True, inhibits_output=True)
+    for repository in (made.done, made.failures):
+        await repository.validate()
+    await made.done.dump("good", {"attempt": 1})
+    assert await retry(made.pipeline, "a", ["runs", "good", "nowhere"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.partition("error: ")[2] == (
+        "job runs of a is running; wait for its end, or stop it: cancel a runs; "
+        "job good of a has succeeded; to run it again: launch a good --force; "
+        "job nowhere of a has not failed; to see where it is: trace nowhere\n"
+    )
 
 
 @pytest.mark.requirement("cli.retry")
@@ -108,7 +128,7 @@ async def test_only_failures_of_the_kind_that_is_named_are_meant(
     assert await retry(made.pipeline, "a", ["b1"], kind="timeout") == 1
     assert "the failure of job b1 of a is of kind exception, not timeout" in capsys.readouterr().err
     assert await retry(made.pipeline, "a", [], all_jobs=True, kind="timeout") == 0
-    assert capsys.readouterr().err.endswith(": no failure of a is of kind timeout\n")
+    assert capsys.readouterr().err.endswith(": no such failure of a\n")
     assert await retry(made.pipeline, "b", [], all_jobs=True) == 0
     assert capsys.readouterr().err.endswith(": no job of b has failed\n")
     assert await made.failures.keys() == {"b1", "b2"}

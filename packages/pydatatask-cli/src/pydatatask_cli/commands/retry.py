@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydatatask_cli.arguments import add_command
 from pydatatask_cli.command_errors import CommandFailedError
@@ -79,27 +80,49 @@ async def retry(
     for name in job:
         outcomes.failures.require_valid(name)
     async with opened(pipeline, Access.OBSERVE):
-        failed = await failed_jobs(pipeline, task, None if all_jobs else job)
-        wanted = [each for each in failed if kind is None or each.record.kind == kind]
-        live = await live_jobs(pipeline, task, {each.job for each in wanted})
-        running = [each.job for each in wanted if each.job in live or each.state is FailureState.RUNNING]
-        idle = [each for each in wanted if each.job not in running]
+        found = await _find(pipeline, task, None if all_jobs else job, kind)
         if not dry_run:
-            await validate_repositories(pipeline, [outcomes.done])
-            await _delete(task, idle)
-        output.write_lines(f"{each.job} {task.name}.failures" for each in idle)
-    if all_jobs and not failed:
-        output.write_note(f"no job of {task.name} has failed")
-    elif all_jobs and not wanted:
-        output.write_note(f"no failure of {task.name} is of kind {kind}")
-    elif idle:
-        _report(task, len(idle), dry_run)
-    refused = _refused(task, job, {each.job: each for each in failed}, running, kind)
-    if running and all_jobs:
-        output.write_note(f"left as they are, since they run: {', '.join(running)}")
+            await _delete(task, found.idle)
+        output.write_lines(f"{each.job} {task.name}.failures" for each in found.idle)
+    if found.idle:
+        _report(task, len(found.idle), dry_run)
+    elif all_jobs and not found.running:
+        output.write_note(f"no job of {task.name} has failed" if kind is None else f"no such failure of {task.name}")
+    if all_jobs and found.running:
+        output.write_note(f"left as they are, since they run: {', '.join(sorted(found.running))}")
+    refused = list(filter(None, (_refusal(task, name, found, kind) for name in dict.fromkeys(job))))
     if refused:
         raise CommandFailedError("; ".join(refused))
     return 0
+
+
+class _Found(NamedTuple):
+    """How jobs are doing whose failures may be deleted."""
+
+    failed: Mapping[str, FailedJob]
+    """Those that have a record of failure."""
+
+    idle: Sequence[FailedJob]
+    """Those of them that can be started again."""
+
+    running: AbstractSet[str]
+    """Those that run, whether they have failed before or not."""
+
+    succeeded: AbstractSet[str]
+    """Those that have succeeded, and have no record of failure."""
+
+
+async def _find(pipeline: Pipeline, task: Task, jobs: Sequence[str] | None, kind: str | None) -> _Found:
+    outcomes = outcomes_of(task)
+    await validate_repositories(pipeline, [outcomes.done])
+    failed = await failed_jobs(pipeline, task, jobs)
+    wanted = [each for each in failed if kind is None or each.record.kind == kind]
+    named = set(jobs or ())
+    running = {each.job for each in wanted if each.state is FailureState.RUNNING}
+    running |= await live_jobs(pipeline, task, named | {each.job for each in wanted})
+    idle = [each for each in wanted if each.job not in running]
+    by_job = {each.job: each for each in failed}
+    return _Found(by_job, idle, running, await outcomes.done.contained(named - by_job.keys()))
 
 
 async def _delete(task: Task, failed: Sequence[FailedJob]) -> None:
@@ -127,16 +150,15 @@ def _report(task: Task, count: int, dry_run: bool) -> None:
         output.write_note(f"{jobs} of {task.name} will start again with the next round, such as that of `run`")
 
 
-def _refused(
-    task: Task, jobs: Sequence[str], failed: dict[str, FailedJob], running: Sequence[str], kind: str | None
-) -> list[str]:
-    """Say why jobs that were named have been left as they are."""
-    lines: list[str] = []
-    for job in dict.fromkeys(jobs):
-        if job not in failed:
-            lines.append(f"job {job} of {task.name} has not failed; to run it all the same: launch {task.name} {job}")
-        elif job in running:
-            lines.append(f"job {job} of {task.name} is running; wait for its end, or stop it: cancel {task.name} {job}")
-        elif kind is not None and failed[job].record.kind != kind:
-            lines.append(f"the failure of job {job} of {task.name} is of kind {failed[job].record.kind}, not {kind}")
-    return lines
+def _refusal(task: Task, job: str, found: _Found, kind: str | None) -> str | None:
+    """Say why a job that was named has been left as it is, and what to do instead; None if it has not."""
+    subject, failed = f"job {job} of {task.name}", found.failed.get(job)
+    if job in found.running:
+        return f"{subject} is running; wait for its end, or stop it: cancel {task.name} {job}"
+    if job in found.succeeded:
+        return f"{subject} has succeeded; to run it again: launch {task.name} {job} --force"
+    if failed is None:
+        return f"{subject} has not failed; to see where it is: trace {job}"
+    if kind is not None and failed.record.kind != kind:
+        return f"the failure of {subject} is of kind {failed.record.kind}, not {kind}"
+    return None
