@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from cli_outcomes import chain
 from cli_pipelines import Library, Step, call_main, library
 from typing_extensions import override
 
-from pydatatask_cli import launch
+from pydatatask_cli import launch, run
 from pydatatask_core.errors import JobFailedError
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.quotas.resource_manager import ResourceManager
@@ -116,6 +118,17 @@ async def test_a_function_that_fails_makes_the_status_1(
     assert err.count("\n") == 1
     assert lib.counted.data["b1"]["result"] == "exception"
     assert lib.count.failure_listener is None
+
+
+async def test_a_job_that_has_failed_is_refused_with_the_command_that_starts_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = chain(tmp_path)
+    await run(made.pipeline, False, False, None)
+    capsys.readouterr()
+    assert await launch(made.pipeline, "a", "b1", sync=False, meta=True, force=False) == 1
+    told = "job b1 of task a is not ready: it is in a.failures, and started again by: retry a b1 (--force launches it)"
+    assert told in capsys.readouterr().err
 
 
 async def test_how_a_job_has_failed_without_an_exception_is_said_in_words(

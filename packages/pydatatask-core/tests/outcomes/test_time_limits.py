@@ -13,11 +13,11 @@ from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits, timed
     ("timeout", "grace", "message"),
     [
         (5, GRACE, r"task a: timeout is 5; write a timedelta, such as"),
-        (timedelta(0), GRACE, r"timeout is 0:00:00; write one from 0:00:00.001000 to 366 days"),
-        (timedelta(seconds=-1), GRACE, r"timeout is -1 day"),
+        (timedelta(0), GRACE, r"timeout is 0:00:00; write one above 0 and at most 366 days"),
+        (timedelta(seconds=-1), GRACE, r"timeout is -0:00:01; write one above 0"),
         (timedelta(days=1000), GRACE, r"timeout is 1000 days"),
         (None, 5, r"grace is 5; write a timedelta"),
-        (None, timedelta(seconds=-1), r"grace is -1 day"),
+        (None, timedelta(seconds=-1), r"grace is -0:00:01; write one from 0 to 366 days"),
     ],
 )
 def test_limits_that_make_no_sense_are_refused(timeout: timedelta | None, grace: timedelta, message: str) -> None:

@@ -77,9 +77,10 @@ async def _obstacles(task: Task, job: str) -> list[str]:
     """List the links that keep a job from being ready."""
     missing = [name for name, repo in task.required_for_start.items() if not await repo.contains(job)]
     present = [name for name, repo in task.inhibits_start.items() if await repo.contains(job)]
-    reasons = [f"it is not in {task.name}.{name}" for name in missing] + [
-        f"it is in {task.name}.{name}" for name in present
-    ]
+    reasons = [f"it is not in {task.name}.{name}" for name in missing]
+    for name in present:
+        again = f", and started again by: retry {task.name} {job}" if task.links[name].is_failure else ""
+        reasons.append(f"it is in {task.name}.{name}{again}")
     if task.never_ready:
         return ["no link of the task is required for its start"]
     return reasons or [f"{task.ready.describe()} does not contain it"]

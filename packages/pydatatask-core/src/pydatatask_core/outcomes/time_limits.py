@@ -36,7 +36,9 @@ def _check(task: str, name: str, value: object, least: timedelta) -> None:
     if not isinstance(value, timedelta):
         raise DefinitionError(f"task {task}: {name} is {value!r}; write a timedelta, such as timedelta(minutes=5)")
     if not least <= value <= _LONGEST:
-        raise DefinitionError(f"task {task}: {name} is {value}; write one from {least} to {_LONGEST.days} days")
+        shown = f"-{-value}" if value < timedelta(0) else value  # Python's own form is -1 day, 23:59:59
+        bounds = "above 0 and at most" if least else "from 0 to"
+        raise DefinitionError(f"task {task}: {name} is {shown}; write one {bounds} {_LONGEST.days} days")
 
 
 def timed_out(timeout: timedelta) -> JobFailure:
