@@ -577,7 +577,7 @@ async def test_a_run_gives_up_once_all_that_is_left_has_failed_to_launch_five_ti
     task.given("a", "b", "c")
     other.given("x")
     task.failing = {"a": OSError("disk full"), "b": ValueError("bad input")}
-    async with pipeline(task, other) as this:
+    async with pipeline(task, other, retry_seconds=0.01) as this:
         running = asyncio.create_task(this.run(timeout=SECONDS))
         if isinstance(task, Elsewhere):
             await until(lambda: "c" in task.live.data)
@@ -594,7 +594,7 @@ async def test_a_run_gives_up_once_all_that_is_left_has_failed_to_launch_five_ti
         assert counts["c"] == 1
         assert counts["a"] >= 5 <= counts["b"]
         if kind is InProcess:
-            assert counts["a"] == counts["b"] == 5
+            assert min(counts["a"], counts["b"]) == 5, "one may be tried again before the other has failed five times"
         task.failing.clear()
         await this.run(timeout=SECONDS) if kind is InProcess else None
     assert set(other.done.data) == {"x"}
