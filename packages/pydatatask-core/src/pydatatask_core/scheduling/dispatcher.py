@@ -95,7 +95,6 @@ class Dispatcher:
         self._clock = clock
         self._on_idle = on_idle
         self._holds: Holds = {}
-        self._plans = 0
         self._is_stopped = False
         self._workers: dict[Task, _Workers] = {}
         self._count = 0
@@ -160,7 +159,7 @@ class Dispatcher:
         """
         for task in ready:
             self._workers_of(task).found_at = found_at
-        self._holds, self._plans = {}, self._plans + 1
+        self._holds = {}
         held = self._backlog.held
         self._backlog.replace({task: jobs - self.in_flight(task) for task, jobs in ready.items()})
         self._start_all_workers(held)
@@ -276,12 +275,11 @@ class Dispatcher:
 
     async def _offer(self, workers: _Workers, job: str, level: Level) -> bool:
         """Launch a job, and return whether there was room for it."""
-        holds, plan, last = self._holds, self._plans, workers.last_offer
-        # The job before this one may still be refused, although holds have ended since. Then this one has to be as
-        # well, or it would overtake; but both are offered again at once, as there may be room now.
-        follows_older = last is not None and last.holds is not holds and not last.is_decided
-        predecessor = last if last and (last.holds is holds or follows_older) else None
-        offer = Offer(workers.task.name, job, level.priority, holds, predecessor)
+        holds, last = self._holds, workers.last_offer
+        # A job that was offered before holds ended may still be refused. Then this one has to be as well, or it would
+        # overtake; but a refusal from before says nothing any more.
+        follows = last is not None and (last.holds is holds or not last.is_decided)
+        offer = Offer(workers.task.name, job, level.priority, holds, last if follows else None)
         found_at = offer.found_at = workers.found_at
         offer.waiting = len(self._backlog.queued(workers.task)) + 1
         workers.last_offer = offer
@@ -296,13 +294,15 @@ class Dispatcher:
             if offer.refused is None:
                 self._backlog.turns.take(workers.task)
                 self._backlog.accepted(workers.task, job)
-            if offer.refused is None or plan != self._plans:
+            # Holds have ended since, so there may be room now. If a reconcile has ended them, it has left out this job,
+            # as its launch was under way: without a tick the run might end while the job waits.
+            renewed = holds is not self._holds
+            if offer.refused is None or renewed:
                 self._clock.tick()
             if offer.refused is not None and not self._is_stopped:
                 # It waits again, and a reconcile may have found the others since.
                 workers.found_at = min(workers.found_at, found_at)
-                may_fit = holds is not self._holds or (follows_older and last is not None and last.refused is not None)
-                self._wait_again(workers.task, job, level, may_fit or plan != self._plans)
+                self._wait_again(workers.task, job, level, may_fit=renewed)
             if self._backlog.offered(level):
                 self._start_all_workers()
         return offer.refused is None
