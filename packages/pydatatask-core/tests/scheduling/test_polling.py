@@ -5,7 +5,7 @@ from core_tasks import Idle
 
 from pydatatask_core.scheduling.activity_clock import ActivityClock
 from pydatatask_core.scheduling.failure_tracker import FailureKey, FailureTracker
-from pydatatask_core.scheduling.polling import PollTimer, Sweep
+from pydatatask_core.scheduling.polling import MinimumIntervals, PollTimer, Sweep
 
 ONE, TWO = Idle("one"), Idle("two")
 
@@ -72,6 +72,14 @@ def test_a_sweep_waits_for_the_first_task_whose_minimum_interval_elapses() -> No
     assert rig.sweep.next(idle=True) == 0
     rig.sweep.intervals.reset(ONE)
     assert (rig.sweep.next(), rig.sweep.next(requested=True)) == (1, 0)
+
+
+def test_the_work_that_a_poll_has_caused_extends_the_minimum_interval_of_its_task() -> None:
+    intervals = MinimumIntervals()
+    intervals.record([ONE, TWO], begun=0, ended=1)
+    intervals.extend([ONE], 2)
+    assert [intervals.has_elapsed(ONE, now) for now in (21, 60, 61)] == [False, False, True]
+    assert [intervals.has_elapsed(TWO, now) for now in (20, 21)] == [False, True]
 
 
 @pytest.mark.parametrize(("begun", "expected"), [(0, 3), (5, 13)])

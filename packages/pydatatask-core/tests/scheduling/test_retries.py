@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from core_doubles import Records
-from core_outcome_tasks import Disk, InMemory
+from core_outcome_tasks import Disk, FakeClock, InMemory
 from typing_extensions import override
 
 from pydatatask_core.outcomes.failure_cache import wall_clock
@@ -47,6 +47,30 @@ async def test_a_run_waits_for_what_is_due_later_and_is_woken_by_nothing_else() 
     assert flaky.task.done.data.keys() == {"j0", "j1", "j2"}
     assert set(flaky.tries.values()) == {3}
     assert not flaky.task.failed_jobs.data
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_a_run_ends_however_many_jobs_have_been_waited_for() -> None:
+    flaky = Flaky(SOON, failures=1, jobs=300)
+    async with flaky.pipeline as pipeline:
+        await pipeline.run(timeout=20)
+    assert len(flaky.task.done.data) == 300
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_a_wait_that_has_ended_since_it_was_asked_keeps_the_run_from_its_end() -> None:
+    clock = FakeClock()
+    task = InMemory("a", Disk(), clock, MUCH_LATER, lambda task, job: EXIT)
+    task.link("input", Records(["j"]), is_input=True)
+    retries = Retries([task], FailureTracker(first_delay=1.0), wait=True, switch=LaunchSwitch())
+    assert not retries.have_come_due()
+    await task.launch("j")
+    assert await retries.keep_waiting(), "j is ready but for the wait"
+    clock.move(3600)
+    assert await retries.keep_waiting(), "j has come due, and no reconcile has found it yet"
+    assert retries.have_come_due()
+    assert not retries.have_come_due()
+    assert not await retries.keep_waiting()
 
 
 @pytest.mark.requirement("retry.bounded")
