@@ -271,7 +271,7 @@ async def test_a_function_that_swallows_its_cancellation_stays_live_and_is_repor
 
 @pytest.mark.requirement("outcome.misuse")
 def test_what_cannot_be_timed_out_is_refused_when_it_is_defined() -> None:
-    line = "task work: timeout= cannot stop .*raises_in_thread.*make it async"
+    line = "task work: timeout= cannot stop .*raises_in_thread.*make it async, or run it in an ExecutorTask"
     with pytest.raises(DefinitionError, match=line):
         task_of(raises_in_thread, timeout=timedelta(seconds=1))
     with pytest.raises(DefinitionError, match=line):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -120,3 +122,66 @@ async def write_pid(job: str, log: FileRecords) -> None:
     path = log.directory / f"{job}.pid"
     await asyncio.to_thread(path.write_text, str(os.getpid()))
     await asyncio.sleep(60)
+
+
+def _count(log: FileRecords, job: str, attempt: int) -> None:
+    with (log.directory / "log").open("a") as file:
+        file.write(f"{job}{attempt} ")
+
+
+async def fail_twice(job: str, attempt: int, log: FileRecords) -> None:
+    await asyncio.to_thread(_count, log, job, attempt)
+    if attempt < 3:
+        raise LookupError(job)
+
+
+def fail_twice_plainly(job: str, attempt: int, log: FileRecords) -> None:
+    _count(log, job, attempt)
+    if attempt < 3:
+        raise LookupError(job)
+
+
+def sleep_plainly(job: str, log: FileRecords) -> None:
+    _count(log, job, 1)
+    time.sleep(60 if job.startswith("slow") else 0.2)
+
+
+async def sleep(job: str, log: FileRecords) -> None:
+    await asyncio.to_thread(_count, log, job, 1)
+    await asyncio.sleep(60 if job.startswith("slow") else 0.2)
+
+
+_swallowed: list[BaseException] = []
+
+
+def swallow(job: str, log: FileRecords) -> None:
+    _count(log, job, 1)
+    until = time.monotonic() + (60 if job.startswith("slow") else 0.2)
+    while time.monotonic() < until:
+        try:
+            time.sleep(0.05)
+        except BaseException as error:
+            _swallowed.append(error)
+
+
+def stick(job: str, log: FileRecords) -> None:
+    """Never come back from a call of C, where no handler of a signal runs."""
+    _count(log, job, 1)
+    if job.startswith("slow"):
+        sum(itertools.repeat(1, 10**12))
+    time.sleep(0.2)
+
+
+def die_at_first(job: str, attempt: int, log: FileRecords) -> None:
+    _count(log, job, attempt)
+    if attempt == 1 and job == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.2)
+
+
+async def sleep_or_fail(job: str, attempt: int) -> None:
+    chance = random.Random(f"{job} {attempt}")
+    for _ in range(chance.randrange(6)):
+        await asyncio.sleep(chance.choice([0, 0.001, 0.005]))
+    if chance.random() < 0.3:
+        raise LookupError(job)

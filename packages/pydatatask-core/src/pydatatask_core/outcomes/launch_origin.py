@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["SchedulerWorker", "scheduler_worker"]
 
 
-@dataclass(frozen=True)
-class SchedulerWorker:
+class SchedulerWorker(NamedTuple):
     """A worker of the scheduler, which launches jobs of one task, one after another."""
 
     task: object

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from pydatatask_core.errors import WorkersFailedError
+from pydatatask_core.outcomes.job_failure import FailureKind
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 __all__ = ["DistributedAdapter", "ExecutorAdapter", "ThreadPoolAdapter"]
 
@@ -29,16 +34,28 @@ class ExecutorAdapter:
         """Whether a broken pool is replaced by :meth:`renew`; other executors go on by themselves."""
         self.pickles: bool = False
         """Whether its workers are known to be other processes, so that what cannot be pickled is refused early."""
+        self.has_own_workers: bool = False
+        """Whether :meth:`worker` knows its workers, so that what runs in them can be stopped."""
+        self.runs_here: bool = False
+        """Whether its workers are known to be threads of this process."""
 
-    def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Outcome]:
+    def worker(self, pid: int) -> BaseProcess | None:
+        """Return a worker process, or None if there is none of this pid any more.
+
+        :param pid: Its pid.
+        """
+        return None
+
+    def submit(self, call: FunctionCall, job: str, run: int, attempt: int = 1) -> Future[Outcome]:
         """Submit a job.
 
         :param call: What to run.
         :param job: The job.
-        :param attempt: Distinguishes this run from others of the same job.
+        :param run: Distinguishes this run from others of the same job.
+        :param attempt: The number of the attempt.
         :raises WorkersFailedError: The workers cannot start.
         """
-        return self.executor.submit(call, job, attempt)
+        return self.executor.submit(call, job, run, attempt)
 
     def failure_of_workers(self, error: BaseException | None) -> WorkersFailedError | None:
         """Return the failure of the workers that a job met, which says nothing about the job, or None.
@@ -46,6 +63,16 @@ class ExecutorAdapter:
         :param error: The error with which the job ended, or None.
         """
         return error if isinstance(error, WorkersFailedError) else None
+
+    def kind_of(self, error: BaseException) -> FailureKind:
+        """Return what kind of failure a future's exception stands for, which the function itself has not raised.
+
+        :param error: The exception.
+        """
+        if isinstance(error, BrokenExecutor):
+            # Which job has broken it cannot be told, except in a pool that was renewed for this one alone.
+            return "exit" if self.is_renewable else "interrupted"
+        return "exit" if type(error).__name__ == "KilledWorker" else "exception"  # which distributed raises
 
     def use(self, executor: Executor) -> None:
         """Submit to another executor from now on.
@@ -74,12 +101,13 @@ class ThreadPoolAdapter(ExecutorAdapter):
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         super().__init__(executor)
         self.is_local = True
+        self.runs_here = True
 
     @override
-    def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Outcome]:
+    def submit(self, call: FunctionCall, job: str, run: int, attempt: int = 1) -> Future[Outcome]:
         entry = _Submission(call)
         try:
-            return self.executor.submit(entry, job, attempt)
+            return self.executor.submit(entry, job, run, attempt)
         except BrokenExecutor as error:
             raise _initializer_failed(error) from error
         except RuntimeError:
@@ -103,12 +131,12 @@ class _Submission:
         self._is_revoked = False
         self._has_begun = False
 
-    def __call__(self, job: str, attempt: int) -> Outcome:
+    def __call__(self, job: str, run: int, attempt: int) -> Outcome:
         with self._lock:
             if self._is_revoked:
                 raise RuntimeError("it was revoked")
             self._has_begun = True
-        return self._call(job, attempt)
+        return self._call(job, run, attempt)
 
     def revoke(self) -> bool:
         """Let the call do nothing, and return whether it was in time."""

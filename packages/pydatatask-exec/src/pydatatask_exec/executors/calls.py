@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from typing_extensions import override
 
+from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.recorder import CANCELLED
 from pydatatask_core.tasks.links import Link
 from pydatatask_exec.executors.loop_bridge import bridged
 from pydatatask_exec.executors.pickling import pickled_function, unpickled_function
+from pydatatask_exec.executors.worker_stops import UNLIMITED, CallLimits, StopSignal, WorkerAlarm
 from pydatatask_exec.functions.binding import BoundFunction, bind_function
 from pydatatask_exec.functions.interruptions import is_interruption
-from pydatatask_exec.functions.records import function_record
-from pydatatask_exec.functions.types import TaskFunction
+from pydatatask_exec.functions.records import describe_exception, function_record
+from pydatatask_exec.functions.stopping import StoppedError, failure_of, stopped_record
+from pydatatask_exec.functions.types import TaskFunction, is_coroutine_function
 
 __all__ = ["FunctionCall", "Outcome", "PickledCall"]
 
@@ -40,29 +44,44 @@ class Outcome(NamedTuple):
     is_interruption: bool = False
     """Whether it raised only because a store could not be reached, which says nothing about the job."""
 
+    failure: JobFailure | None = None
+    """How the job has failed; None if it has succeeded."""
+
 
 def _outcome(start: datetime, error: BaseException | None) -> Outcome:
-    record = function_record(start, datetime.now(UTC), error)
-    return Outcome(record, None if error is None else str(record["exception"]), is_interruption(error))
+    end, failure = datetime.now(UTC), failure_of(error)
+    if isinstance(error, StoppedError):
+        return Outcome(stopped_record(start, end, error), describe_exception(error), failure=failure)
+    record = function_record(start, end, error)
+    return Outcome(record, None if error is None else str(record["exception"]), is_interruption(error), failure)
 
 
-def _run(function: BoundFunction, job: str, began: Callable[[], None] = lambda: None) -> Outcome:
+Began = Callable[[Callable[[JobFailure], None]], None]
+"""Is called when a coroutine has begun, with what tells it to stop."""
+
+
+def _run(function: BoundFunction, job: str, run: int, attempt: int, limits: CallLimits, began: Began) -> Outcome:
     """Run a function in this thread, in an event loop of its own where it needs one."""
-    start = datetime.now(UTC)
-
-    async def finish(result: Awaitable[object]) -> None:
-        began()
-        await result
-
+    start, stop = datetime.now(UTC), StopSignal(job, limits)
+    alarm = WorkerAlarm(stop, run, limits)
+    raised: BaseException | None = None
     try:
-        result = function(job)
-        if inspect.isawaitable(result):
-            asyncio.run(finish(result))
+        try:
+            alarm.begin()
+            result = function(job, attempt)
+            if inspect.isawaitable(result):
+                asyncio.run(stop.run(result, began))
+        finally:
+            stop.is_over = True
     except BaseException as error:
         # Even KeyboardInterrupt and SystemExit: raised from a worker, they would look like an interrupted run to the
         # pipeline, which would launch the job again.
-        return _outcome(start, error)
-    return _outcome(start, None)
+        raised = error
+    alarm.end()
+    try:
+        return _outcome(start, stop.outcome_of(raised))
+    finally:
+        raised = None  # its traceback refers to this frame
 
 
 class FunctionCall:
@@ -73,6 +92,7 @@ class FunctionCall:
     :param links: The task's links.
     :param loop: The event loop of the pipeline.
     :param main_is_shared: Whether the main program of workers in other processes is that of this one.
+    :param limits: How long the function may run, and how it is stopped.
     """
 
     def __init__(
@@ -82,6 +102,7 @@ class FunctionCall:
         links: Mapping[str, Link],
         loop: asyncio.AbstractEventLoop,
         main_is_shared: bool,
+        limits: CallLimits = UNLIMITED,
     ) -> None:
         views = {name: replace(link, repo=bridged(link.repo, loop)) for name, link in links.items()}
         self._here = bind_function(func, task, views)
@@ -90,38 +111,50 @@ class FunctionCall:
         self._links = dict(links)
         self._main_is_shared = main_is_shared
         self._data: bytes | None = None
-        self._running: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = {}
+        self._limits = limits
+        self._is_coroutine = is_coroutine_function(func)
+        self._to_cancel: set[str] = set()
+        self._running: dict[str, Callable[[JobFailure], None]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, job: str, attempt: int) -> Outcome:
+    def __call__(self, job: str, run: int, attempt: int = 1) -> Outcome:
         """Run the function.
 
         :param job: The job.
-        :param attempt: Distinguishes this run from others of the same job.
+        :param run: Distinguishes this run from others of the same job.
+        :param attempt: The number of the attempt.
         """
 
-        def began() -> None:
-            task = asyncio.current_task()
-            assert task is not None
+        def began(stop: Callable[[JobFailure], None]) -> None:
             with self._lock:
-                self._running[job] = (asyncio.get_running_loop(), task)
+                self._running[job] = stop
+                if job in self._to_cancel:
+                    stop(CANCELLED)
 
         try:
-            return _run(self._here, job, began)
+            return _run(self._here, job, run, attempt, self._limits, began)
         finally:
             with self._lock:
                 self._running.pop(job, None)
+                self._to_cancel.discard(job)
 
-    def cancel(self, job: str) -> None:
-        """Cancel the coroutine of a job in a thread of this process; do nothing if there is none.
+    def cancel(self, job: str, may_begin: bool = False) -> bool:
+        """Cancel the coroutine of a job in a thread of this process.
 
         :param job: The job.
+        :param may_begin: Whether it is about to begin if it does not run yet.
+        :returns: Whether there is one, or is going to be.
         """
         with self._lock:
-            if job in self._running:
-                loop, task = self._running[job]
+            stop = self._running.get(job)
+            if stop is not None:
                 with suppress(RuntimeError):  # its loop was closed a moment ago, so there is nothing left to cancel
-                    loop.call_soon_threadsafe(task.cancel)
+                    stop(CANCELLED)
+                return True
+            if may_begin and self._is_coroutine:
+                self._to_cancel.add(job)
+                return True
+            return False
 
     def data(self) -> bytes:
         """Return the pickle that is sent to other processes.
@@ -133,8 +166,8 @@ class FunctionCall:
         return self._data
 
     @override
-    def __reduce__(self) -> tuple[type[PickledCall], tuple[bytes]]:
-        return PickledCall, (self.data(),)
+    def __reduce__(self) -> tuple[type[PickledCall], tuple[bytes, CallLimits]]:
+        return PickledCall, (self.data(), self._limits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +177,14 @@ class PickledCall:
     data: bytes
     """The pickle."""
 
-    def __call__(self, job: str, attempt: int) -> Outcome:
+    limits: CallLimits
+    """How long the function may run, and how it is stopped."""
+
+    def __call__(self, job: str, run: int, attempt: int = 1) -> Outcome:
         """Run the function.
 
         :param job: The job.
-        :param attempt: Distinguishes this run from others of the same job.
+        :param run: Distinguishes this run from others of the same job.
+        :param attempt: The number of the attempt.
         """
-        return _run(unpickled_function(self.data), job)
+        return _run(unpickled_function(self.data), job, run, attempt, self.limits, lambda _: None)

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.recorder import Attempt
 from pydatatask_exec.executors.calls import Outcome
 
 __all__ = ["ExecutorJob"]
@@ -25,6 +27,12 @@ class ExecutorJob:
     start: datetime
     """When it was submitted, in UTC."""
 
+    attempt: Attempt | None = None
+    """The attempt, if the task records failures."""
+
+    run: int = 0
+    """The number of the run of its function, among all runs of the task."""
+
     future: Future[Outcome] | None = None
     """What the executor returned for it, or None while it waits for a pool to recover."""
 
@@ -36,6 +44,9 @@ class ExecutorJob:
 
     outcome: Outcome | None = None
     """How it ended; None if that is not recorded."""
+
+    time_out: JobFailure | None = None
+    """How it has failed if its worker was ended since it had run for too long."""
 
     failures: int = 0
     """How often in a row its outcome could not be recorded, or its function was interrupted."""
@@ -51,6 +62,11 @@ class ExecutorJob:
         """Whether its function is going to run again, since a store could not be reached."""
         outcome = self.outcome
         return outcome is not None and outcome.is_interruption and self.failures < _MOST_INTERRUPTIONS
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the cancellation of its attempt was requested, which is recorded."""
+        return self.attempt is not None and self.attempt.is_cancelled
 
     def back_off(self) -> None:
         """Put off the next attempt, each time for twice as long."""

@@ -12,12 +12,16 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from datetime import UTC, datetime
 
 from pydatatask_core.errors import WorkersFailedError
+from pydatatask_core.outcomes.job_failure import FailureKind, JobFailure, exception_types
+from pydatatask_core.outcomes.recorder import CANCELLED, Attempt
 from pydatatask_exec.executors.adapters import ExecutorAdapter
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
 from pydatatask_exec.executors.capacity import Capacity
 from pydatatask_exec.executors.job import ExecutorJob
 from pydatatask_exec.executors.recovery import PoolRecovery, RecoveryState
+from pydatatask_exec.executors.stopping import WorkerStopper
 from pydatatask_exec.functions.records import describe_exception, function_record
+from pydatatask_exec.functions.stopping import StoppedError, stopped_record
 
 __all__ = ["ExecutorJobs"]
 
@@ -32,6 +36,7 @@ class ExecutorJobs:
     :param executor: The executor.
     :param capacity: How many jobs the executor is given at a time.
     :param on_end: Is called, in the pipeline's event loop, when a job has ended.
+    :param stopper: Stops jobs in worker processes, if the executor has some.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class ExecutorJobs:
         executor: ExecutorAdapter,
         capacity: Capacity,
         on_end: Callable[[], None],
+        stopper: WorkerStopper | None = None,
     ) -> None:
         self._task = task
         self._call = call
@@ -49,13 +55,16 @@ class ExecutorJobs:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._recovery = PoolRecovery(executor, self._submit, self._fail)
-        self._attempts = itertools.count()
+        self._stopper = stopper
+        self._runs = itertools.count()
         self._live: dict[str, ExecutorJob] = {}
         self._ended: dict[str, ExecutorJob] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._failure_of_workers: WorkersFailedError | None = None
         self.abandoned: list[str] = []
+        self.withdrawn: list[ExecutorJob] = []
+        """Jobs that have left with their attempts, which must not count."""
         self.changes: int = 0
 
     @property
@@ -73,10 +82,11 @@ class ExecutorJobs:
         """Whether no more jobs are run."""
         return self._recovery.state is RecoveryState.STOPPED
 
-    async def submit(self, job: str) -> None:
+    async def submit(self, job: str, attempt: Attempt | None = None) -> None:
         """Submit a job once the executor has room for it; do nothing if it is live already.
 
         :param job: The job.
+        :param attempt: Its attempt, if the task records failures.
         :raises WorkersFailedError: The workers cannot start.
         """
         if self._failure_of_workers is not None:
@@ -85,10 +95,13 @@ class ExecutorJobs:
         if job in self._live:  # another launch submitted it while this one waited for room
             self._capacity.release()
             return
-        entry = ExecutorJob(job, datetime.now(UTC))
+        entry = ExecutorJob(job, datetime.now(UTC), attempt)
         self._live[job] = entry
         self.changes += 1
         self._idle.clear()
+        if entry.is_stopped:  # while it waited for room
+            self._finish(entry, None)
+            return
         try:
             self._recovery.add(entry)
         except BaseException:
@@ -96,17 +109,27 @@ class ExecutorJobs:
             raise
 
     def _submit(self, entry: ExecutorJob) -> None:
-        entry.future = self._executor.submit(self._call, entry.job, next(self._attempts))
+        entry.run = next(self._runs)
+        number = 1 if entry.attempt is None else entry.attempt.number
+        entry.future = self._executor.submit(self._call, entry.job, entry.run, number)
+        if self._stopper is not None:
+            self._stopper.watch(entry.run)
         entry.future.add_done_callback(lambda future: self._notify(entry, future))
 
     def _notify(self, entry: ExecutorJob, future: Future[Outcome]) -> None:
         """Pass the end of a job from the executor's thread to the pipeline's."""
+        if self._stopper is not None and not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
+            # Here, as it reads files; and for all jobs that the pool has lost, which may end in any order.
+            for other in list(self._live.values()):
+                other.time_out = other.time_out or self._stopper.time_out(other.run)
         try:
             self._loop.call_soon_threadsafe(self._end, entry, future)
         except RuntimeError:  # the event loop is closed
             _log.warning("task %s, job %s: it ended after the pipeline; nothing is recorded", self._task, entry.job)
 
     def _end(self, entry: ExecutorJob, future: Future[Outcome]) -> None:
+        if self._stopper is not None:
+            self._stopper.unwatch(entry.run)
         if self._live.get(entry.job) is not entry:
             return  # it was revoked before it began
         error = None if future.cancelled() else future.exception()
@@ -115,21 +138,47 @@ class ExecutorJobs:
             self._abandon(entry, failure)
             return
         lost = isinstance(error, BrokenExecutor) and self._executor.is_renewable
-        # A job that was alone in its pool has broken it itself.
-        if lost and not entry.alone and not entry.cancelled:
-            _log.warning("task %s, job %s: a worker died; the job runs again on its own", self._task, entry.job)
-            if not self._recovery.suspect(entry):
-                self._drop(entry)  # the next run finds out which job kills workers
+        stopped = self._stop_of(entry) if lost else None
+        if stopped is not None:
+            self._finish(entry, self._stopped(entry, stopped))
+        elif lost and not entry.alone and not entry.cancelled:  # one that was alone in its pool has broken it itself
+            self._run_again(entry)
             return
-        self._finish(entry, self._outcome(entry, future, error))
+        else:
+            self._finish(entry, self._outcome(entry, future, error))
         self._recovery.ended(entry)
+
+    def _run_again(self, entry: ExecutorJob) -> None:
+        """Run a job again that was lost with the pool that it ran in."""
+        if any(self._stop_of(other) is not None for other in self._live.values()):
+            # It is known which job has cost the pool its worker, so this one need not run alone.
+            _log.warning("task %s, job %s: a worker had to be stopped; the job runs again", self._task, entry.job)
+            entry.future = None
+            if not self.is_closing:
+                self._add(entry)
+                return
+        else:
+            _log.warning("task %s, job %s: a worker died; the job runs again on its own", self._task, entry.job)
+            if self._recovery.suspect(entry):
+                return
+        self._drop(entry)  # the next run finds out which job kills workers
+
+    def _add(self, entry: ExecutorJob) -> None:
+        try:
+            self._recovery.add(entry)
+        except Exception as error:
+            self._fail(entry, error)
+
+    def _stop_of(self, entry: ExecutorJob) -> JobFailure | None:
+        """Return the failure of a job for which its worker was ended, or None if it was not."""
+        return CANCELLED if entry.is_stopped else entry.time_out
 
     def _fail(self, entry: ExecutorJob, error: BaseException) -> None:
         """Fail a job that waited and could not be submitted."""
         if isinstance(error, WorkersFailedError):
             self._abandon(entry, error)
         else:
-            self._finish(entry, self._failure(entry, error))
+            self._finish(entry, self._failure(entry, error, "launch"))
 
     def _abandon(self, entry: ExecutorJob, failure: WorkersFailedError) -> None:
         """Untrack a job that no worker can run: neither can they run others."""
@@ -150,21 +199,33 @@ class ExecutorJobs:
         self._capacity.release()
         del self._live[entry.job]
         self.changes += 1
+        if entry.attempt is not None:
+            self.withdrawn.append(entry)
         self._update_idle()
 
     def _update_idle(self) -> None:
         if len(self._ended) == len(self._live):
             self._idle.set()
 
-    def _failure(self, entry: ExecutorJob, error: BaseException) -> Outcome:
-        return Outcome(function_record(entry.start, datetime.now(UTC), error), describe_exception(error))
+    def _failure(self, entry: ExecutorJob, error: BaseException, kind: FailureKind) -> Outcome:
+        record, text = function_record(entry.start, datetime.now(UTC), error), describe_exception(error)
+        types = exception_types(error) if kind == "exception" else ()
+        return Outcome(record, text, failure=JobFailure(kind, text, exception_types=types))
+
+    def _stopped(self, entry: ExecutorJob, failure: JobFailure) -> Outcome:
+        error = StoppedError(failure)
+        record = stopped_record(entry.start, datetime.now(UTC), error)
+        return Outcome(record, describe_exception(error), failure=failure)
 
     def _outcome(self, entry: ExecutorJob, future: Future[Outcome], error: BaseException | None) -> Outcome | None:
-        if entry.cancelled or future.cancelled() or isinstance(error, CancelledError):
+        was_cancelled = future.cancelled() or isinstance(error, CancelledError)
+        if was_cancelled and entry.attempt is not None and not entry.is_stopped:
+            return self._failure(entry, error or CancelledError("its executor has cancelled it"), "interrupted")
+        if entry.cancelled or was_cancelled:
             return None
         if error is None:
             return future.result()
-        return self._failure(entry, error)
+        return self._failure(entry, error, self._executor.kind_of(error))
 
     def cancel(self, job: str) -> bool:
         """Cancel a job; what cannot be stopped goes on, and no outcome is recorded.
@@ -184,6 +245,27 @@ class ExecutorJobs:
         self._call.cancel(job)
         return False
 
+    async def stop(self, job: str) -> bool:
+        """Stop a job whose attempt is to be cancelled; its end is recorded as any other.
+
+        :param job: The job; nothing happens if it has ended.
+        :returns: Whether it stops.
+        """
+        entry = self._live.get(job)
+        if entry is None or job in self._ended:
+            return True
+        if self._recovery.remove(entry):
+            self._finish(entry, None)
+            self._recovery.ended(entry)
+            return True
+        future = entry.future if self._executor.is_local else None
+        if future is not None and future.cancel():
+            return True  # which calls back that it has ended
+        if self._stopper is not None:
+            await self._stopper.stop(entry.run)
+            return True
+        return self._call.cancel(job, may_begin=self._executor.runs_here)
+
     def _revoke(self, entry: ExecutorJob) -> bool:
         """Untrack a job if it has not begun, and return whether that is so."""
         # Only a local pool is asked: a cluster may claim to have cancelled a job that still runs.
@@ -199,6 +281,10 @@ class ExecutorJobs:
         waiting = [entry for job, entry in reversed(self._live.items()) if job not in self._ended]
         self._recovery.stop()
         return sum([self._revoke(entry) for entry in waiting])
+
+    def abandon(self) -> list[ExecutorJob]:
+        """Return the jobs that are live, of which nothing is going to be recorded."""
+        return list(self._live.values())
 
     def due(self) -> list[ExecutorJob]:
         """Return the jobs that have ended, except those whose outcome could not be recorded a moment ago."""

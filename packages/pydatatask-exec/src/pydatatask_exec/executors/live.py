@@ -64,4 +64,5 @@ class ExecutorLiveRepo(LiveRepository[CancellingTask]):
 
         :param job: The job; nothing happens if it is not live.
         """
-        await self.task.cancel(job)
+        if job in self.task.live_jobs:
+            await self.task.cancel(job)

@@ -49,15 +49,21 @@ class ProcessPoolAdapter(ExecutorAdapter):
         self.main_is_shared = True
         self.is_renewable = True
         self.pickles = True
+        self.has_own_workers = True
         self.kill_grace: float = _KILL_GRACE_SECONDS
         self._given = executor
 
     @override
-    def submit(self, call: FunctionCall, job: str, attempt: int) -> Future[Outcome]:
+    def worker(self, pid: int) -> BaseProcess | None:
+        workers: Mapping[int, BaseProcess] = getattr(self.executor, "_processes", None) or {}
+        return workers.get(pid)
+
+    @override
+    def submit(self, call: FunctionCall, job: str, run: int, attempt: int = 1) -> Future[Outcome]:
         number: object = getattr(self.executor, "_queue_count", None)
         try:
             with workers_without_sigint():  # since submitting may start a worker
-                return self.executor.submit(run_in_worker, call, job, attempt)
+                return self.executor.submit(run_in_worker, call, job, run, attempt)
         except BrokenExecutor:
             raise
         except (OSError, RuntimeError) as error:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
+from datetime import timedelta
 
 from typing_extensions import override
 
-from pydatatask_core.errors import DefinitionError, MissingFunctionError
+from pydatatask_core.errors import DefinitionError, JobFailedError, MissingFunctionError
+from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.retry_policy import Retry
+from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resources import ResourceType
 from pydatatask_core.repositories.metadata import MetadataRepository
@@ -21,8 +26,11 @@ from pydatatask_exec.executors.job import ExecutorJob
 from pydatatask_exec.executors.jobs import ExecutorJobs
 from pydatatask_exec.executors.kinds import adapter_for
 from pydatatask_exec.executors.live import ExecutorLiveRepo
+from pydatatask_exec.executors.recording import AttemptRecorder
+from pydatatask_exec.executors.stopping import WorkerStopper
+from pydatatask_exec.executors.worker_stops import CallLimits
 from pydatatask_exec.functions.task import FunctionTask
-from pydatatask_exec.functions.types import TaskFunction
+from pydatatask_exec.functions.types import TaskFunction, function_name, is_coroutine_function
 
 __all__ = ["ExecutorTask", "RemoteFunctionError"]
 
@@ -30,6 +38,8 @@ _log = logging.getLogger("pydatatask.task")
 
 _AT_A_TIME = 64
 _SYNCHRONOUS_POLL_SECONDS = 0.01
+
+_CANNOT_BE_STOPPED = "it was cancelled, but its executor cannot stop a function that has begun; it goes on"
 
 
 class RemoteFunctionError(Exception):
@@ -55,7 +65,15 @@ class ExecutorTask(FunctionTask):
     :param func: Optional: The function to run as the task body, if you don't want to use this task as a decorator.
     :param at_a_time: Optional: How many jobs to submit at a time. By default that is twice the number of workers of
         a local pool, and 1,000 otherwise.
-    :raises DefinitionError: That is less than one.
+    :param failures: Optional: A metadata repository for jobs that have failed, which are not done then. It is linked as
+        ``failures``.
+    :param retry: Optional: Which failed jobs are tried again, and when.
+    :param timeout: Optional: How long the function may run. A coroutine is cancelled then; a plain function can only be
+        stopped in a process pool.
+    :param grace: How long a function that is told to stop has to end. In a process pool its worker is killed then, and
+        other jobs that the pool has lost by that run again.
+    :raises DefinitionError: ``at_a_time`` is less than one, a plain function has a timeout that the executor cannot
+        keep, or ``retry`` comes without ``failures``.
     """
 
     def __init__(
@@ -67,22 +85,43 @@ class ExecutorTask(FunctionTask):
         func: TaskFunction | None = None,
         *,
         at_a_time: int | None = None,
+        failures: MetadataRepository | None = None,
+        retry: Retry | None = None,
+        timeout: timedelta | None = None,
+        grace: timedelta = GRACE,
     ) -> None:
         super().__init__(name, ready)
+        check_time_limits(name, timeout, grace)
         if at_a_time is not None and at_a_time < 1:
             raise DefinitionError(
                 f"task {name}: at_a_time is {at_a_time}, so no job would ever be run; make it 1 or more"
             )
         self.executor = executor
         self.done = done
-        self.func = func
+        self.timeout: timedelta | None = timeout
+        self.grace: timedelta = grace
         self._adapter = adapter_for(executor)
+        if func is not None:
+            self.check_function(func)
+        self.func = func
         self._at_a_time = at_a_time
         self._jobs: ExecutorJobs | None = None
         self._earlier_changes = 0
         self.live: ExecutorLiveRepo = ExecutorLiveRepo(self)
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
+        self.record_failures(done, failures, retry)
+        self._stopper: WorkerStopper | None = None
+        self._unstoppable: set[str] = set()
+        self._recorder = None if self.outcomes is None else AttemptRecorder(self.outcomes, self._report_failure)
+
+    @override
+    def check_function(self, func: TaskFunction) -> None:
+        if self.timeout is not None and not self._adapter.has_own_workers and not is_coroutine_function(func):
+            raise DefinitionError(
+                f"task {self.name}: timeout= cannot stop {function_name(func)}, a plain function, in a "
+                f"{type(self.executor).__name__}; make it async, or use a ProcessPoolExecutor"
+            )
 
     @property
     def live_jobs(self) -> AbstractSet[str]:
@@ -98,19 +137,26 @@ class ExecutorTask(FunctionTask):
         self.bind()
         if self.func is None:
             raise MissingFunctionError(f"task {self.name} has no function to run")
-        call = FunctionCall(self.func, self.name, self.links, asyncio.get_running_loop(), self._adapter.main_is_shared)
+        limits = CallLimits(self.timeout, self.grace) if self._stopper is None else self._stopper.limits
+        loop, main_is_shared = asyncio.get_running_loop(), self._adapter.main_is_shared
+        call = FunctionCall(self.func, self.name, self.links, loop, main_is_shared, limits)
         if self._adapter.pickles:
             call.data()  # so that what cannot be pickled is refused when the pipeline opens
         return call
 
     @override
     async def prepare(self) -> None:
+        await self._prepare_stopper()
         self._begin()
+
+    async def _prepare_stopper(self) -> None:
+        if self._adapter.has_own_workers and (self.timeout is not None or self.outcomes is not None):
+            self._stopper = await asyncio.to_thread(WorkerStopper, self._adapter, self.timeout, self.grace)
 
     def _begin(self) -> ExecutorJobs:
         self._earlier_changes = self.live_changes + 1
-        capacity = Capacity(self.executor, self._at_a_time)
-        self._jobs = ExecutorJobs(self.name, self._make_call(), self._adapter, capacity, self.wants_update)
+        call, capacity = self._make_call(), Capacity(self.executor, self._at_a_time)
+        self._jobs = ExecutorJobs(self.name, call, self._adapter, capacity, self.wants_update, self._stopper)
         return self._jobs
 
     @override
@@ -119,12 +165,24 @@ class ExecutorTask(FunctionTask):
 
         :param job: The job to launch.
         """
+        if self._jobs is None:
+            await self._prepare_stopper()
         jobs = self._jobs or self._begin()
         offer = None if self.synchronous else active_offer()
         if offer is not None and not jobs.has_room:
             offer.refused = ResourceType.RATE
             return
-        await jobs.submit(job)
+        if self._recorder is None or self.outcomes is None or not self.metadata:
+            await jobs.submit(job)
+        elif job not in jobs.live and job not in self.outcomes.in_flight:
+            attempt = await self.outcomes.begin(job)
+            if attempt is None:
+                return
+            try:
+                await jobs.submit(job, attempt)
+            except BaseException:
+                await self.outcomes.withdraw(job, attempt)
+                raise
         while self.synchronous and job in jobs.live:
             await asyncio.sleep(_SYNCHRONOUS_POLL_SECONDS)
             await self.update()
@@ -141,13 +199,20 @@ class ExecutorTask(FunctionTask):
         live = len(jobs.live) + len(jobs.abandoned)
         while jobs.abandoned:
             self.changed(self.live, jobs.abandoned.pop())
+        withdrawn, jobs.withdrawn = jobs.withdrawn, []
+        await self._withdraw(withdrawn)
         due = jobs.due()
         for begin in range(0, len(due), _AT_A_TIME):
             await asyncio.gather(*(self._settle(jobs, entry) for entry in due[begin : begin + _AT_A_TIME]))
         return live > 0
 
+    async def _withdraw(self, entries: Sequence[ExecutorJob]) -> None:
+        for entry in entries:
+            if self._recorder is not None and entry.attempt is not None:
+                await self._recorder.withdraw(entry, entry.attempt)
+
     async def _settle(self, jobs: ExecutorJobs, entry: ExecutorJob) -> None:
-        if entry.is_interrupted and not jobs.is_closing:
+        if entry.is_interrupted and not jobs.is_closing and not entry.is_stopped:
             await self._retry(jobs, entry)
             return
         try:
@@ -173,6 +238,10 @@ class ExecutorTask(FunctionTask):
 
     async def _record(self, entry: ExecutorJob) -> None:
         outcome = entry.outcome
+        if self._recorder is not None and entry.attempt is not None:
+            await self._recorder.record(entry, entry.attempt)
+            self._unstoppable.discard(entry.job)
+            return
         if outcome is None:
             _log.info("task %s, job %s: it was cancelled; nothing is recorded", self.name, entry.job)
             return
@@ -180,23 +249,53 @@ class ExecutorTask(FunctionTask):
             _log.warning("task %s, job %s: it was interrupted: %s", self.name, entry.job, outcome.error)
             return
         if self.metadata:
-            await self.done.dump(entry.job, outcome.record)
+            was_stopped = outcome.error is not None and "exception" not in outcome.record
+            stopped = {"result": "exception", "exception": outcome.error} if was_stopped else {}
+            await self.done.dump(entry.job, {**outcome.record, **stopped})
         if outcome.error is not None:
             _log.warning("task %s, job %s: the function raised %s", self.name, entry.job, outcome.error)
             self.failed(entry.job, RemoteFunctionError(outcome.error))
+
+    def _report_failure(self, job: str, failure: JobFailure) -> None:
+        error = RemoteFunctionError if failure.kind == "exception" else JobFailedError
+        self.failed(job, error(failure.summary))
 
     @override
     async def cancel(self, job: str) -> None:
         """Stop the current job from running, or do nothing if it is not running.
 
-        A job that has not begun leaves ``live`` at once. A coroutine in a thread is cancelled. What cannot be stopped
-        runs to its end, and nothing is recorded. In all cases the job can be launched again afterwards.
+        With ``failures``, it has failed then, of the kind ``cancelled``, and does not start again; in a process pool,
+        its worker is stopped. Otherwise, a job that has not begun leaves ``live`` at once, and a coroutine in a thread
+        is cancelled. What cannot be stopped runs to its end; nothing is recorded, and the job can be launched again.
 
         :param job: The job.
         """
-        if self._jobs is not None and self._jobs.cancel(job):
+        if self.outcomes is not None and self.metadata:
+            await super().cancel(job)
+        elif self._jobs is not None and self._jobs.cancel(job):
             self.changed(self.live, job)
             self.wants_update()
+
+    @override
+    async def stop(self, job: str) -> None:
+        """Stop a job whose cancellation was requested; a plain function in a thread or a cluster goes on.
+
+        :param job: The job.
+        """
+        attempt = None if self.outcomes is None else self.outcomes.in_flight.get(job)
+        if attempt is None or attempt.is_cancelled or self._jobs is None:
+            return
+        attempt.is_cancelled = True
+        if await self._jobs.stop(job):
+            self.wants_update()
+        else:
+            self._unstoppable.add(job)
+            _log.warning("task %s, job %s: %s", self.name, job, _CANNOT_BE_STOPPED)
+
+    @override
+    async def notes(self) -> Mapping[str, str]:
+        """Return a line for each job that was told to stop, and goes on."""
+        return dict.fromkeys(self._unstoppable, _CANNOT_BE_STOPPED)
 
     @override
     async def finish(self) -> None:
@@ -217,7 +316,11 @@ class ExecutorTask(FunctionTask):
         await self.update()
         if jobs.live:
             _log.warning("task %s: %d jobs are abandoned; nothing is recorded of them", self.name, len(jobs.live))
+            await self._withdraw(jobs.abandon())
         self._earlier_changes, self._jobs = self.live_changes + 1, None
+        if self._stopper is not None:
+            await asyncio.to_thread(self._stopper.close)
+            self._stopper = None
 
     async def _wait(self, jobs: ExecutorJobs) -> None:
         if jobs.live:

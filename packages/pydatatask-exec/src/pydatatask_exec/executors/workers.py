@@ -37,17 +37,18 @@ def workers_without_sigint() -> Generator[None, None, None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_in_worker(call: Callable[[str, int], Outcome], job: str, attempt: int) -> Outcome:
+def run_in_worker(call: Callable[[str, int, int], Outcome], job: str, run: int, attempt: int) -> Outcome:
     """Run a function in a worker that sees no SIGINT from now on, and ends with its parent.
 
     :param call: Runs the function.
     :param job: The job.
-    :param attempt: Distinguishes this run from others of the same job.
+    :param run: Distinguishes this run from others of the same job.
+    :param attempt: The number of the attempt.
     """
     # Here and not only where a worker is started, since the pool may have started it before the pipeline used it.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     _end_with_parent()
-    return call(job, attempt)
+    return call(job, run, attempt)
 
 
 def _end_with_parent() -> None:

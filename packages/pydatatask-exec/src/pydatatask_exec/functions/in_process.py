@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -139,7 +140,7 @@ class InProcessSyncTask(FunctionTask):
         return {} if self._tracked is None else self._tracked.notes()
 
     @override
-    def launch(self, job: str) -> Coroutine[Any, Any, None]:
+    def launch(self, job: str) -> CoroutineType[Any, Any, None]:
         """Run the function for a job to its end, and record the outcome.
 
         What the function raises is not raised here, but recorded, logged and reported by :meth:`Task.failed`.
@@ -150,4 +151,6 @@ class InProcessSyncTask(FunctionTask):
         """
         execution = self._execution or self._prepare()
         # The coroutine itself, since one around it would cost small jobs a good part of their time.
-        return execution.launch_alone(job) if self.synchronous else execution.launch(job)
+        coroutine = execution.launch_alone(job) if self.synchronous else execution.launch(job)
+        assert isinstance(coroutine, CoroutineType)
+        return coroutine

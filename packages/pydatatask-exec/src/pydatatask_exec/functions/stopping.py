@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from pydatatask_core.errors import DefinitionError, JobFailedError
-from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.job_failure import JobFailure, exception_types
 from pydatatask_core.outcomes.time_limits import timed_out
-from pydatatask_exec.functions.records import function_record
+from pydatatask_exec.functions.records import describe_exception, function_record
 from pydatatask_exec.functions.runner import FunctionRunner, was_cancelled_by_group
 from pydatatask_exec.functions.types import TaskFunction, function_name, is_coroutine_function
 
-__all__ = ["StoppableRunner", "StoppedError", "check_can_time_out", "stopped_record"]
+__all__ = ["StoppableRunner", "StoppedError", "check_can_time_out", "failure_of", "stopped_record"]
 
 _log = logging.getLogger("pydatatask.task")
 
@@ -41,7 +41,7 @@ def check_can_time_out(task: str, func: TaskFunction, timeout: timedelta | None)
     if timeout is not None and not is_coroutine_function(func):
         raise DefinitionError(
             f"task {task}: timeout= cannot stop {function_name(func)}, a plain function that runs in a thread; make it "
-            "async, so that it can be cancelled"
+            "async, or run it in an ExecutorTask with a ProcessPoolExecutor, or as a ProcessTask"
         )
 
 
@@ -55,6 +55,18 @@ def stopped_record(start: datetime, end: datetime, error: StoppedError) -> dict[
     cause = error.__cause__
     raised = None if isinstance(cause, asyncio.CancelledError) else cause
     return {**function_record(start, end, raised), "result": error.failure.kind}
+
+
+def failure_of(error: BaseException | None) -> JobFailure | None:
+    """Return how a job failed whose function has ended, or None if it has succeeded.
+
+    :param error: What the function raised, or why it was stopped; None if it returned.
+    """
+    if error is None:
+        return None
+    if isinstance(error, StoppedError):
+        return error.failure
+    return JobFailure("exception", describe_exception(error), exception_types=exception_types(error))
 
 
 class _Running:

@@ -10,16 +10,15 @@ from datetime import datetime
 from typing_extensions import override
 
 from pydatatask_core.outcomes.claims import CLAIMS
-from pydatatask_core.outcomes.job_failure import JobFailure, exception_types
 from pydatatask_core.outcomes.launch_origin import scheduler_worker
 from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
 from pydatatask_core.tasks.task import Task
 from pydatatask_exec.functions.execution import FunctionExecution
 from pydatatask_exec.functions.records import describe_exception, function_record
 from pydatatask_exec.functions.runner import FunctionRunner, raise_if_cancelled
-from pydatatask_exec.functions.stopping import StoppableRunner, StoppedError, stopped_record
+from pydatatask_exec.functions.stopping import StoppableRunner, StoppedError, failure_of, stopped_record
 
-__all__ = ["TrackedExecution", "failure_of"]
+__all__ = ["TrackedExecution"]
 
 _log = logging.getLogger("pydatatask.task")
 
@@ -241,15 +240,3 @@ def _record_of(ended: _Ended) -> dict[str, object]:
 
 _CANNOT_BE_STOPPED = "it was cancelled, but its plain function, which runs in a thread, cannot be stopped; it goes on"
 _RUNS_ELSEWHERE = "it was cancelled, but the function of another job has launched it and cannot be stopped; it goes on"
-
-
-def failure_of(error: BaseException | None) -> JobFailure | None:
-    """Return how a job failed whose function has ended, or None if it has succeeded.
-
-    :param error: What the function raised, or why it was stopped; None if it returned.
-    """
-    if error is None:
-        return None
-    if isinstance(error, StoppedError):
-        return error.failure
-    return JobFailure("exception", describe_exception(error), exception_types=exception_types(error))
