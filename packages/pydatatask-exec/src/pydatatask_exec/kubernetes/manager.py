@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydatatask_core.errors import ClusterError
+from pydatatask_core.errors import ClusterError, DefinitionError
 from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.cluster.cache import KnownPod, PodCache, TaskPods, known_pod
 from pydatatask_exec.kubernetes.cluster.client import ClusterClient, RequestLimits
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api, V1Pod
     from kubernetes_asyncio.stream import WsApiClient
 
-__all__ = ["PodManager"]
+__all__ = ["PodManager", "require_manager"]
 
 _log = logging.getLogger("pydatatask.pod")
 
@@ -270,3 +270,18 @@ class PodManager:
         async with asyncio.timeout(timeout):
             data = b"".join([block async for block in pod_log(self.requests, state)])
         return data.decode("utf-8", "replace")
+
+
+def require_manager(podman: object, task: str) -> PodManager:
+    """Return what a task was given as its pod manager.
+
+    :param podman: The object.
+    :param task: The task's name.
+    :raises DefinitionError: It is no pod manager.
+    """
+    if not isinstance(podman, PodManager):
+        raise DefinitionError(
+            f"task {task}: podman() gave an object of type {type(podman).__name__}, not a PodManager; make it "
+            "a resource of the pipeline's session, with @session.resource above an async function that yields one"
+        )
+    return podman

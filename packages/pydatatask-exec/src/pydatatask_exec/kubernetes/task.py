@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from pydatatask_core.errors import ClosedSessionError, ClusterError, DefinitionError, ManifestError
+from pydatatask_core.errors import ClusterError, DefinitionError
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources, ResourceType
@@ -25,12 +22,13 @@ from pydatatask_core.tasks.task import Task
 from pydatatask_exec.kubernetes.cluster.cache import TaskPods
 from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA
 from pydatatask_exec.kubernetes.live_pods import LiveKubeRepository
-from pydatatask_exec.kubernetes.manager import PodManager
-from pydatatask_exec.kubernetes.manifest import check_manifest, parse_manifest
+from pydatatask_exec.kubernetes.manager import PodManager, require_manager
+from pydatatask_exec.kubernetes.namespace_pause import NamespacePause
+from pydatatask_exec.kubernetes.pod_template import PodTemplate
+from pydatatask_exec.kubernetes.pod_usage import PodUsage
 from pydatatask_exec.kubernetes.pods.fields import Manifest
 from pydatatask_exec.kubernetes.reconcile import PodReconciler
 from pydatatask_exec.launching.quota import LaunchQuota
-from pydatatask_exec.templates.template import Template
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import V1Pod
@@ -38,10 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["KubeTask"]
 
 _log = logging.getLogger("pydatatask.task")
-
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
-_LONGEST_WAIT_FOR_USAGE = 5.0
 
 
 class KubeTask(Task):
@@ -103,18 +97,15 @@ class KubeTask(Task):
         self.env: dict[str, Any] = dict(env or {})
         self.live: LiveKubeRepository = LiveKubeRepository(self)
         self._podman = podman
-        self._compiled: Template | None = None
+        self._pod_template = PodTemplate(name)
         self._quota = LaunchQuota(name, resources, window)
         self._reconciler = PodReconciler(self, self._quota)
         self._pods: TaskPods | None = None
         self._following: PodManager | None = None
         self._follow_turn = asyncio.Lock()
         self._change = asyncio.Event()
-        self._pause_until = 0.0
-        self._pause = _FIRST_PAUSE
-        self._usage_wait_until: float | None = None
-        self._warned_of_usage = False
-        resources.register(self._usage, task=name)
+        self._pause = NamespacePause()
+        resources.register(PodUsage(name, self.followed, self._count, self._quota.usage).now, task=name)
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         if logs is not None:
             self.link("logs", logs, is_status=True, inhibits_start=True, required_for_output=True)
@@ -128,7 +119,7 @@ class KubeTask(Task):
         :raises ClosedSessionError: The manager is provided by a session that is not open.
         :raises DefinitionError: What the task was given for it gives no manager.
         """
-        return _require_manager(self._podman(), self.name)
+        return require_manager(self._podman(), self.name)
 
     @property
     def warned(self) -> bool:
@@ -157,49 +148,21 @@ class KubeTask(Task):
         self._change.set()
         self.wants_update()
 
-    async def _usage(self) -> Resources:
-        """Return what the task uses, as far as it is known: tasks that share the quota need not wait for the cluster.
-
-        Meanwhile this task launches nothing, as :meth:`launch` needs to know its pods. After its session has been
-        closed, and before, the pods that it knew last count.
-        """
-        loop = asyncio.get_running_loop()
-        if self._usage_wait_until is None:
-            self._usage_wait_until = loop.time() + _LONGEST_WAIT_FOR_USAGE
-        try:
-            async with asyncio.timeout_at(self._usage_wait_until):
-                pods = await self.followed()
-        except ClosedSessionError:
-            # A pipeline that shares the quota goes on after this one. The pods live on as well, so they still count,
-            # among them those that were created after the last round.
-            self._usage_wait_until = None
-            if self._pods is not None:
-                await self._reconciler.absorb(self._pods)
-        except (ClusterError, TimeoutError) as error:
-            if not self._warned_of_usage:
-                self._warned_of_usage = True
-                reason = str(error) or "the cluster has not answered yet"
-                _log.warning("task %s: the quota counts its pods as last known: %s", self.name, reason)
-        else:
-            self._usage_wait_until, self._warned_of_usage = None, False
-            await self._reconciler.absorb(pods)
-        return self._quota.usage()
+    async def _count(self, pods: TaskPods | None) -> None:
+        known = self._pods if pods is None else pods
+        if known is not None:
+            await self._reconciler.absorb(known)
 
     # Launching
 
     @override
     async def prepare(self) -> None:
-        self._compiled = None
+        self._pod_template.forget()
         await self.prepare_template()
 
     async def prepare_template(self) -> None:
         """Read the template when the pipeline opens, so that errors show early; a subclass may read it later."""
-        await self._template()
-
-    async def _template(self) -> Template:
-        if self._compiled is None:
-            self._compiled = await Template.load(self.template, self.name)
-        return self._compiled
+        await self._pod_template.load(self.template)
 
     async def manifest(self, job: str) -> tuple[Manifest, Resources]:
         """Render and check the manifest of a job.
@@ -209,13 +172,7 @@ class KubeTask(Task):
         :raises TemplateError: The template cannot be rendered.
         :raises ManifestError: The result is no manifest of a pod that can be launched.
         """
-        names = {"argv0": os.path.basename(sys.argv[0]), **self.env}
-        text = await (await self._template()).render(job, self.links, names)
-        try:
-            manifest = parse_manifest(text)
-            return manifest, check_manifest(manifest)
-        except ManifestError as error:
-            raise ManifestError(f"task {self.name}, job {job}: {error}") from error
+        return await self._pod_template.render(self.template, job, self.links, self.env)
 
     @override
     async def launch(self, job: str) -> None:
@@ -231,7 +188,7 @@ class KubeTask(Task):
         if await self._is_stale(job):
             return
         manifest, request = await self.manifest(job)
-        if time.monotonic() < self._pause_until:
+        if self._pause.is_on:
             self._refuse(job, "the namespace had no room a moment ago")
             return
         try:
@@ -244,7 +201,7 @@ class KubeTask(Task):
                 raise
             self._refuse(job, str(error))
             return
-        self._pause, self._pause_until = _FIRST_PAUSE, 0.0
+        self._pause.reset()
         if self.synchronous:
             await self._until_gone(job)
 
@@ -263,9 +220,7 @@ class KubeTask(Task):
 
     def _refuse(self, job: str, reason: str) -> None:
         """Treat a refusal by a quota of the namespace like one by our own quota: the job waits, and does not fail."""
-        if time.monotonic() >= self._pause_until:
-            self._pause_until = time.monotonic() + self._pause
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._pause.begin()
         self._quota.refuse(job, reason)
         offer = active_offer()
         if offer is not None:
@@ -273,7 +228,7 @@ class KubeTask(Task):
 
     def has_room(self) -> None:
         """Launch again at once after a pod is gone, since a quota of the namespace may have room now."""
-        self._pause_until = 0.0
+        self._pause.end()
 
     async def _until_gone(self, job: str) -> None:
         """Wait until a job is complete and its pod is gone."""
@@ -319,12 +274,3 @@ class KubeTask(Task):
     @override
     async def notes(self) -> Mapping[str, str]:
         return await self._reconciler.conditions(await self.followed())
-
-
-def _require_manager(podman: object, task: str) -> PodManager:
-    if not isinstance(podman, PodManager):
-        raise DefinitionError(
-            f"task {task}: podman() gave an object of type {type(podman).__name__}, not a PodManager; make it "
-            "a resource of the pipeline's session, with @session.resource above an async function that yields one"
-        )
-    return podman
