@@ -33,6 +33,7 @@ class OutcomeRepair:
         self._live = live
         self._suspects: dict[str, OutcomeRecord] = {}
         self._seen: Hashable | None = None
+        self._empty: Hashable | None = None  # the revision of the failures that has none
 
     @property
     def has_suspects(self) -> bool:
@@ -49,6 +50,7 @@ class OutcomeRepair:
             return frozenset()
         outcomes, cache = self._outcomes, self._outcomes.cache
         failed = await outcomes.failures.keys()
+        self._empty = None if failed or token is None else token[0]
         await cache.update(failed)
         unsettled = (await outcomes.done.contained(failed) if failed else set[str]()) | cache.unsettled
         unsettled = unsettled - outcomes.claims().keys()
@@ -63,11 +65,14 @@ class OutcomeRepair:
         self._seen = token if not repaired else None
         return repaired
 
-    async def _token(self) -> Hashable | None:
+    async def _token(self) -> tuple[Hashable, ...] | None:
         outcomes = self._outcomes
         if outcomes.cache.unsettled:
             return None
-        tokens = await outcomes.failures.revision(), await outcomes.done.revision()
+        failures = await outcomes.failures.revision()
+        if failures is not None and failures == self._empty:
+            return (failures,)  # whatever succeeds is in one repository only, and most runs have no failures for long
+        tokens = failures, await outcomes.done.revision()
         return None if None in tokens else tokens
 
     async def _repair(self, job: str, record: OutcomeRecord) -> None:
