@@ -168,13 +168,16 @@ async def _tell_summary(report: RunReport) -> bool:
 
 async def _tell_of_older_failures(pipeline: Pipeline) -> None:
     """Say that failures count as successes which were recorded before a task had ``failures=``."""
+    recorded = [(task.name, task.outcomes) for task in pipeline.tasks.values() if task.outcomes is not None]
+    if not recorded:
+        return
     from pydatatask_cli.outcomes.old_failures import has_older_records
 
-    for task in pipeline.tasks.values():
-        if task.outcomes is not None and await has_older_records(task.outcomes):
+    for name, outcomes in recorded:
+        if await has_older_records(outcomes):
             output.write_note(
-                f"{task.name} has older records of what is done, and failures among them count as successes; to find "
-                f"them: failures {task.name} --scan"
+                f"{name} has older records of what is done, and failures among them count as successes; to find "
+                f"them: failures {name} --scan"
             )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from typing import Final
 
 __all__ = ["CLAIMS", "Claims"]
@@ -25,7 +24,7 @@ class Claims:
 
     def renew(self) -> None:
         """Make other claims from now on."""
-        self.of_first = secrets.token_hex(12)
+        self.of_first = os.urandom(12).hex()
 
     def next(self) -> str:
         """Return a claim of its own for an attempt."""

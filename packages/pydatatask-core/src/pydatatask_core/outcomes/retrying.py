@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -70,6 +69,8 @@ def delay_before(policy: Retry, subject: str, attempt: int, number: int) -> time
     # Compared by logarithms before the power is taken, as that overflows where the delay only stops to grow.
     if first == 0.0 or (number - 1) * math.log(policy.factor) < math.log(longest / first):
         seconds = first * policy.factor ** (number - 1) if first else 0.0
+    import hashlib  # loads slowly, and most commands decide nothing
+
     digest = hashlib.blake2b(f"{subject}\0{attempt}".encode(errors="surrogatepass"), digest_size=8).digest()
     share = int.from_bytes(digest, "big") / 2**64
     return timedelta(seconds=min(longest, seconds * (1.0 + policy.jitter * share)))
