@@ -280,6 +280,28 @@ async def test_what_is_no_string(client: Client, change: Json, place: str) -> No
     assert f"json: cannot unmarshal {place} of type string" in json.loads(answer)["message"]
 
 
+@pytest.mark.parametrize(("value", "found"), [("3", "string"), (1.5, "number 1.5"), (True, "bool")])
+async def test_what_is_no_whole_number(client: Client, value: object, found: str) -> None:
+    pod: Json = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "m", "image": "y"}]}}
+    pod["spec"]["activeDeadlineSeconds"] = value
+    status, answer = await client.ask("POST", PODS, pod)
+    assert status == 400
+    expected = f"json: cannot unmarshal {found} into Go struct field PodSpec.spec.activeDeadlineSeconds of type int64"
+    assert expected in json.loads(answer)["message"]
+    await client.store("ok", scheduled, running)
+    status, answer = await client.ask("DELETE", f"{PODS}/ok", {"gracePeriodSeconds": value})
+    assert status == 400
+    assert "DeleteOptions.gracePeriodSeconds of type int64" in json.loads(answer)["message"]
+
+
+async def test_a_deadline_that_is_none(client: Client) -> None:
+    pod: Json = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "m", "image": "y"}]}}
+    pod["spec"]["activeDeadlineSeconds"] = 0
+    status, answer = await client.ask("POST", PODS, pod)
+    assert status == 422
+    assert "must be between 1 and 2147483647, inclusive" in json.loads(answer)["message"]
+
+
 @pytest.mark.parametrize("field", ["labels", "annotations"])
 async def test_labels_and_annotations_that_are_no_strings(client: Client, field: str) -> None:
     pod: Json = {"metadata": {"name": "x", field: {"a": 1}}, "spec": {"containers": [{"name": "m", "image": "y"}]}}

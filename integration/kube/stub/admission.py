@@ -7,13 +7,14 @@ import random
 import re
 
 from integration.kube.stub.statuses import ApiError, Json, bad_request, invalid
-from integration.kube.stub.strings import require_strings
+from integration.kube.stub.strings import require_strings, require_whole_number
 
 __all__ = ["admitted"]
 
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _LABEL = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 _TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
+_LONGEST_DEADLINE = 2147483647
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -21,6 +22,8 @@ def admitted(body: Json, namespace: str) -> Json:
     """Give the pod as it is stored; in an order of fields that does not matter."""
     pod = copy.deepcopy(body)
     require_strings(pod)
+    for field in ("activeDeadlineSeconds", "terminationGracePeriodSeconds"):
+        require_whole_number(pod.get("spec") or {}, "Pod", "PodSpec.spec", field)
     metadata = pod.setdefault("metadata", {})
     if metadata.get("namespace", namespace) != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
@@ -83,6 +86,10 @@ def _bad_spec(pod: Json) -> list[tuple[str, str, str]]:
     spec = pod.get("spec", {})
     if not spec.get("containers"):
         causes.append(("FieldValueRequired", "spec.containers", "Required value"))
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is not None and not 1 <= deadline <= _LONGEST_DEADLINE:
+        message = f"Invalid value: {deadline}: must be between 1 and {_LONGEST_DEADLINE}, inclusive"
+        causes.append(("FieldValueInvalid", "spec.activeDeadlineSeconds", message))
     if spec.get("restartPolicy", "Always") not in ("Always", "OnFailure", "Never"):
         message = f'Unsupported value: "{spec["restartPolicy"]}": supported values: "Always", "OnFailure", "Never"'
         causes.append(("FieldValueNotSupported", "spec.restartPolicy", message))

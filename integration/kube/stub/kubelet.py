@@ -25,6 +25,8 @@ class PodHandle:
         self.annotations: dict[str, str] = pod["metadata"].get("annotations") or {}
         self.deleted = asyncio.Event()
         self.grace = 30.0
+        self.out_of_time = False
+        self.deadline: int | None = pod["spec"].get("activeDeadlineSeconds")
         self.may_go = asyncio.Event()
         self.may_go.set()
 
@@ -43,6 +45,13 @@ class PodHandle:
         except TimeoutError:
             return False
         return True
+
+    async def end_of_time(self) -> bool:
+        """Wait until the pod is deleted, or has run for as long as it may; return whether its time is over."""
+        if self.deadline is None:
+            await self.deleted.wait()
+            return False
+        return not await self.pause(self.deadline)
 
     def log_path(self, container: str) -> Path:
         return self.kubelet.logs / f"{self.uid}.{container}"

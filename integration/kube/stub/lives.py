@@ -10,9 +10,10 @@ import asyncio
 import os
 import signal
 from decimal import Decimal
+from pathlib import Path
 
 from integration.kube.stub.kubelet import Life, PodHandle
-from integration.kube.stub.pod_status import End, running, scheduled, terminated, unscheduled, waiting
+from integration.kube.stub.pod_status import End, out_of_time, running, scheduled, terminated, unscheduled, waiting
 from integration.kube.stub.statuses import Json
 from pydatatask_core.quotas.quantity import parse_quantity
 
@@ -20,6 +21,8 @@ __all__ = ["LIVES", "choose"]
 
 LIFE = "stub/life"
 _ENOUGH = Decimal(64)
+_USUAL_PLACE = "/dev/termination-log"
+_LONGEST_MESSAGE = 4096
 
 
 def choose(handle: PodHandle) -> Life:
@@ -124,8 +127,10 @@ async def killed(handle: PodHandle) -> None:
 async def lasting(handle: PodHandle) -> None:
     """Run until deleted."""
     handle.write_log(b"still here\n")
-    if not await begin(handle):
-        await handle.deleted.wait()
+    if not await begin(handle) and await handle.end_of_time():
+        await handle.finish(dict.fromkeys(handle.main, End(137)), "Failed")
+        await handle.change(out_of_time)
+        return
     await killed(handle)
 
 
@@ -210,7 +215,8 @@ async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subproce
         else:
             spawned[container["name"]] = process
     running_now = [name for name in handle.main if name not in main]
-    results = await asyncio.gather(*(_end(handle, spawned[name]) for name in running_now))
+    places = {container["name"]: _termination_log(container) for container in handle.spec["containers"]}
+    results = await asyncio.gather(*(_end(handle, spawned[name], places[name]) for name in running_now))
     main |= dict(zip(running_now, results, strict=True))
     phase = "Failed" if any(end.code for end in main.values()) else "Succeeded"
     ends |= main
@@ -219,6 +225,8 @@ async def _run_containers(handle: PodHandle, spawned: dict[str, asyncio.subproce
         await spawned[name].wait()
         ends[name] = End(0)
     await handle.finish(ends, phase)
+    if handle.out_of_time:
+        await handle.change(out_of_time)
 
 
 async def _spawn(handle: PodHandle, container: Json) -> asyncio.subprocess.Process | End:
@@ -234,6 +242,8 @@ async def _spawn(handle: PodHandle, container: Json) -> asyncio.subprocess.Proce
 
 
 async def _start(handle: PodHandle, container: Json) -> asyncio.subprocess.Process:
+    if (place := _termination_log(container)) is not None:
+        place.write_bytes(b"")
     command = [*container.get("command", ["true"]), *container.get("args", ())]
     environment = {entry["name"]: entry.get("value") or "" for entry in container.get("env", ())}
     with handle.log_path(container["name"]).open("wb") as log:
@@ -248,19 +258,28 @@ async def _start(handle: PodHandle, container: Json) -> asyncio.subprocess.Proce
         )
 
 
-async def _end(handle: PodHandle, process: asyncio.subprocess.Process) -> End:
+async def _end(handle: PodHandle, process: asyncio.subprocess.Process, place: Path | None = None) -> End:
     ended = asyncio.ensure_future(process.wait())
-    deleted = asyncio.ensure_future(handle.deleted.wait())
+    stopped = asyncio.ensure_future(handle.end_of_time())
     try:
-        await asyncio.wait([ended, deleted], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
             _signal(process, signal.SIGTERM)
-            await asyncio.wait([ended], timeout=handle.grace)
+            of_its_own = handle.spec["terminationGracePeriodSeconds"]
+            await asyncio.wait([ended], timeout=of_its_own if stopped.result() else handle.grace)
             _signal(process, signal.SIGKILL)
         code = await ended
+        handle.out_of_time |= stopped.done() and stopped.result()
     finally:
-        deleted.cancel()
-    return End(code if code >= 0 else 128 - code)
+        stopped.cancel()
+    message = "" if place is None else place.read_bytes()[-_LONGEST_MESSAGE:].decode("utf-8", "replace")
+    return End(code if code >= 0 else 128 - code, message=message)
+
+
+def _termination_log(container: Json) -> Path | None:
+    """The file of a container's termination message; there is no way to give a process one at the usual place."""
+    place = container["terminationMessagePath"]
+    return None if place == _USUAL_PLACE else Path(place)
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from integration.kube.stub.statuses import Json
 from integration.kube.stub.store import now, stamp
 
-__all__ = ["End", "running", "scheduled", "terminated", "unscheduled", "waiting"]
+__all__ = ["End", "disrupted", "out_of_time", "running", "scheduled", "terminated", "unscheduled", "waiting"]
 
 NODE = "vm"
 
@@ -128,6 +128,12 @@ def _condition(kind: str, holds: bool, reason: str = "", message: str = "") -> J
     if message:
         condition["message"] = message
     return condition
+
+
+def out_of_time(pod: Json) -> None:
+    """It has run for longer than its specification allows."""
+    message = "Pod was active on the node longer than the specified deadline"
+    pod["status"] |= {"phase": "Failed", "reason": "DeadlineExceeded", "message": message}
 
 
 def disrupted(pod: Json, reason: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The places of a manifest in which an API server takes nothing but strings."""
+"""The places of a request in which an API server takes nothing but strings, or nothing but whole numbers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,21 @@ from collections.abc import Iterator
 
 from integration.kube.stub.statuses import Json, bad_request
 
-__all__ = ["require_strings"]
+__all__ = ["require_strings", "require_whole_number"]
 
-_KINDS = {bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+_KINDS = {bool: "bool", int: "number", float: "number", list: "array", dict: "object", str: "string"}
+
+
+def require_whole_number(body: Json, kind: str, place: str, field: str) -> None:
+    """Refuse an object, in the words of Kubernetes, that has something else in a field for a whole number."""
+    value = body.get(field)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return
+    found = f"number {value}" if isinstance(value, float) else _KINDS[type(value)]
+    raise bad_request(
+        f'{kind} in version "v1" cannot be handled as a {kind}: json: cannot unmarshal {found} into Go struct field '
+        f"{place}.{field} of type int64"
+    )
 
 
 def require_strings(pod: Json) -> None:

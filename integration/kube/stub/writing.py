@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from integration.kube.stub.admission import admitted
 from integration.kube.stub.statuses import Json, already_exists, not_found, refused, uid_conflict
 from integration.kube.stub.store import now, stamp
+from integration.kube.stub.strings import require_whole_number
 
 if TYPE_CHECKING:
     from integration.kube.stub.kubelet import Kubelet
@@ -49,6 +50,7 @@ class Writer:
         self, namespace: str, name: str, body: Json, query: Mapping[str, str], present: Json | None = None
     ) -> Json:
         """Delete a pod; `present` is what the request has found when it came, if it had to wait since."""
+        require_whole_number(body, "DeleteOptions", "DeleteOptions", "gracePeriodSeconds")
         pod = self._store.get(namespace, name)
         wanted = (body.get("preconditions") or {}).get("uid")
         if pod is None and present is not None and wanted in (None, present["metadata"]["uid"]):
@@ -61,7 +63,8 @@ class Writer:
             raise uid_conflict(name, wanted, uid)
         asked = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
         default = pod["spec"].get("terminationGracePeriodSeconds", 30)
-        return await self._end(pod, default if asked is None else int(asked))
+        grace = default if asked is None else int(asked)
+        return await self._end(pod, grace if grace >= 0 else 1)
 
     async def _end(self, pod: Json, grace: int) -> Json:
         namespace, name, uid = (pod["metadata"][key] for key in ("namespace", "name", "uid"))
