@@ -10,8 +10,10 @@ from typing_extensions import override
 
 from pydatatask_core.errors import (
     BrokenRecordError,
+    ClusterError,
     JobNotFoundError,
     LaunchError,
+    ManifestError,
     QuotaImpossibleError,
     StoreError,
     StoreUnreachableError,
@@ -45,6 +47,12 @@ def template_error(cause: Exception | None) -> TemplateError:
         (StoreError("no"), False),
         (TargetUnreachableError("no"), False),
         (QuotaImpossibleError("no"), False),
+        (ManifestError("it has no containers"), True),
+        (ClusterError("it is invalid", 422, "Invalid"), True),
+        (ClusterError("it cannot be decoded", 400, "BadRequest"), True),
+        (ClusterError("no rights, or no room", 403, "Forbidden"), False),
+        (ClusterError("the server has failed", 500), False),
+        (ClusterError("nobody answers"), False),
         (LaunchError("no"), False),
         (OSError("no"), False),
     ],

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from pydatatask_core.errors import BrokenRecordError, JobFailedError, JobNotFoundError, StoreError, TemplateError
+from pydatatask_core.errors import (
+    BrokenRecordError,
+    ClusterError,
+    JobFailedError,
+    JobNotFoundError,
+    ManifestError,
+    StoreError,
+    TemplateError,
+)
 from pydatatask_core.outcomes.job_failure import JobFailure
 from pydatatask_core.outcomes.recorder import Outcomes
 
@@ -15,8 +23,10 @@ __all__ = ["LAUNCH_TRIES", "LaunchFailures", "lies_in_the_job"]
 LAUNCH_TRIES: Final = 5
 """How often a launch is tried before its job counts as failed."""
 
-_OF_THE_JOB = (BrokenRecordError, JobNotFoundError, UnicodeError)
+_OF_THE_JOB = (BrokenRecordError, JobNotFoundError, ManifestError, UnicodeError)
 _OF_A_STORE = (StoreError, OSError)
+_OF_THE_MANIFEST = frozenset({400, 413, 422})
+"""The statuses by which an API server says that it would never take a manifest."""
 
 
 def lies_in_the_job(error: BaseException) -> bool:
@@ -28,6 +38,8 @@ def lies_in_the_job(error: BaseException) -> bool:
     """
     if isinstance(error, _OF_THE_JOB):
         return True
+    if isinstance(error, ClusterError):
+        return error.status in _OF_THE_MANIFEST
     cause = error.__cause__
     if not isinstance(error, TemplateError):
         return False
@@ -39,11 +51,15 @@ class LaunchFailures:
 
     :param outcomes: Where failures are recorded.
     :param failed: Is called with each job that has failed, and with what happened.
+    :param fields: What the records of the type of task have as well.
     """
 
-    def __init__(self, outcomes: Outcomes, failed: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self, outcomes: Outcomes, failed: Callable[[str, BaseException], None], fields: Mapping[str, object]
+    ) -> None:
         self._outcomes = outcomes
         self._failed = failed
+        self._fields = fields
         self._tries: dict[str, int] = {}
 
     def succeeded(self, job: str) -> None:
@@ -69,7 +85,7 @@ class LaunchFailures:
             return False
         now = self._outcomes.clock()
         failure = JobFailure("launch", f"it could not be launched: {type(error).__name__}: {error}")
-        record = {"return_code": None, "start_time": now, "end_time": now, "reason": failure.summary}
+        record = {"start_time": now, "end_time": now, "reason": failure.summary, **self._fields}
         recorded = await self._outcomes.fail(job, record, failure, attempt)
         del self._tries[job]
         self._failed(job, JobFailedError(recorded.summary))

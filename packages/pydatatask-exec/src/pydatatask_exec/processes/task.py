@@ -133,7 +133,9 @@ class ProcessTask(Task):
         self.timeout: timedelta | None = timeout
         self.grace: timedelta = grace
         self.record_failures(done, failures, retry)
-        self._launch_failures = None if self.outcomes is None else LaunchFailures(self.outcomes, self.failed)
+        self._launch_failures = (
+            None if self.outcomes is None else LaunchFailures(self.outcomes, self.failed, {"return_code": None})
+        )
         resource_manager.register(self._usage, task=name)
 
     def _link_all(self) -> None:
