@@ -9,10 +9,11 @@ import pytest
 
 from integration.kube.recordings import PODS, load
 from pydatatask_exec.kubernetes.cluster.cache import PodCache, TaskPods, known_pod
+from pydatatask_exec.kubernetes.pod_failures import failure_of, pod_deleted
+from pydatatask_exec.kubernetes.pod_outcomes import PodOutcome, outcome_record
 from pydatatask_exec.kubernetes.pods.labels import PodIdentity
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState, pod_state
 from pydatatask_exec.kubernetes.pods.state import version_number as number
-from pydatatask_exec.kubernetes.reaping import PodOutcome, outcome_record
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -142,6 +143,23 @@ def test_an_evicted_pod_without_any_container_status_has_ended() -> None:
     record = outcome_record(PodOutcome(state, "Failed", NOW, state.condition))
     assert record["message"] == 'Evicted: Usage of EmptyDir volume "d" exceeds the limit "1Mi".'
     assert "exit_code" not in record
+
+
+@pytest.mark.requirement("pod.failure-kinds")
+@pytest.mark.parametrize("name", [name for name, meaning in MEANINGS.items() if meaning.finished])
+def test_a_recorded_pod_has_failed_as_it_has(name: str) -> None:
+    failure = failure_of(state_of(name), state_of(name).outcome, None)
+    expected = {"DeadlineExceeded": "timeout", "Evicted": "interrupted"}.get(MEANINGS[name].reason or "", "exit")
+    assert (None if failure is None else failure.kind) == (None if MEANINGS[name].exit_code == 0 else expected)
+
+
+@pytest.mark.requirement("pod.failure-kinds")
+@pytest.mark.parametrize(
+    "name", ["pod-evicted-api-terminating", "pod-node-lost-terminating", "pod-preempted-terminating"]
+)
+def test_a_recorded_pod_that_the_cluster_deletes_is_disrupted(name: str) -> None:
+    assert state_of(name).disrupted
+    assert pod_deleted(state_of(name)).reason == MEANINGS[name].reason
 
 
 def test_containers_that_ended_are_distinguished_from_their_phase_which_lags() -> None:

@@ -236,6 +236,15 @@ class PodManager:
         known = self._cache.find(pod.uid, pod.name)
         return None if known is None else await V1Pods(self.api).make(known.data)
 
+    async def exists(self, pod: PodState) -> bool:
+        """Return whether a pod is still there, as the API server says now; a later one of its name is another pod.
+
+        :param pod: The pod.
+        """
+        present = await self.requests.get(pod.name)
+        found = None if present is None else pod_state(present)
+        return found is not None and found.uid == pod.uid
+
     async def delete(self, pod: V1Pod) -> None:
         """Destroy the given pod, and no later one of the same name.
 
@@ -243,13 +252,14 @@ class PodManager:
         """
         await self.delete_by_uid(str(pod.metadata.name), str(pod.metadata.uid))
 
-    async def delete_by_uid(self, name: str, uid: str) -> None:
+    async def delete_by_uid(self, name: str, uid: str, grace: int | None = None) -> None:
         """Destroy a pod; do nothing if it is gone.
 
         :param name: Its name.
         :param uid: Its uid.
+        :param grace: Optional: how many seconds its containers have to end, in place of what the pod itself says.
         """
-        remaining = await self.requests.delete(name, uid)
+        remaining = await self.requests.delete(name, uid, grace)
         if remaining is None:
             self._cache.apply_absence(uid, name)
         else:

@@ -13,7 +13,7 @@ from pydatatask_exec.kubernetes.pods.labels import PodIdentity, labelled
 from pydatatask_exec.kubernetes.pods.names import pod_name
 from pydatatask_exec.kubernetes.pods.resource_requests import RESOURCES, pod_request, requested
 
-__all__ = ["check_manifest", "job_manifest", "parse_manifest"]
+__all__ = ["check_manifest", "job_manifest", "parse_manifest", "with_deadline"]
 
 _SHORT = 10_000
 """The longest manifest for the loader written in C, which crashes the process if the nesting is too deep."""
@@ -72,6 +72,18 @@ def _missing_requests(spec: Manifest) -> list[str]:
         for resource in wanted
         if requested(container, resource) is None
     ]
+
+
+def with_deadline(manifest: Manifest, seconds: int) -> Manifest:
+    """Return a manifest whose pod the cluster itself stops after some time, unless it has such a limit already.
+
+    :param manifest: The manifest; it is not changed.
+    :param seconds: The time, counted from when its node has taken the pod.
+    """
+    spec = section(manifest, "spec")
+    if spec.get("activeDeadlineSeconds") is not None:
+        return manifest
+    return {**manifest, "spec": {**spec, "activeDeadlineSeconds": seconds}}
 
 
 def job_manifest(manifest: Manifest, identity: PodIdentity, namespace: str) -> dict[str, Any]:

@@ -23,21 +23,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import timedelta
 
 from pydatatask_core.repositories.blobs import BlobRepository
-from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.kubernetes.lifecycle import PodLifecycles, PodStep, PodStepEvent
 from pydatatask_exec.kubernetes.logs import PodGoneError, annotated_pod_log
 from pydatatask_exec.kubernetes.manager import PodManager
-from pydatatask_exec.kubernetes.pods.conditions import PodCondition
+from pydatatask_exec.kubernetes.pod_outcomes import PodOutcome, PodOutcomeRecorder
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState
 
-__all__ = ["PodOutcome", "PodReaper", "outcome_record"]
+__all__ = ["PodReaper"]
 
 _log = logging.getLogger("pydatatask.pod")
 
@@ -46,22 +45,6 @@ _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 _LOG_ATTEMPTS = 5
 _LOG_SECONDS = 600.0
-
-
-class PodOutcome(NamedTuple):
-    """A pod whose job has come to its end."""
-
-    pod: PodState
-    """The pod."""
-
-    reason: str
-    """The reason: ``Succeeded``, ``Failed`` or ``Timeout``."""
-
-    at: datetime
-    """The API server's time, which counts as its end where none of its containers has one."""
-
-    condition: PodCondition | None = None
-    """Why it ended so, if there is a reason beside the usual ones."""
 
 
 @dataclass(slots=True)
@@ -73,43 +56,29 @@ class _Failures:
     retry_at: float = 0.0
 
 
-def outcome_record(outcome: PodOutcome) -> dict[str, Any]:
-    """Return the ``done`` record of a pod.
-
-    :param outcome: The pod and its outcome.
-    :returns: ``reason``, ``start_time`` (of the pod's creation), ``end_time``, ``image`` and ``node``; where there is
-        one, ``exit_code``; and where more is known, ``message``.
-    """
-    pod = outcome.pod
-    record: dict[str, Any] = {
-        "reason": outcome.reason,
-        "start_time": pod.created,
-        "end_time": max(pod.ended or outcome.at, pod.created),  # the two times come from the clocks of two machines
-        "image": pod.image,
-        "node": pod.node,
-    }
-    if pod.exit_code is not None:
-        record["exit_code"] = pod.exit_code
-    if outcome.condition is not None:
-        record["message"] = str(outcome.condition)
-    return record
-
-
 class PodReaper:
     """Reaps the pods of one task.
 
     :param logs: Where logs are kept, if they are.
-    :param done: Where outcomes are recorded, if they are.
+    :param recorder: Records outcomes.
     :param completed: Is called with each job that is complete.
+    :param grace: How long a pod has to end that is stopped, or None for what the pod itself says.
     """
 
     def __init__(
-        self, logs: BlobRepository | None, done: MetadataRepository | None, completed: Callable[[str], None]
+        self,
+        logs: BlobRepository | None,
+        recorder: PodOutcomeRecorder,
+        completed: Callable[[str], None],
+        grace: timedelta | None,
     ) -> None:
         self.lifecycles: PodLifecycles = PodLifecycles()
         self._logs = logs
-        self._done = done
+        self._recorder = recorder
         self._completed = completed
+        # Zero would not mean "at once": the API server would forget the pod before its node has stopped it, and the job
+        # could be launched again while its process still runs.
+        self._grace = None if grace is None else max(1, math.ceil(grace.total_seconds()))
         self._failures: dict[str, _Failures] = {}
 
     def untrack(self, uid: str) -> None:
@@ -129,7 +98,7 @@ class PodReaper:
         :param until: The monotonic time from which on no more are begun, apart from the first ones: each call gets on.
         :returns: Whether some are left, apart from those that have failed.
         """
-        due = (outcome for outcome in outcomes if self._is_due(outcome.pod))
+        due = (outcome for outcome in outcomes if self.is_due(outcome.pod))
 
         async def work(outcome: PodOutcome | None) -> None:
             while outcome is not None:
@@ -141,7 +110,11 @@ class PodReaper:
                 group.create_task(work(outcome))
         return next(due, None) is not None
 
-    def _is_due(self, pod: PodState) -> bool:
+    def is_due(self, pod: PodState) -> bool:
+        """Return whether something is to be done about a pod now: it is not being deleted, and no error was just now.
+
+        :param pod: The pod.
+        """
         failures = self._failures.get(pod.uid)
         is_backing_off = failures is not None and time.monotonic() < failures.retry_at
         return not is_backing_off and not self.lifecycles.is_leaving(pod.uid)
@@ -175,18 +148,49 @@ class PodReaper:
         # The order matters. The record makes the job complete, so the log has to be there before it. The pod is the
         # claim, and its deletion would have the job launched again if there were no record yet.
         if self._logs is not None and lifecycles.step(pod.uid) is PodStep.TRACKED:
+            await self._require_current(pod, podman)
             await self._keep_log(self._logs, pod, podman)
             lifecycles.move(pod.uid, PodStepEvent.LOG_KEPT)
         if lifecycles.is_leaving(pod.uid):
             return  # the user has had it deleted meanwhile
-        if self._done is not None and metadata and lifecycles.step(pod.uid) is not PodStep.RECORDED:
-            await self._done.dump(pod.job, outcome_record(outcome))
+        if metadata and lifecycles.step(pod.uid) is not PodStep.RECORDED and await self._recorder.record(outcome):
             lifecycles.move(pod.uid, PodStepEvent.OUTCOME_RECORDED)
-        await podman.delete_by_uid(pod.name, pod.uid)
+        await podman.delete_by_uid(pod.name, pod.uid, None if pod.finished else self._grace)
         lifecycles.move(pod.uid, PodStepEvent.DELETED)
         self._failures.pop(pod.uid, None)
         self._completed(pod.job)
-        self._log_outcome(outcome)
+        if not self._recorder.records_apart:
+            self._log_outcome(outcome)
+
+    async def cancel(self, pod: PodState, podman: PodManager) -> None:
+        """Keep the log that a running pod has so far, and delete the pod; its outcome is recorded once it is gone.
+
+        An error is logged, and the next request for the cancellation tries again.
+
+        :param pod: The pod.
+        :param podman: The pod manager.
+        """
+        try:
+            if self._logs is not None:
+                await self._keep_log(self._logs, pod, podman)
+            await podman.delete_by_uid(pod.name, pod.uid, self._grace)
+        except PodGoneError as error:
+            _log.debug("task %s, job %s: %s; the watch will report it", pod.identity.task, pod.job, error)
+        except Exception as error:
+            self._back_off(pod)
+            text = "task %s, job %s: its pod could not be stopped; trying again: %s: %s"
+            _log.error(text, pod.identity.task, pod.job, type(error).__name__, error)
+
+    async def _require_current(self, pod: PodState, podman: PodManager) -> None:
+        """Check that a name still belongs to a pod before its log is read.
+
+        Another controller may have recorded and deleted the pod, and launched the next attempt, whose pod has the same
+        name: its log would take the place of the right one.
+
+        :raises PodGoneError: It does not.
+        """
+        if await self._recorder.may_be_overtaken(pod) and not await podman.exists(pod):
+            raise PodGoneError(f"pod {pod.name} has been reaped by another controller")
 
     async def _keep_log(self, logs: BlobRepository, pod: PodState, podman: PodManager) -> None:
         failures = self._failures.get(pod.uid)

@@ -21,8 +21,9 @@ from pydatatask_exec.kubernetes.cluster.clock import ServerClock
 from pydatatask_exec.kubernetes.events import PodEvents
 from pydatatask_exec.kubernetes.lifecycle import PodStepEvent
 from pydatatask_exec.kubernetes.manager import PodManager
+from pydatatask_exec.kubernetes.pod_outcomes import PodOutcome, PodOutcomeRecorder
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState
-from pydatatask_exec.kubernetes.reaping import PodOutcome, PodReaper
+from pydatatask_exec.kubernetes.reaping import PodReaper
 from pydatatask_exec.kubernetes.timeouts import PodTimeouts
 from pydatatask_exec.launching.quota import Holding, LaunchQuota
 from pydatatask_exec.launching.recent_jobs import RecentJobs
@@ -95,23 +96,36 @@ class PodReconciler:
 
     :param task: The task.
     :param quota: Where its pods are counted while they live.
+    :param recorder: Records the outcomes of its pods.
+    :param grace: How long a pod has to end that is stopped, or None for what the pod itself says.
     """
 
     clock: ServerClock
     """The clock of the API server that the pods come from."""
 
-    def __init__(self, task: ReconciledTask, quota: LaunchQuota) -> None:
+    def __init__(
+        self, task: ReconciledTask, quota: LaunchQuota, recorder: PodOutcomeRecorder, grace: timedelta | None
+    ) -> None:
         self.clock = ServerClock()
-        self._reaper = PodReaper(task.logs, task.done, task.completed)
+        self._recorder = recorder
+        self._reaper = PodReaper(task.logs, recorder, task.completed, grace)
         self._task = task
         self._quota = quota
         self._timeouts = PodTimeouts(task.timeout)
         self._events = PodEvents()
         self._turn = asyncio.Lock()
         self._timed_out: dict[str, PodOutcome] = {}
+        self._to_cancel: set[str] = set()
         self._gone: deque[PodState] = deque()
         self._recent = RecentJobs()
         self._warned_of: dict[str, str] = {}
+
+    def has_unsettled_end(self, job: str) -> bool:
+        """Return whether a pod of a job is gone, and the next update decides what that means for the job.
+
+        :param job: The job.
+        """
+        return any(pod.job == job for pod in self._gone)
 
     def had_pod_lately(self, job: str) -> bool:
         """Return whether a pod of a job has gone in the last minutes.
@@ -151,6 +165,7 @@ class PodReconciler:
             until = time.monotonic() + _SLICE_SECONDS
             had_gone = await self._process_gone()
             self._log_conditions(pods)
+            await self._cancel(pods)
             await self._time_out(pods)
             await self._log_waiting(pods)
             due = itertools.chain(tuple(self._timed_out.values()), self._finished(pods))
@@ -189,6 +204,35 @@ class PodReconciler:
             raise
         lifecycles.move(uid, PodStepEvent.DELETED)
 
+    def cancel(self, pod: PodState) -> None:
+        """Stop a pod on request: the next update keeps its log and deletes it.
+
+        Its outcome is recorded when it is gone, as a process that still runs may still write its outputs. Until then
+        the request stays, so that another controller can go on where this one ends.
+
+        :param pod: The pod.
+        """
+        if self._can_cancel(pod):
+            self._to_cancel.add(pod.uid)
+            self._task.wants_update()
+
+    def _can_cancel(self, pod: PodState) -> bool:
+        return not (pod.finished or pod.terminating) and self._reaper.is_due(pod)
+
+    async def _cancel(self, pods: TaskPods) -> None:
+        """Stop the pods whose cancellation has been requested, and that have not come to their end meanwhile."""
+        asked, self._to_cancel = self._to_cancel, set()
+        slots = asyncio.Semaphore(_AT_A_TIME)
+
+        async def cancel(pod: PodState) -> None:
+            async with slots:
+                await self._reaper.cancel(pod, self._task.podman)
+
+        async with asyncio.TaskGroup() as group:
+            for pod in map(pods.get, asked):
+                if pod is not None and self._can_cancel(pod):
+                    group.create_task(cancel(pod))
+
     def _is_leaving(self, pod: PodState) -> bool:
         return self._reaper.lifecycles.is_leaving(pod.uid)
 
@@ -197,12 +241,20 @@ class PodReconciler:
         had_gone = bool(self._gone)
         while self._gone:
             pod = self._gone[0]
-            if not self._is_leaving(pod) and pod.uid not in self._timed_out:
-                await self._prepare_relaunch(pod)
+            if not self._is_leaving(pod):
+                await self._settle_end(pod)
             self._gone.popleft()  # only now: if a store has failed above, the next round tries again
             self._untrack(pod)
             self._task.changed(self._task.live, pod.job)
         return had_gone
+
+    async def _settle_end(self, pod: PodState) -> None:
+        """Decide what it means for a job that its pod is gone, which nobody here has deleted after recording it."""
+        timed_out = self._timed_out.get(pod.uid)
+        if self._task.metadata and await self._recorder.record_gone(pod, timed_out, self.clock.now()):
+            self._task.completed(pod.job)
+        elif timed_out is None:
+            await self._prepare_relaunch(pod)
 
     def _untrack(self, pod: PodState) -> None:
         self._reaper.untrack(pod.uid)

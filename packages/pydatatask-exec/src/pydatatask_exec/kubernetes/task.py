@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from pydatatask_core.errors import ClusterError, DefinitionError
+from pydatatask_core.outcomes.retry_policy import Retry
+from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.quotas.resources import Resources, ResourceType
@@ -23,11 +26,14 @@ from pydatatask_exec.kubernetes.cluster.cache import TaskPods
 from pydatatask_exec.kubernetes.cluster.errors import EXCEEDED_QUOTA
 from pydatatask_exec.kubernetes.live_pods import LiveKubeRepository
 from pydatatask_exec.kubernetes.manager import PodManager, require_manager
+from pydatatask_exec.kubernetes.manifest import with_deadline
 from pydatatask_exec.kubernetes.namespace_pause import NamespacePause
+from pydatatask_exec.kubernetes.pod_outcomes import NO_POD, PodOutcomeRecorder
 from pydatatask_exec.kubernetes.pod_template import PodTemplate
 from pydatatask_exec.kubernetes.pod_usage import PodUsage
 from pydatatask_exec.kubernetes.pods.fields import Manifest
 from pydatatask_exec.kubernetes.reconcile import PodReconciler
+from pydatatask_exec.launching.launch_failures import LaunchFailures
 from pydatatask_exec.launching.quota import LaunchQuota
 
 if TYPE_CHECKING:
@@ -64,7 +70,13 @@ class KubeTask(Task):
     :param env: Optional: Additional keys to add to the template environment; a repository stands for its
         ``info(job)``.
     :param ready: Optional: A repository from which to read task-ready status.
-    :raises DefinitionError: ``podman`` cannot be called.
+    :param failures: Optional: A MetadataRepository for the jobs whose pod has not succeeded. Linked as "failures";
+        "done" then contains only those that have succeeded, "logs" does not inhibit the start, and the template knows
+        ``attempt``, the number of the attempt, from 1.
+    :param retry: Optional: Which failed jobs are tried again, and when. It needs ``failures``.
+    :param grace: With ``failures``: How long a pod has to end once it is stopped by its timeout or on request; at least
+        a second. Without it, the pod's own ``terminationGracePeriodSeconds`` counts.
+    :raises DefinitionError: ``podman`` cannot be called, or the arguments about failures make no sense.
     """
 
     jobs_outlive_pipeline = True
@@ -81,8 +93,13 @@ class KubeTask(Task):
         timeout: timedelta | None = None,
         env: dict[str, Any] | None = None,
         ready: Repository | None = None,
+        *,
+        failures: MetadataRepository | None = None,
+        retry: Retry | None = None,
+        grace: timedelta = GRACE,
     ) -> None:
         super().__init__(name, ready)
+        check_time_limits(name, None if failures is None else timeout, grace)
         if not callable(podman):
             raise DefinitionError(
                 f"task {name}: podman must be a callable that gives the PodManager once the session is open, such as a "
@@ -94,12 +111,12 @@ class KubeTask(Task):
         self.done = done
         self.window = window
         self.timeout = timeout
+        self.grace: timedelta = grace
         self.env: dict[str, Any] = dict(env or {})
         self.live: LiveKubeRepository = LiveKubeRepository(self)
         self._podman = podman
         self._pod_template = PodTemplate(name)
         self._quota = LaunchQuota(name, resources, window)
-        self._reconciler = PodReconciler(self, self._quota)
         self._pods: TaskPods | None = None
         self._following: PodManager | None = None
         self._follow_turn = asyncio.Lock()
@@ -108,9 +125,20 @@ class KubeTask(Task):
         resources.register(PodUsage(name, self.followed, self._count, self._quota.usage).now, task=name)
         self.link("live", self.live, is_status=True, inhibits_start=True, inhibits_output=True)
         if logs is not None:
-            self.link("logs", logs, is_status=True, inhibits_start=True, required_for_output=True)
+            # A failed attempt has a log as well, which must not keep the job from its next one.
+            self.link("logs", logs, is_status=True, inhibits_start=failures is None, required_for_output=True)
         if done is not None:
             self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
+        self.record_failures(done, failures, retry)
+        self._launch_failures = None
+        if self.outcomes is not None:
+            self._launch_failures = LaunchFailures(self.outcomes, self.failed, NO_POD)
+        recorder = PodOutcomeRecorder(done, self.outcomes, self.failed, self._success_test())
+        self._reconciler = PodReconciler(self, self._quota, recorder, None if failures is None else grace)
+
+    def _success_test(self) -> Callable[[str], Awaitable[bool]] | None:
+        """Return what tells that a job has succeeded whatever the end of its pod, if anything does."""
+        return None
 
     @property
     def podman(self) -> PodManager:
@@ -164,15 +192,27 @@ class KubeTask(Task):
         """Read the template when the pipeline opens, so that errors show early; a subclass may read it later."""
         await self._pod_template.load(self.template)
 
-    async def manifest(self, job: str) -> tuple[Manifest, Resources]:
+    async def manifest(self, job: str, attempt: int | None = None) -> tuple[Manifest, Resources]:
         """Render and check the manifest of a job.
 
         :param job: The job.
+        :param attempt: The number of the attempt, which the template may use, if failures are recorded.
         :returns: The manifest, without the name and labels of the job's pod, and what it requests.
         :raises TemplateError: The template cannot be rendered.
         :raises ManifestError: The result is no manifest of a pod that can be launched.
         """
-        return await self._pod_template.render(self.template, job, self.links, self.env)
+        names = dict(self.env)
+        if attempt is not None and "attempt" not in self.links:
+            names.setdefault("attempt", attempt)
+        manifest, request = await self._pod_template.render(self.template, job, self.links, names)
+        return (manifest if attempt is None else self._with_backstop(manifest)), request
+
+    def _with_backstop(self, manifest: Manifest) -> Manifest:
+        """Have the cluster stop the pod if no controller is there to do so at its timeout."""
+        handled = type(self).handle_timeout is not KubeTask.handle_timeout
+        if self.timeout is None or handled:  # what handles a timeout has to be called before the pod is stopped
+            return manifest
+        return with_deadline(manifest, math.ceil((self.timeout + self.grace).total_seconds()))
 
     @override
     async def launch(self, job: str) -> None:
@@ -187,7 +227,22 @@ class KubeTask(Task):
         await self._reconciler.absorb(await self.followed())
         if await self._is_stale(job):
             return
-        manifest, request = await self.manifest(job)
+        try:
+            await self._launch(job)
+        except Exception as error:
+            if self._launch_failures is None or not await self._launch_failures.record(job, error):
+                raise
+        if self.synchronous:
+            await self._until_gone(job)
+
+    async def _launch(self, job: str) -> None:
+        attempt = None
+        if self.outcomes is not None:
+            following = await self.outcomes.next_attempt(job, "")
+            if following is None:
+                return
+            attempt = following.number
+        manifest, request = await self.manifest(job, attempt)
         if self._pause.is_on:
             self._refuse(job, "the namespace had no room a moment ago")
             return
@@ -202,17 +257,16 @@ class KubeTask(Task):
             self._refuse(job, str(error))
             return
         self._pause.reset()
-        if self.synchronous:
-            await self._until_gone(job)
+        if self._launch_failures is not None:
+            self._launch_failures.succeeded(job)
 
     async def _is_stale(self, job: str) -> bool:
-        """Return whether a job that a run found ready is not any more, since its pod was reaped meanwhile."""
-        return (
-            self.listener is not None
-            and active_offer() is not None
-            and self._reconciler.had_pod_lately(job)
-            and not await self.ready.contains(job)
-        )
+        """Return whether a job that a run found ready no longer is, as its pod was reaped or is gone meanwhile."""
+        if self.listener is None or active_offer() is None or not self._reconciler.had_pod_lately(job):
+            return False
+        # With failures, a job whose pod was deleted has to wait until that is recorded, or it would not count.
+        is_unsettled = self.outcomes is not None and self._reconciler.has_unsettled_end(job)
+        return is_unsettled or not await self.ready.contains(job)
 
     async def _is_wait_for_room(self, error: ClusterError) -> bool:
         """Return whether to wait until pods of this task leave room in the namespace, rather than fail."""
@@ -270,6 +324,22 @@ class KubeTask(Task):
 
         :param pod: The pod.
         """
+
+    @override
+    def claims(self) -> Mapping[str, str | None]:
+        return {} if self._pods is None else {pod.job: pod.uid for pod in self._pods}
+
+    @override
+    async def cancel(self, job: str) -> None:
+        await self.followed()  # any process that reaches the cluster can name the pod, and stop it
+        await super().cancel(job)
+
+    @override
+    async def stop(self, job: str) -> None:
+        pods = await self.followed()
+        for pod in [pods.get(uid) for uid in pods.jobs.get(job, ())]:
+            if pod is not None:
+                self._reconciler.cancel(pod)
 
     @override
     async def notes(self) -> Mapping[str, str]:

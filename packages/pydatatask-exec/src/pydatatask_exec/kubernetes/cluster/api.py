@@ -61,16 +61,19 @@ class PodApi:
             raise
         return pod
 
-    async def delete(self, name: str, uid: str) -> Manifest | None:
+    async def delete(self, name: str, uid: str, grace: int | None = None) -> Manifest | None:
         """Delete a pod, but no later one of the same name.
 
         :param name: The pod's name.
         :param uid: The pod's uid.
+        :param grace: How many seconds its containers have to end, in place of what the pod itself says.
         :returns: The pod as it is now, or None if it is gone.
         """
         # The precondition makes the server answer 409 if the name belongs to another pod by now: the job may have been
         # launched again since.
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if grace is not None:
+            body["gracePeriodSeconds"] = grace
         purpose = f"delete pod {name} in namespace {self._namespace}"
         try:
             pod = await self._client.json(Request(purpose, "DELETE", f"{self._path}/{name}", {}, body=body))

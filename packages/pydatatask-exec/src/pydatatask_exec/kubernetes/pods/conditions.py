@@ -9,8 +9,9 @@ from typing_extensions import override
 
 from pydatatask_exec.kubernetes.pods.containers import Container
 from pydatatask_exec.kubernetes.pods.fields import Manifest, mappings, text_of
+from pydatatask_exec.kubernetes.pods.function_errors import read_function_error
 
-__all__ = ["PodCondition", "is_orphan", "pod_condition", "pod_conditions"]
+__all__ = ["PodCondition", "is_disrupted", "is_orphan", "pod_condition", "pod_conditions"]
 
 _USUAL = frozenset({"", "ContainerCreating", "PodInitializing", "Completed", "Error"})
 """Reasons that containers have in the ordinary course of things."""
@@ -77,6 +78,17 @@ def is_orphan(status: Manifest) -> bool:
     )
 
 
+def is_disrupted(status: Manifest) -> bool:
+    """Return whether the cluster has stopped a pod for a reason that is not its own.
+
+    :param status: The pod's status.
+    """
+    return any(
+        condition.get("type") == "DisruptionTarget" and condition.get("status") == "True"
+        for condition in pod_conditions(status)
+    )
+
+
 def pod_conditions(status: Manifest) -> list[Manifest]:
     """Return the conditions as the API server has them.
 
@@ -93,6 +105,7 @@ def _container_conditions(containers: Sequence[Container]) -> Iterator[PodCondit
         if container.reason not in _USUAL:
             yield PodCondition(kind, _SAME.get(container.reason, container.reason), container.message, name)
         elif container.exit_code and container.message:
-            yield PodCondition(kind, container.reason, container.message, name)
+            error = read_function_error(container.message)
+            yield PodCondition(kind, container.reason, error.exception if error else container.message, name)
         elif container.exit_code and container.init:
             yield PodCondition(kind, "InitContainerFailed", f"it ended with exit code {container.exit_code}", name)

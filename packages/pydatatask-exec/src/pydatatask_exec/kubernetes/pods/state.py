@@ -8,7 +8,13 @@ from enum import Enum
 from typing import NamedTuple
 
 from pydatatask_core.quotas.resources import Resources
-from pydatatask_exec.kubernetes.pods.conditions import PodCondition, is_orphan, pod_condition, pod_conditions
+from pydatatask_exec.kubernetes.pods.conditions import (
+    PodCondition,
+    is_disrupted,
+    is_orphan,
+    pod_condition,
+    pod_conditions,
+)
 from pydatatask_exec.kubernetes.pods.containers import Container, container_states, exit_code_of
 from pydatatask_exec.kubernetes.pods.fields import Manifest, moment, section, text_of, texts
 from pydatatask_exec.kubernetes.pods.labels import PodIdentity, identity_of
@@ -85,6 +91,9 @@ class PodState(NamedTuple):
     condition: PodCondition | None
     """Why it waits, or why it failed, if there is a reason beside the usual ones."""
 
+    disrupted: bool
+    """Whether the cluster has stopped it for a reason that is not its own, such as an eviction or a drained node."""
+
     @property
     def job(self) -> str:
         """The id of its job."""
@@ -144,6 +153,7 @@ def pod_state(pod: Manifest) -> PodState | None:
         ended=max(_ends(containers, status, phase), default=None),
         exit_code=exit_code_of(containers),
         condition=pod_condition(status, containers, terminating),
+        disrupted=is_disrupted(status),
     )
 
 
