@@ -14,13 +14,16 @@ import yaml
 from integration.kube.stub.cluster import StubCluster
 
 SCRIPT = Path(__file__).parent / "function_pipeline.py"
+FAILING = Path(__file__).parent / "failing_function_pipeline.py"
 
 
-async def run_script(directory: Path, *arguments: str, kubeconfig: Path | None) -> tuple[int, str]:
+async def run_script(
+    directory: Path, *arguments: str, kubeconfig: Path | None, script: Path = SCRIPT
+) -> tuple[int, str]:
     environment = {**os.environ, "PYDATATASK_TEST_DIRECTORY": str(directory)}
     environment["KUBECONFIG"] = str(kubeconfig or "/nonexistent")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(SCRIPT), *arguments),
+        *(sys.executable, str(script), *arguments),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -76,3 +79,43 @@ async def test_launched_in_a_process_without_a_cluster(data: Path) -> None:
     status, output = await run_script(data, "launch", "halve", "nine", "--force", "--sync", kubeconfig=None)
     assert status == 1
     assert "9 is odd" in output
+
+
+@pytest.mark.requirement("kubefunc.success", "kubefunc.exception", "retry.attempt")
+async def test_what_a_function_raises_travels_to_the_record_of_its_failure(stub: StubCluster, tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    for job in ("first", "second", "hopeless", "killed", "late"):
+        (tmp_path / "input" / f"{job}.yaml").write_text("1\n")
+    stub.write_kubeconfig(tmp_path / "kubeconfig")
+    status, output = await run_script(tmp_path, "run", kubeconfig=tmp_path / "kubeconfig", script=FAILING)
+    assert status == 3, output
+    done, failures = records(tmp_path / "kube_done"), records(tmp_path / "failures")
+    assert {job: record["attempt"] for job, record in done.items()} == {"first": 1, "second": 2, "late": 1}
+    assert records(tmp_path / "output") == {"first": 1, "second": 2, "late": 1}
+    # Its pod has failed, but its function had said before that it has succeeded.
+    assert (done["late"]["reason"], done["late"]["exit_code"]) == ("Failed", 9)
+    assert records(tmp_path / "func_done").keys() == done.keys()
+    assert done["second"]["earlier"][0]["summary"] == "RuntimeError('attempt 1')"
+    assert {job: (record["kind"], record["attempt"]) for job, record in failures.items()} == {
+        "hopeless": ("exception", 1),
+        "killed": ("exit", 3),
+    }
+    hopeless = failures["hopeless"]
+    assert hopeless["exception"].startswith("HopelessError('so it is é")
+    assert hopeless["exception_types"] == ["__main__.HopelessError", "ValueError", "Exception"]
+    assert "so it is" in (tmp_path / "logs" / "hopeless.log").read_text()
+    assert "Traceback (most recent call last)" in (tmp_path / "logs" / "hopeless.log").read_text()
+
+
+@pytest.mark.requirement("kubefunc.success")
+async def test_launched_by_hand_a_function_that_fails_leaves_no_record_of_an_earlier_success(
+    stub: StubCluster, tmp_path: Path
+) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "func_done").mkdir()
+    (tmp_path / "func_done" / "hopeless.yaml").write_text("{result: success}\n")
+    launch = ("launch", "work", "hopeless", "--force", "--sync")
+    status, output = await run_script(tmp_path, *launch, kubeconfig=None, script=FAILING)
+    assert status == 1
+    assert "HopelessError" in output
+    assert records(tmp_path / "func_done") == records(tmp_path / "failures") == {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
+from pydatatask_core.outcomes.retry_policy import Retry
+from pydatatask_core.outcomes.time_limits import GRACE
 from pydatatask_core.quotas.resource_manager import ResourceManager
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
@@ -17,6 +19,7 @@ from pydatatask_exec.functions.execution import FunctionExecution
 from pydatatask_exec.functions.runner import function_runner
 from pydatatask_exec.functions.task import FunctionTask
 from pydatatask_exec.functions.types import TaskFunction
+from pydatatask_exec.kubernetes.function_execution import FunctionExecutionInPod
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.task import KubeTask
 
@@ -88,6 +91,11 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         too many pods too quickly.
     :param timeout: Optional: When a pod is found to exist for this amount of time, it will be timed out and stopped.
     :param ready: Optional: A repository from which to read task-ready status.
+    :param failures: Optional: A MetadataRepository for the jobs whose function has not succeeded. Linked as "failures".
+        "done" and "func_done" then contain only those that have succeeded: a record in "func_done" counts as success,
+        whatever becomes of the pod after it was written.
+    :param retry: Optional: Which failed jobs are tried again, and when. It needs ``failures``.
+    :param grace: With ``failures``: How long a pod has to end once it is stopped by its timeout or on request.
     """
 
     def __init__(
@@ -104,8 +112,26 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         window: timedelta = timedelta(seconds=60),
         timeout: timedelta | None = None,
         ready: Repository | None = None,
+        *,
+        failures: MetadataRepository | None = None,
+        retry: Retry | None = None,
+        grace: timedelta = GRACE,
     ) -> None:
-        super().__init__(name, podman, resources, template, logs, kube_done, window, timeout, env, ready)
+        super().__init__(
+            name,
+            podman,
+            resources,
+            template,
+            logs,
+            kube_done,
+            window,
+            timeout,
+            env,
+            ready,
+            failures=failures,
+            retry=retry,
+            grace=grace,
+        )
         self.func = func
         self.func_done = func_done
         self._execution: FunctionExecution | None = None
@@ -137,5 +163,16 @@ class KubeFunctionTask(KubeTask, FunctionTask):
             await super().launch(job)
 
     def _prepare(self) -> FunctionExecution:
-        self._execution = FunctionExecution(self, function_runner(self.name, self.bind()), self.func_done)
+        function = self.bind()
+        if self.outcomes is None:
+            self._execution = FunctionExecution(self, function_runner(self.name, function), self.func_done)
+        else:
+            self._execution = FunctionExecutionInPod(self, function, self.func_done, self.outcomes)
         return self._execution
+
+    @override
+    def _success_test(self) -> Callable[[str], Awaitable[bool]]:
+        return self._function_has_succeeded
+
+    async def _function_has_succeeded(self, job: str) -> bool:
+        return self.func_done is not None and await self.func_done.contains(job)
