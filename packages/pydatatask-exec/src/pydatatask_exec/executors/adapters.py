@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -11,6 +11,7 @@ from typing_extensions import override
 from pydatatask_core.errors import WorkersFailedError
 from pydatatask_core.outcomes.job_failure import FailureKind
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
+from pydatatask_exec.functions.threads import submit_to_threads
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -100,49 +101,21 @@ class ThreadPoolAdapter(ExecutorAdapter):
 
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         super().__init__(executor)
+        self._pool = executor
         self.is_local = True
         self.runs_here = True
 
     @override
     def submit(self, call: FunctionCall, job: str, run: int, attempt: int = 1) -> Future[Outcome]:
-        entry = _Submission(call)
         try:
-            return self.executor.submit(entry, job, run, attempt)
+            return submit_to_threads(self._pool, partial(call, job, run, attempt))
         except BrokenExecutor as error:
             raise _initializer_failed(error) from error
-        except RuntimeError:
-            # No thread could be started. The pool has queued the job all the same, and a thread would run it once there
-            # is one again, although it is going to be launched again.
-            entry.revoke()
-            raise
 
     @override
     def failure_of_workers(self, error: BaseException | None) -> WorkersFailedError | None:
         # A function cannot break a pool of threads: only an initializer that raises does.
         return _initializer_failed(error) if isinstance(error, BrokenExecutor) else super().failure_of_workers(error)
-
-
-class _Submission:
-    """A call that can be revoked after it was submitted."""
-
-    def __init__(self, call: FunctionCall) -> None:
-        self._call = call
-        self._lock = threading.Lock()
-        self._is_revoked = False
-        self._has_begun = False
-
-    def __call__(self, job: str, run: int, attempt: int) -> Outcome:
-        with self._lock:
-            if self._is_revoked:
-                raise RuntimeError("it was revoked")
-            self._has_begun = True
-        return self._call(job, run, attempt)
-
-    def revoke(self) -> bool:
-        """Let the call do nothing, and return whether it was in time."""
-        with self._lock:
-            self._is_revoked = not self._has_begun
-            return self._is_revoked
 
 
 def _initializer_failed(error: BrokenExecutor) -> WorkersFailedError:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydatatask_exec.functions.binding import BoundFunction
 from pydatatask_exec.functions.interruptions import is_interruption
+from pydatatask_exec.functions.threads import NoThreadError, submit_to_threads
 from pydatatask_exec.functions.types import is_coroutine_function
 
 __all__ = ["FunctionRunner", "function_runner", "raise_if_cancelled", "was_cancelled_by_group"]
@@ -126,7 +127,7 @@ class _ThreadRunner:
 
     async def call(self, job: str) -> None:
         context = copy_context()
-        future = asyncio.get_running_loop().run_in_executor(_threads(), lambda: context.run(self._call, job))
+        future = asyncio.wrap_future(submit_to_threads(_threads(), lambda: context.run(self._call, job)))
         await self._wait(future, job)
         value, error = future.result()
         if error is not None:
@@ -135,6 +136,8 @@ class _ThreadRunner:
             await value
 
     def outcome(self, job: str, error: BaseException) -> BaseException:
+        if isinstance(error, NoThreadError):
+            raise error
         if not isinstance(error, _RaisedInThreadError):
             return _outcome_of_coroutine(self._task, job, error)
         if isinstance(error.error, KeyboardInterrupt) or is_interruption(error.error):
