@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydatatask_core.errors import (
     BrokenRecordError,
@@ -16,7 +16,9 @@ from pydatatask_core.errors import (
     TemplateError,
 )
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import Outcomes
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Outcomes
 
 __all__ = ["LAUNCH_TRIES", "LaunchFailures", "lies_in_the_job"]
 
@@ -80,7 +82,7 @@ class LaunchFailures:
             return False
         tries = self._tries.get(job, 0) + 1
         self._tries[job] = tries
-        attempt = await self._outcomes.next_attempt(job, uuid.uuid4().hex) if tries >= LAUNCH_TRIES else None
+        attempt = await self._outcomes.next_attempt(job, os.urandom(16).hex()) if tries >= LAUNCH_TRIES else None
         if attempt is None:
             return False
         now = self._outcomes.clock()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import JobFailedError
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
 from pydatatask_exec.processes.claims import ProcessClaim
 from pydatatask_exec.processes.job_status import JobState, JobStatus
 from pydatatask_exec.processes.records import claim_name, completes, completion_record
 from pydatatask_exec.processes.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 
 __all__ = ["OutcomeRecorder", "failure_of"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydatatask_core.errors import TargetUnreachableError
-from pydatatask_core.outcomes.recorder import Outcomes
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.repositories.repository import Repository
@@ -19,6 +18,9 @@ from pydatatask_exec.processes.outcome_recorder import OutcomeRecorder
 from pydatatask_exec.processes.outcomes.output_tail import read_tail, tail_text
 from pydatatask_exec.processes.records import read_claim_record
 from pydatatask_exec.processes.workspace import STDOUT, Workspace
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Outcomes
 
 __all__ = ["ProcessReaper", "Results"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -56,6 +55,8 @@ def place_of(directory: PurePath) -> str:
 
     :param directory: The directory.
     """
+    import hashlib  # a pipeline that only starts has no use for it, and it takes long to load
+
     return hashlib.blake2s(os.fsencode(directory), digest_size=4).hexdigest()
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
 from pydatatask_core.errors import DefinitionError, TargetUnreachableError, UnwritableStoreError
-from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
@@ -34,6 +34,9 @@ from pydatatask_exec.processes.stdin_staging import stage_stdin
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
 from pydatatask_exec.processes.workspace import STDERR, STDOUT, Order, Workspace
 from pydatatask_exec.templates.template import Template
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.retry_policy import Retry
 
 __all__ = ["ProcessTask"]
 

@@ -7,7 +7,6 @@ a limit. All other refusals are final. So is a 401, once credentials that can be
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 
 from pydatatask_core.errors import ClusterError, ClusterUnreachableError
@@ -40,6 +39,8 @@ class Retries:
         self._left -= 1
         if self._left < 1 or not is_retryable(error):
             return None
+        import random  # few requests fail
+
         # Many clients may have failed at the same moment: without a random part they would all come back at once.
         wait = self._delay * random.uniform(0.8, 1.2) if asked is None else asked
         self._delay *= 2

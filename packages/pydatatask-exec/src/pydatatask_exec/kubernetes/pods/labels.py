@@ -6,7 +6,6 @@ where they are legal, and otherwise a legal form with a hash, so that no two nam
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -117,6 +116,8 @@ def with_hash(readable: str, exact: str) -> str:
     :param readable: Legal characters only; what is too long is cut.
     :param exact: What is hashed.
     """
+    import hashlib  # few names need it, and it takes long to load
+
     digest = hashlib.sha256(exact.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
     room = LONGEST - _HASH_LENGTH - 2
     return f"{readable[:room].rstrip('-_.') or 'x'}--{digest}"
