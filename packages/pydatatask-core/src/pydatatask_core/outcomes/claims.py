@@ -1,4 +1,4 @@
-"""Claims of attempts that live in the memory of this process."""
+"""Claims of attempts that live in the memory of a process: they say which one, so that others leave them alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import os
 from typing import Final
 
-__all__ = ["CLAIMS", "Claims"]
+__all__ = ["CLAIMS", "Claims", "is_held_elsewhere"]
 
 
 class Claims:
@@ -24,11 +24,69 @@ class Claims:
 
     def renew(self) -> None:
         """Make other claims from now on."""
-        self.of_first = os.urandom(12).hex()
+        self.of_first = f"{_holder(os.getpid())}/{os.urandom(8).hex()}"
 
     def next(self) -> str:
         """Return a claim of its own for an attempt."""
         return f"{self.of_first}-{next(self._numbers)}"
+
+
+def is_held_elsewhere(claim: str | None) -> bool:
+    """Return whether a claim was made by another process of this machine that is alive.
+
+    Of a process on another machine, or in a container whose processes cannot be seen from here, nothing is known.
+
+    :param claim: The claim of a record, whichever kind of task has made it; or None.
+    """
+    if claim is None:
+        return False
+    holder = claim.rpartition("/")[0]
+    pid = holder.rpartition("/")[2].partition("@")[0]
+    if not pid.isdecimal() or int(pid) in {0, os.getpid()} or len(pid) > _LONGEST_PID:
+        return False
+    return holder == _holder(int(pid)) and _exists(int(pid))
+
+
+_LONGEST_PID = 10
+
+
+def _holder(pid: int) -> str:
+    """Return what no other process has in common with one: its machine and namespace, its id and when it started."""
+    return f"{_scope()}/{pid}@{_started(pid)}"
+
+
+def _scope() -> str:
+    """Return within what a process id means one process: a machine since its start, or a container on it."""
+    try:
+        boot, namespace = _proc("sys/kernel/random/boot_id").decode().strip(), os.readlink("/proc/self/ns/pid")
+        return f"{os.uname().nodename}/{boot}/{namespace}"
+    except OSError:  # not Linux, or without /proc
+        return os.uname().nodename
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, in ticks of the machine; nothing where that is not known."""
+    try:
+        # The second field is the name of the program in parentheses, which may contain any character.
+        return _proc(f"{pid}/stat").rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+def _proc(name: str) -> bytes:
+    """Read what the kernel makes up at once; the event loop need not be spared it."""
+    with open(f"/proc/{name}", "rb", buffering=0) as file:
+        return file.read()
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's, or more than the kernel takes for one
+        return os.path.exists(f"/proc/{pid}")
+    return True
 
 
 CLAIMS: Final = Claims()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from collections.abc import Set as AbstractSet
 
 from pydatatask_core.errors import JobNotFoundError
+from pydatatask_core.outcomes.claims import is_held_elsewhere
 from pydatatask_core.outcomes.job_failure import JobFailure
 from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
 from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
@@ -22,7 +24,7 @@ class OutcomeRepair:
     """Repairs the outcomes of one task.
 
     A job is repaired if it is unsettled in the same way, and not live, at two looks in a row: what another controller
-    is about to do needs time.
+    is about to do needs time. One that another process of this machine runs in its memory is left alone.
 
     :param outcomes: The outcomes of the task.
     :param live: Returns those of some jobs that are live.
@@ -56,7 +58,8 @@ class OutcomeRepair:
         unsettled = unsettled - outcomes.claims().keys()
         if unsettled:
             unsettled = unsettled - await self._live(unsettled)
-        suspects = {job: cache.records[job] for job in unsettled if job in cache.records}
+        records = {job: cache.records[job] for job in unsettled if job in cache.records}
+        suspects = await asyncio.to_thread(_not_held, records) if records else {}  # it reads files
         before, self._suspects = self._suspects, suspects
         repaired = {job for job, record in suspects.items() if before.get(job) == record}
         for job in repaired:
@@ -100,3 +103,7 @@ class OutcomeRepair:
         else:
             await outcomes.failures.delete(job)
             outcomes.cache.forget(job)
+
+
+def _not_held(records: Mapping[str, OutcomeRecord]) -> dict[str, OutcomeRecord]:
+    return {job: record for job, record in records.items() if not is_held_elsewhere(record.claim)}

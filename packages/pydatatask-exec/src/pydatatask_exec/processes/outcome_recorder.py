@@ -16,7 +16,7 @@ from pydatatask_exec.processes.records import claim_name, completes, completion_
 from pydatatask_exec.processes.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pydatatask_core.outcomes.recorder import Attempt, Outcomes
+    from pydatatask_core.outcomes.recorder import Outcomes
 
 __all__ = ["OutcomeRecorder", "failure_of"]
 
@@ -98,6 +98,8 @@ class OutcomeRecorder:
                 await self._done.dump(job, record)
                 self._changed(self._done, job)
             return True
+        from pydatatask_core.outcomes.recorder import Attempt
+
         # The claim of a process is its identity: the same step after a crash finds its own record by that.
         name = _name_of(claim, status.pid or claim.pid)
         if failure is None and self._has_no_records(claim):
