@@ -356,7 +356,7 @@ async def test_without_metadata_nothing_is_recorded(threads: ThreadPoolExecutor)
 @pytest.mark.requirement("executor.cancel-attempt", "outcome.exactly-one")
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 async def test_whenever_jobs_are_cancelled_each_has_exactly_one_outcome(kind: str) -> None:
-    chance = random.Random(11)
+    chance = random.Random(int(os.environ.get("PYDATATASK_TEST_SEED", "11")))
     count = CANCELLATIONS if kind == "threads" else CANCELLATIONS // 4
     jobs = [f"j{i}" for i in range(count)]
     with ThreadPoolExecutor(4) if kind == "threads" else ProcessPoolExecutor(2) as executor:

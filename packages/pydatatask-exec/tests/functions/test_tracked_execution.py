@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_wo
 from pydatatask_exec import InProcessSyncTask
 
 AT_ONCE = Retry(delay=timedelta(0), attempts=3)
-CANCELLATIONS = 100
+CANCELLATIONS = int(os.environ.get("PYDATATASK_TEST_CANCELLATIONS", "100"))
 
 
 def task_of(func: Callable[..., Any], jobs: str = "j", **options: Any) -> InProcessSyncTask:
@@ -340,7 +341,7 @@ async def test_a_job_can_cancel_itself() -> None:
 
 @pytest.mark.requirement("cancel.functions", "outcome.exactly-one")
 async def test_whenever_jobs_are_cancelled_each_has_exactly_one_outcome() -> None:
-    chance = random.Random(7)
+    chance = random.Random(int(os.environ.get("PYDATATASK_TEST_SEED", "7")))
     jobs = [f"j{i}" for i in range(CANCELLATIONS)]
 
     async def work(job: str, attempt: int) -> None:
