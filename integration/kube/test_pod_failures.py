@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -12,6 +13,9 @@ from integration.kube.stages import until
 from integration.kube.stub.cluster import StubCluster
 from pydatatask_core import Retry, RetryRule
 from pydatatask_exec import KubeTask
+from pydatatask_exec.kubernetes.pod_outcomes import PodOutcome, PodOutcomeRecorder
+from pydatatask_exec.kubernetes.pods.state import pod_state
+from pydatatask_exec.kubernetes.reaping import PodReaper
 
 
 @pytest.mark.requirement("pod.failures")
@@ -109,8 +113,9 @@ async def test_a_pod_that_somebody_deletes_is_launched_again(
         await stub.writer.delete(namespace, name, {}, {})
         await until(lambda: launches(stub) == 2, pipeline)
         if policy is None:
-            assert stage.failures.data == {}
+            assert stage.failures.data == stage.logs.data == {}
         else:
+            assert stage.logs.data == {"j": b"[pydatatask: the pod was deleted before its log was read]\n"}
             record = stage.failures.data["j"]
             assert (record["kind"], record["attempt"], record["interruptions"]) == ("interrupted", 1, 1)
     assert stage.done.data == {}
@@ -149,6 +154,34 @@ async def test_several_controllers_count_each_attempt_once(stub_failing_stage: F
         assert stage.logs.data[job] == b"attempt 3\n"
     added = Counter(event.pod["metadata"]["labels"]["job"] for event in stub.store.history if event.kind == "ADDED")
     assert added == dict.fromkeys(jobs, 3)
+
+
+@pytest.mark.requirement("pod.retry", "outcome.crash-safe")
+async def test_a_controller_that_is_late_reads_no_log_of_the_next_attempt(
+    stub_failing_stage: FailingStage, stub: StubCluster
+) -> None:
+    """It has seen the pod of the first attempt finish. By the time that it reaps it, the name is another pod's."""
+    stage = stub_failing_stage
+    template = stage.shell("echo attempt {{attempt}}; test {{attempt}} = 2 && exec sleep 60")
+    task, pipeline = stage.failing_task(template, retry=retry(attempts=2))
+    async with pipeline:
+        await until(lambda: launches(stub) == 2 and has_phase(stub, "Running"), pipeline)
+        before = dict(stage.failures.data)
+        first = next(event.pod for event in stub.store.history if event.pod["status"]["phase"] == "Failed")
+        state = pod_state(first)
+        assert state is not None
+        assert state.finished
+        assert task.outcomes is not None
+        late = PodReaper(stage.logs, PodOutcomeRecorder(stage.done, task.outcomes, task.failed), task.completed, None)
+        outcome = PodOutcome(state, state.outcome, state.created, state.condition)
+        await late.reap([outcome], stage.managers[0], True, time.monotonic() + 10)
+        assert stage.logs.data == {"j": b"attempt 1\n"}
+        assert stage.failures.data == before
+        assert has_phase(stub, "Running")
+
+
+def has_phase(stub: StubCluster, phase: str) -> bool:
+    return [pod["status"]["phase"] for pod in stub.store.pods.values()] == [phase]
 
 
 @pytest.mark.requirement("pod.failures")

@@ -49,6 +49,12 @@ async def test_there_is_no_record_while_the_function_runs_and_none_after_it_has_
     assert await made.outcomes.failures.keys() == set()
 
 
+@pytest.mark.requirement("kubefunc.success")
+def test_only_without_failures_a_record_of_the_function_keeps_its_job_from_starting() -> None:
+    assert not task(Records(), print).links["func_done"].inhibits_start
+    assert task(Records(), print, failures=None).links["func_done"].inhibits_start
+
+
 class DownOnce(Records):
     """A store that fails at its first write."""
 

@@ -93,7 +93,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
     :param ready: Optional: A repository from which to read task-ready status.
     :param failures: Optional: A MetadataRepository for the jobs whose function has not succeeded. Linked as "failures".
         "done" and "func_done" then contain only those that have succeeded: a record in "func_done" counts as success,
-        whatever becomes of the pod after it was written.
+        whatever becomes of the pod after it was written, and does not inhibit the start.
     :param retry: Optional: Which failed jobs are tried again, and when. It needs ``failures``.
     :param grace: With ``failures``: How long a pod has to end once it is stopped by its timeout or on request.
     """
@@ -136,7 +136,10 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         self.func_done = func_done
         self._execution: FunctionExecution | None = None
         if func_done is not None:
-            self.link("func_done", func_done, is_status=True, inhibits_start=True, required_for_output=True)
+            # With failures, what counts is in "done". A function that times out may still succeed in its grace, and its
+            # record must not keep the job from its next attempt.
+            inhibits = failures is None
+            self.link("func_done", func_done, is_status=True, inhibits_start=inhibits, required_for_output=True)
 
     @override
     async def validate(self) -> None:

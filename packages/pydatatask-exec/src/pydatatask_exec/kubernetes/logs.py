@@ -10,7 +10,7 @@ from pydatatask_exec.kubernetes.cluster.api import PodApi
 from pydatatask_exec.kubernetes.pods.containers import Container
 from pydatatask_exec.kubernetes.pods.state import PodState, pod_state
 
-__all__ = ["PodGoneError", "annotated_pod_log", "is_temporary", "pod_log"]
+__all__ = ["PodGoneError", "annotated_pod_log", "is_temporary", "lost_log", "pod_log"]
 
 _log = logging.getLogger("pydatatask.pod")
 
@@ -66,6 +66,14 @@ async def annotated_pod_log(api: PodApi, pod: PodState, may_retry: bool = True) 
     for container in pod.containers:
         if not _may_have_log(pod, container):
             yield _note(f"container {container.name} never ran{f': {pod.condition}' if pod.condition else ''}")
+
+
+def lost_log(pod: PodState) -> bytes:
+    """Return what stands in place of the log of a pod that was gone before its log was read.
+
+    :param pod: The last state of the pod.
+    """
+    return _note(f"the pod was deleted before its log was read{f': {pod.condition}' if pod.condition else ''}")
 
 
 async def _is_gone(api: PodApi, pod: PodState) -> bool:

@@ -31,7 +31,7 @@ from datetime import timedelta
 
 from pydatatask_core.repositories.blobs import BlobRepository
 from pydatatask_exec.kubernetes.lifecycle import PodLifecycles, PodStep, PodStepEvent
-from pydatatask_exec.kubernetes.logs import PodGoneError, annotated_pod_log
+from pydatatask_exec.kubernetes.logs import PodGoneError, annotated_pod_log, lost_log
 from pydatatask_exec.kubernetes.manager import PodManager
 from pydatatask_exec.kubernetes.pod_outcomes import PodOutcome, PodOutcomeRecorder
 from pydatatask_exec.kubernetes.pods.state import Phase, PodState
@@ -180,6 +180,16 @@ class PodReaper:
             self._back_off(pod)
             text = "task %s, job %s: its pod could not be stopped; trying again: %s: %s"
             _log.error(text, pod.identity.task, pod.job, type(error).__name__, error)
+
+    async def note_lost_log(self, pod: PodState) -> None:
+        """Say in place of its log that a pod is gone, unless there is a log: jobs further down wait for one.
+
+        :param pod: The pod.
+        """
+        if self._logs is None or not self._recorder.records_apart or await self._logs.contains(pod.job):
+            return
+        async with await self._logs.open(pod.job, "wb") as writer:
+            await writer.write(lost_log(pod))
 
     async def _require_current(self, pod: PodState, podman: PodManager) -> None:
         """Check that a name still belongs to a pod before its log is read.

@@ -251,6 +251,8 @@ class PodReconciler:
     async def _settle_end(self, pod: PodState) -> None:
         """Decide what it means for a job that its pod is gone, which nobody here has deleted after recording it."""
         timed_out = self._timed_out.get(pod.uid)
+        if self._task.metadata:
+            await self._reaper.note_lost_log(pod)
         if self._task.metadata and await self._recorder.record_gone(pod, timed_out, self.clock.now()):
             self._task.completed(pod.job)
         elif timed_out is None:
