@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator
@@ -93,6 +94,8 @@ async def work(job: str, attempt: int, out: MetadataRepository) -> None:
         raise HopelessError("so it is " + "é" * 5000)
     if job == "second" and attempt < 2:
         raise RuntimeError(f"attempt {attempt}")
+    if job == "endless":
+        await asyncio.sleep(300)
     if job == "killed":
         os._exit(137)
     await out.dump(job, attempt)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from integration.kube.stages import until
 from integration.kube.stub.cluster import StubCluster
 
 SCRIPT = Path(__file__).parent / "function_pipeline.py"
@@ -105,6 +106,24 @@ async def test_what_a_function_raises_travels_to_the_record_of_its_failure(stub:
     assert hopeless["exception_types"] == ["__main__.HopelessError", "ValueError", "Exception"]
     assert "so it is" in (tmp_path / "logs" / "hopeless.log").read_text()
     assert "Traceback (most recent call last)" in (tmp_path / "logs" / "hopeless.log").read_text()
+
+
+@pytest.mark.requirement("pod.cancel")
+async def test_the_command_cancels_a_pod_that_another_process_watches(stub: StubCluster, tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "endless.yaml").write_text("1\n")
+    kubeconfig = tmp_path / "kubeconfig"
+    stub.write_kubeconfig(kubeconfig)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(run_script(tmp_path, "run", kubeconfig=kubeconfig, script=FAILING))
+        await until(lambda: [pod for pod in stub.store.pods.values() if pod["status"]["phase"] == "Running"])
+        status, output = await run_script(tmp_path, "cancel", "work", "endless", kubeconfig=kubeconfig, script=FAILING)
+        assert (status, output) == (0, "endless work cancelled\n")
+    assert running.result()[0] == 3
+    record = records(tmp_path / "failures")["endless"]
+    assert (record["kind"], record["attempt"]) == ("cancelled", 1)
+    assert records(tmp_path / "func_done") == {}
+    assert stub.store.pods == {}
 
 
 @pytest.mark.requirement("kubefunc.success")
