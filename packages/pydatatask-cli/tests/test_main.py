@@ -76,7 +76,13 @@ def test_each_command_has_help(
     [
         ([], "the following arguments are required: {update,run,status,trace,rm,ls,cat,inject,launch,shell,"),
         (["statsu"], "invalid choice: 'statsu' (choose from 'update', 'run', 'status'"),
-        (["status", "--what"], "unrecognized arguments: --what"),
+        (["status", "--what"], "unrecognized arguments: --what (see main.py status --help)"),
+        (
+            ["run", "--fail-fats"],
+            "unrecognized arguments: --fail-fats (did you mean '--fail-fast'?) (see main.py run -",
+        ),
+        (["run", "--drian=5"], "unrecognized arguments: --drian=5 (did you mean '--drain'?)"),
+        (["failures", "t", "b1"], "unrecognized arguments: b1 (see main.py failures --help)"),
         (["cat", "count.books"], "the following arguments are required: JOB"),
         (["ls"], "the following arguments are required: DATA"),
     ],

@@ -16,6 +16,7 @@ __all__ = [
     "ACCESS",
     "COMMANDS",
     "FUNC",
+    "PARSER",
     "PIPELINE",
     "SubParsers",
     "SubParsersT",
@@ -57,6 +58,9 @@ ACCESS = "pydatatask_access"
 """Where parsed arguments say for what the pipeline is to be opened."""
 
 _LOUDER, _QUIETER = "pydatatask_louder", "pydatatask_quieter"
+
+PARSER = "pydatatask_parser"
+"""Where parsed arguments have the parser of their command."""
 
 _MOST_SECONDS = 366 * 24 * 60 * 60
 
@@ -122,7 +126,7 @@ def add_command(
         epilog=_epilog(name, examples),
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(**{FUNC: function, ACCESS: access})
+    parser.set_defaults(**{FUNC: function, ACCESS: access, PARSER: parser})
     add_verbosity(parser, "command_")
     return parser
 

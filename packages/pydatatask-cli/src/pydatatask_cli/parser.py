@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from typing_extensions import override
 
-from pydatatask_cli.arguments import COMMANDS, PIPELINE, add_verbosity
+from pydatatask_cli.arguments import COMMANDS, PARSER, PIPELINE, add_verbosity
 from pydatatask_cli.name_lookup import suggestion
 from pydatatask_cli.terminal import output
 
@@ -39,7 +39,19 @@ def parse_arguments(
     :param finds_pipeline: Whether there is the option ``-p``, which names the pipeline.
     """
     loaded = COMMANDS.keys() if instrument is not None else _needed_commands(given)
-    return vars(build_parser(instrument, finds_pipeline, loaded).parse_args(given))
+    parser = build_parser(instrument, finds_pipeline, loaded)
+    known, unknown = parser.parse_known_args(given)
+    arguments = vars(known)
+    # The parser of a command hands what it does not know to ours, whose help says nothing of the options of commands.
+    command: ArgumentParser = arguments.pop(PARSER, parser)
+    if unknown:
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{_similar_option(command, unknown[0])}")
+    return arguments
+
+
+def _similar_option(parser: ArgumentParser, word: str) -> str:
+    options = re.findall("--[a-z-]+", parser.format_usage())
+    return suggestion(word.partition("=")[0], options) if word.startswith("--") else ""
 
 
 def _needed_commands(given: Sequence[str]) -> Collection[str]:
