@@ -7,7 +7,7 @@ from pydatatask_exec.processes.plain_workspace import PlainWorkspace
 from pydatatask_exec.processes.process_operations import ProcessOperations
 from pydatatask_exec.processes.workspace import Workspace
 
-__all__ = ["AbstractProcessManager", "require_manager"]
+__all__ = ["AbstractProcessManager", "check_manager_source", "require_manager"]
 
 
 class AbstractProcessManager(ProcessOperations):
@@ -42,3 +42,17 @@ def require_manager(task: str, manager: object) -> AbstractProcessManager:
             "if it is an async function, make it a resource of the pipeline's session, with @session.resource"
         )
     return manager
+
+
+def check_manager_source(task: str, manager: object) -> None:
+    """Refuse a manager itself, or anything else that cannot be called for one.
+
+    :param task: The task's name.
+    :param manager: What the task was given.
+    :raises DefinitionError: It cannot be called.
+    """
+    if not callable(manager):
+        raise DefinitionError(
+            f"task {task}: manager must be a callable that gives the process manager, such as a resource of the "
+            f"session or `lambda: localhost`, not an object of type {type(manager).__name__}"
+        )

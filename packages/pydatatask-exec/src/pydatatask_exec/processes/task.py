@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from pydatatask_core.concurrency.single_flight import SingleFlight
-from pydatatask_core.errors import DefinitionError, TargetUnreachableError, UnwritableStoreError
+from pydatatask_core.errors import TargetUnreachableError, UnwritableStoreError
 from pydatatask_core.outcomes.time_limits import GRACE, check_time_limits
 from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.quotas.resource_manager import ResourceManager
@@ -27,7 +27,7 @@ from pydatatask_exec.launching.launch_failures import LaunchFailures
 from pydatatask_exec.launching.quota import LaunchQuota
 from pydatatask_exec.processes.jobs import ClaimedElsewhereError, ProcessJobs
 from pydatatask_exec.processes.launch_script import check_environ
-from pydatatask_exec.processes.manager import AbstractProcessManager, require_manager
+from pydatatask_exec.processes.manager import AbstractProcessManager, check_manager_source, require_manager
 from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import Results
 from pydatatask_exec.processes.stdin_staging import stage_stdin
@@ -110,11 +110,7 @@ class ProcessTask(Task):
         grace: timedelta = GRACE,
     ) -> None:
         super().__init__(name, ready)
-        if not callable(manager):
-            raise DefinitionError(
-                f"task {name}: manager must be a callable that gives the process manager, such as a resource of the "
-                f"session or `lambda: localhost`, not an object of type {type(manager).__name__}"
-            )
+        check_manager_source(name, manager)
         self.resource_manager: ResourceManager = resource_manager
         self.job_resources: Resources = job_resources
         self.pids: MetadataRepository = pids
