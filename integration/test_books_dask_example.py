@@ -64,7 +64,9 @@ def test_the_books_are_counted_on_a_cluster_that_ends_with_the_command(tmp_path:
     while left := processes_that_mention(f"BOOKS_BUILD={tmp_path}"):  # those that keep count of semaphores end last
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
-    assert "summary.books 6\nsummary.live 0\nsummary.done 6\nsummary.reports 6\n" in example(tmp_path, "status")
+    assert "summary.books 6\nsummary.live 0\nsummary.done 6\nsummary.failures 0\nsummary.reports 6\n" in example(
+        tmp_path, "status"
+    )
     report = example(tmp_path, "cat", "summary.reports", "jonah")
     assert report.startswith('The book "jonah" has 8 paragraphs, 102 lines, 1332 words')
     assert "result: success\n" in example(tmp_path, "cat", "summary.done", "jonah")

@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("BOOKS_BUILD", HERE / "build"))
 
 books_repo = pydatatask.FileRepository(HERE.parent / "books" / "texts", ".txt")
-done_repo = pydatatask.YamlMetadataFileRepository(BUILD / "done")
+done_repo, failures_repo = pydatatask.outcome_files(BUILD / "summary")
 reports_repo = pydatatask.FileRepository(BUILD / "reports", ".txt")
 
 
@@ -57,7 +57,7 @@ async def summarize(job: str, books: pydatatask.FileRepository, reports: pydatat
 
 def books_pipeline(executor: Executor) -> pydatatask.Pipeline:
     """Return the pipeline. The linked repositories are sent to the workers as well, so they have to be files."""
-    summary = pydatatask.ExecutorTask("summary", executor, done_repo, func=summarize)
+    summary = pydatatask.ExecutorTask("summary", executor, done_repo, func=summarize, failures=failures_repo)
     summary.link("books", books_repo, is_input=True)
     summary.link("reports", reports_repo, is_output=True)
     return pydatatask.Pipeline([summary], pydatatask.Session())
