@@ -15,7 +15,7 @@ from pydatatask_exec.kubernetes.cluster.retries import Retries, is_retryable, re
 
 @pytest.fixture(autouse=True)
 def no_random_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pydatatask_exec.kubernetes.cluster.retries.random.uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("random.uniform", lambda low, high: (low + high) / 2)
 
 
 def delays(attempts: int, error: ClusterError, asked: float | None = None) -> Iterator[float | None]:
