@@ -130,9 +130,7 @@ class KubeTask(Task):
         if done is not None:
             self.link("done", done, is_status=True, inhibits_start=True, required_for_output=True)
         self.record_failures(done, failures, retry)
-        self._launch_failures = None
-        if self.outcomes is not None:
-            self._launch_failures = LaunchFailures(self.outcomes, self.failed, NO_POD)
+        self._launch_failures = LaunchFailures(self.outcomes, self.failed, NO_POD)
         recorder = PodOutcomeRecorder(done, self.outcomes, self.failed, self._success_test())
         self._reconciler = PodReconciler(self, self._quota, recorder, None if failures is None else grace)
 
@@ -230,7 +228,7 @@ class KubeTask(Task):
         try:
             await self._launch(job)
         except Exception as error:
-            if self._launch_failures is None or not await self._launch_failures.record(job, error):
+            if not await self._launch_failures.record(job, error):
                 raise
         if self.synchronous:
             await self._until_gone(job)
@@ -257,8 +255,7 @@ class KubeTask(Task):
             self._refuse(job, str(error))
             return
         self._pause.reset()
-        if self._launch_failures is not None:
-            self._launch_failures.succeeded(job)
+        self._launch_failures.succeeded(job)
 
     async def _is_stale(self, job: str) -> bool:
         """Return whether a job that a run found ready no longer is, as its pod was reaped or is gone meanwhile."""

@@ -51,13 +51,13 @@ def lies_in_the_job(error: BaseException) -> bool:
 class LaunchFailures:
     """Count the launches that have failed, and record the failure of a job after some.
 
-    :param outcomes: Where failures are recorded.
+    :param outcomes: Where failures are recorded; if they are not, launches are tried again for ever.
     :param failed: Is called with each job that has failed, and with what happened.
     :param fields: What the records of the type of task have as well.
     """
 
     def __init__(
-        self, outcomes: Outcomes, failed: Callable[[str, BaseException], None], fields: Mapping[str, object]
+        self, outcomes: Outcomes | None, failed: Callable[[str, BaseException], None], fields: Mapping[str, object]
     ) -> None:
         self._outcomes = outcomes
         self._failed = failed
@@ -78,17 +78,18 @@ class LaunchFailures:
         :param error: Why it failed.
         :returns: Whether the job counts as failed now; otherwise it is to be launched again.
         """
-        if not lies_in_the_job(error):
+        outcomes = self._outcomes
+        if outcomes is None or not lies_in_the_job(error):
             return False
         tries = self._tries.get(job, 0) + 1
         self._tries[job] = tries
-        attempt = await self._outcomes.next_attempt(job, os.urandom(16).hex()) if tries >= LAUNCH_TRIES else None
+        attempt = await outcomes.next_attempt(job, os.urandom(16).hex()) if tries >= LAUNCH_TRIES else None
         if attempt is None:
             return False
-        now = self._outcomes.clock()
+        now = outcomes.clock()
         failure = JobFailure("launch", f"it could not be launched: {type(error).__name__}: {error}")
         record = {"start_time": now, "end_time": now, "reason": failure.summary, **self._fields}
-        recorded = await self._outcomes.fail(job, record, failure, attempt)
+        recorded = await outcomes.fail(job, record, failure, attempt)
         del self._tries[job]
         self._failed(job, JobFailedError(recorded.summary))
         return True

@@ -132,9 +132,7 @@ class ProcessTask(Task):
         self.timeout: timedelta | None = timeout
         self.grace: timedelta = grace
         self.record_failures(done, failures, retry)
-        self._launch_failures = (
-            None if self.outcomes is None else LaunchFailures(self.outcomes, self.failed, {"return_code": None})
-        )
+        self._launch_failures = LaunchFailures(self.outcomes, self.failed, {"return_code": None})
         resource_manager.register(self._usage, task=name)
 
     def _link_all(self) -> None:
@@ -254,11 +252,10 @@ class ProcessTask(Task):
             self._backoff.failed()
             raise
         except Exception as error:
-            if self._launch_failures is None or not await self._launch_failures.record(job, error):
+            if not await self._launch_failures.record(job, error):
                 raise
         else:
-            if self._launch_failures is not None:
-                self._launch_failures.succeeded(job)
+            self._launch_failures.succeeded(job)
         self._backoff.succeeded()
         if problem is not None:
             raise problem
