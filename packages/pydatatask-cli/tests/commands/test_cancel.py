@@ -150,7 +150,7 @@ async def test_what_does_not_run_is_refused_with_what_to_do_instead(
     assert lines[1].startswith("job b1 of a has failed already (ValueError")
     assert lines[1].endswith("; to start it again: retry a b1")
     assert lines[2] == "job nowhere of a is not running; to see where it is: trace nowhere"
-    made.a.link("live", InProcessMetadataRepository(), is_status=True, inhibits_start=True, inhibits_output=True)
+    made.a.jobs_outlive_pipeline = True  # so its links show them in every process
     await made.failures.delete("b1")
     assert await cancel(made.pipeline, "a", ["b1"]) == 1
     assert "job b1 of a is not running" in capsys.readouterr().err

@@ -391,7 +391,7 @@ async def test_closing_waits_for_local_jobs_and_records_them(
     async with pipeline(task) as opened:
         await opened.update()
     assert await task.done.contains("job")
-    assert "waiting for 1 jobs" in caplog.text
+    assert "waiting for 1 job, which runs in an executor" in caplog.text
 
 
 async def test_a_record_that_cannot_be_written_is_tried_again(

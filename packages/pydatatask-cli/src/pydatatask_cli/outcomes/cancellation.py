@@ -67,14 +67,10 @@ class Cancellation:
             if failure_state(record) is not FailureState.FAILED:
                 return None
             return f"job {job} of {name} has failed already ({record.summary}); to start it again: retry {name} {job}"
-        # No link shows what runs in another process, but what runs there was ready, and has no record yet.
-        if not self._shows_live_jobs() and await self._task.ready.contains(job):
+        # No link shows what runs in the memory of another process, but that was ready, and has no record yet.
+        if not self._task.jobs_outlive_pipeline and await self._task.ready.contains(job):
             return None
         return f"job {job} of {name} is not running; to see where it is: trace {job}"
-
-    def _shows_live_jobs(self) -> bool:
-        links = self._task.links.values()
-        return any(link.is_status and link.inhibits_output and not link.is_failure for link in links)
 
     async def cancel(self, jobs: Sequence[str], seconds: float, ended: Callable[[str, CancelState], None]) -> list[str]:
         """Cancel jobs, and wait until they have ended.

@@ -324,5 +324,6 @@ class ExecutorTask(FunctionTask):
 
     async def _wait(self, jobs: ExecutorJobs) -> None:
         if jobs.live:
-            _log.warning("task %s: waiting for %d jobs, which run in an executor here", self.name, len(jobs.live))
+            waiting = "1 job, which runs" if len(jobs.live) == 1 else f"{len(jobs.live)} jobs, which run"
+            _log.warning("task %s: waiting for %s in an executor here", self.name, waiting)
         await jobs.wait()
