@@ -91,6 +91,12 @@ async def test_the_limiting_resource_is_named_and_nothing_is_reserved() -> None:
     assert await manager.reserve(Resources.parse(1, 100, 2)) is None
 
 
+async def test_what_could_never_fit_is_named_before_what_is_short_now() -> None:
+    manager = ResourceManager(Resources.parse(1, 100))
+    assert await manager.reserve(Resources.parse(1, 0, 1)) is None
+    assert await manager.reserve(Resources.parse(1, 101, 1)) is MEM
+
+
 @pytest.mark.requirement("resources.none-launches")
 async def test_where_launches_are_not_limited_any_number_is_admitted() -> None:
     manager = quota(1000)
@@ -398,6 +404,8 @@ async def test_a_refused_job_holds_back_lower_ones_on_that_quota_only() -> None:
         assert await manager.reserve(cpus(1)) is RATE
         assert await other.reserve(cpus(3)) is None
     assert lower.refused is RATE
+    with under(offer("as low", priority=1, holds=holds)):
+        assert await manager.reserve(cpus(1)) is RATE, "the highest that was refused decides"
     for priority in (2, 3):
         with under(offer("not lower", priority=priority, holds=holds)):
             assert await manager.reserve(cpus(1)) is None

@@ -8,7 +8,7 @@ import pytest
 import pydatatask_core.quotas.usage_source
 from pydatatask_core.quotas.reservation import Reservation
 from pydatatask_core.quotas.resource_manager import ResourceManager
-from pydatatask_core.quotas.resources import Resources
+from pydatatask_core.quotas.resources import Resources, ResourceType
 from pydatatask_core.quotas.usage_source import UsageSource
 
 ONE, TWO = Resources(Decimal(1), launches=1), Resources(Decimal(2), launches=2)
@@ -65,6 +65,27 @@ async def test_a_callback_that_failed_is_asked_again_after_some_seconds(clock: C
     assert source.wants_retry()
     assert await source.usage() == ONE
     assert not source.wants_retry()
+
+
+@pytest.mark.requirement("quota.unknown-usage")
+async def test_a_reservation_asks_a_callback_again_that_failed_some_seconds_ago(clock: Clock) -> None:
+    answers: list[Resources | None] = [TWO, None, Resources(launches=0)]
+
+    async def callback() -> Resources:
+        answer = answers.pop(0)
+        if answer is None:
+            raise OSError("no route")
+        return answer
+
+    manager = ResourceManager(Resources.parse(2, 1))
+    manager.register(callback)
+    assert await manager.reserve(ONE) is ResourceType.CPU
+    await manager.flush()
+    assert await manager.reserve(ONE) is ResourceType.CPU, "what it told last counts"
+    assert await manager.reserve(ONE) is ResourceType.CPU
+    clock.now = 5.0
+    assert await manager.reserve(ONE) is None
+    assert answers == []
 
 
 async def launch(manager: ResourceManager) -> Reservation:

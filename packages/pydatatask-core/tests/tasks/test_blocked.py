@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from core_doubles import Blobs, Records
 from core_tasks import Recording
+from typing_extensions import override
 
 from pydatatask_core.errors import DefinitionError
 from pydatatask_core.outcomes.retry_policy import Retry
@@ -32,7 +34,11 @@ class Failing(Recording):
 
 
 class Names(Records):
-    """A translator."""
+    """A translator, which has an info also for a job that it does not contain."""
+
+    @override
+    async def contained(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
+        return await super().contained(jobs) - {"hidden"}
 
 
 async def ready(task: Task) -> set[str]:
@@ -84,7 +90,7 @@ async def test_a_given_ready_does_not_launch_what_has_failed() -> None:
 @pytest.mark.requirement("outcome.blocked")
 async def test_what_is_blocked_follows_from_the_failures_further_up() -> None:
     a, b, c, d = (Failing(name) for name in "abcd")
-    translator = Names({"total": "one", "other": "two", "wrong": 7})
+    translator = Names({"total": "one", "other": "two", "wrong": 7, "hidden": "one"})
     b.plug(a)
     c.plug(b, translator=translator)
     d.plug(a, when="finished")
@@ -151,6 +157,13 @@ async def test_failures_in_a_place_of_another_task_are_refused(shared: str) -> N
         await Pipeline([plain, a, b], Session()).open()
 
 
+async def test_failures_in_repositories_that_do_not_tell_their_places_are_not_mixed_up() -> None:
+    failures = [Records(), Records()]
+    assert failures[0].describe() == failures[1].describe() == "Records"
+    async with Pipeline([Failing("a", failures=failures[0]), Failing("b", failures=failures[1])], Session()):
+        pass
+
+
 @pytest.mark.requirement("outcome.misuse")
 async def test_cancelling_a_job_that_would_start_again_is_refused() -> None:
     with pytest.raises(DefinitionError, match="records no failures, so a cancelled job would start again"):
@@ -184,7 +197,12 @@ async def test_reading_what_another_fills_without_waiting_for_it_is_warned_of(
         task.link("made", a.made, is_input=True)
     a.links["done"] = Link(a.done, is_status=True, required_for_output=True)
     gated.link("after", a.done, required_for_start=True)
-    async with Pipeline([a, gated, plugged, open_], Session()):
+    a.link("made_before", a.made, is_input=True, required_for_start=False)
+    finished, other, writer = Recording("finished"), Recording("other"), Recording("writer")
+    finished.plug(a, when="finished")
+    other.given("x")
+    writer.link("made", a.made, is_output=True)
+    async with Pipeline([a, gated, plugged, open_, finished, other, writer], Session()):
         warnings = [line for line in caplog.messages if "does not wait for a" in line]
         assert [line.split(",")[0] for line in warnings] == ["task open reads made"]
         assert warnings[0].endswith("write open.plug(a) in place of the link")
