@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from integration.kube.failing_pods import SOON, FailingStage, launches, retry
 from integration.kube.stages import until
@@ -16,6 +18,7 @@ from pydatatask_exec import KubeTask
 from pydatatask_exec.kubernetes.pod_outcomes import PodOutcome, PodOutcomeRecorder
 from pydatatask_exec.kubernetes.pods.state import pod_state
 from pydatatask_exec.kubernetes.reaping import PodReaper
+from pydatatask_storage import InProcessMetadataRepository
 
 
 @pytest.mark.requirement("pod.failures")
@@ -98,6 +101,32 @@ async def test_a_pod_that_the_cluster_stops_interrupts_its_job(
     assert [entry["kind"] for entry in record["earlier"]] == ["interrupted"]
     assert f"{reason}: because of that" in record["earlier"][0]["summary"]
     assert stage.failures.data == {}
+
+
+class SlowRecords(InProcessMetadataRepository):
+    """Records that take a while to write."""
+
+    @override
+    async def dump(self, job: str, data: Any) -> None:
+        await asyncio.sleep(0.3)
+        await super().dump(job, data)
+
+
+@pytest.mark.requirement("pod.deleted-elsewhere")
+async def test_a_job_waits_until_the_deletion_of_its_pod_is_recorded(
+    stub_failing_stage: FailingStage, stub: StubCluster
+) -> None:
+    """Its pod is not live any more, so it is ready; launched now, it would be its first attempt once more."""
+    stage = FailingStage(stub_failing_stage.cluster, failures=SlowRecords({}))
+    template = stage.shell("echo attempt {{attempt}}; test {{attempt}} = 2 || exec sleep 60")
+    _task, pipeline = stage.failing_task(template, retry=retry(attempts=1))
+    async with pipeline, asyncio.TaskGroup() as group:
+        running = group.create_task(pipeline.run(timeout=30))
+        await until(lambda: has_phase(stub, "Running"))
+        ((namespace, name),) = stub.store.pods
+        await stub.writer.delete(namespace, name, {"gracePeriodSeconds": 0}, {})
+        await running
+    assert (launches(stub), stage.logs.data) == (2, {"j": b"attempt 2\n"})
 
 
 @pytest.mark.requirement("pod.deleted-elsewhere")
