@@ -8,7 +8,7 @@ from exec_doubles import Records
 from typing_extensions import override
 
 from pydatatask_core import Pipeline, ResourceManager, Resources, Session
-from pydatatask_core.errors import StoreUnreachableError
+from pydatatask_core.errors import DefinitionError, StoreUnreachableError
 from pydatatask_exec import KubeFunctionTask, PodManager
 from pydatatask_exec.kubernetes.function_execution import TERMINATION_LOG, tell_controller
 from pydatatask_exec.kubernetes.pods.function_errors import LONGEST_MESSAGE, read_function_error
@@ -53,6 +53,13 @@ async def test_there_is_no_record_while_the_function_runs_and_none_after_it_has_
 def test_only_without_failures_a_record_of_the_function_keeps_its_job_from_starting() -> None:
     assert not task(Records(), print).links["func_done"].inhibits_start
     assert task(Records(), print, failures=None).links["func_done"].inhibits_start
+
+
+@pytest.mark.requirement("outcome.misuse")
+def test_failures_need_a_record_of_successes() -> None:
+    quota = ResourceManager(Resources.parse(1, 1))
+    with pytest.raises(DefinitionError, match="task task: failures= needs kube_done="):
+        KubeFunctionTask("task", no_manager, quota, "", failures=Records())
 
 
 class DownOnce(Records):

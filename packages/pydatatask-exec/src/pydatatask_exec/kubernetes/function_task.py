@@ -9,6 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from pydatatask_core.errors import DefinitionError
 from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.outcomes.time_limits import GRACE
 from pydatatask_core.quotas.resource_manager import ResourceManager
@@ -96,6 +97,7 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         whatever becomes of the pod after it was written, and does not inhibit the start.
     :param retry: Optional: Which failed jobs are tried again, and when. It needs ``failures``.
     :param grace: With ``failures``: How long a pod has to end once it is stopped by its timeout or on request.
+    :raises DefinitionError: ``podman`` cannot be called, or the arguments about failures make no sense.
     """
 
     def __init__(
@@ -117,6 +119,8 @@ class KubeFunctionTask(KubeTask, FunctionTask):
         retry: Retry | None = None,
         grace: timedelta = GRACE,
     ) -> None:
+        if failures is not None and kube_done is None:
+            raise DefinitionError(f"task {name}: failures= needs kube_done=, where successes are recorded")
         super().__init__(
             name,
             podman,
