@@ -96,6 +96,15 @@ async def test_a_job_that_waits_for_its_next_attempt_is_given_up(
 
 
 @pytest.mark.requirement("cli.cancel")
+async def test_a_job_that_waits_is_not_given_up_at_once_as_it_may_be_launched_just_now(tmp_path: Path) -> None:
+    made = chain(tmp_path, retry=LATER)
+    await run(made.pipeline, False, False, None, wait_for_retries=False)
+    assert await cancel(made.pipeline, "a", ["b1"], timeout=0.3) == 1
+    record = await made.failures.info("b1")
+    assert (record["kind"], "end_time" in record) == ("cancelled", False)
+
+
+@pytest.mark.requirement("cli.cancel")
 async def test_a_request_that_is_overwritten_is_made_again_and_a_success_wins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

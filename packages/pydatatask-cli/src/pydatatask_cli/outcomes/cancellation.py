@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -16,6 +17,9 @@ from pydatatask_core.tasks.task import Task
 __all__ = ["CancelState", "Cancellation"]
 
 _POLL_SECONDS = 0.1
+
+_LAUNCH_SECONDS = 1.5
+"""How long the next attempt of a job that waits may be under way in another process before it shows here."""
 
 
 class CancelState(Enum):
@@ -51,6 +55,7 @@ class Cancellation:
         self._pipeline = pipeline
         self._task = task
         self._outcomes = outcomes_of(task)
+        self._give_up_at: dict[str, float] = {}
 
     async def obstacle(self, job: str) -> str | None:
         """Return why a job cannot be cancelled, and what to do instead; None if it can be.
@@ -92,6 +97,8 @@ class Cancellation:
                     ended(job, state)
                 elif state is CancelState.LOST:
                     await self._request(job)
+                else:
+                    await self._give_up_in_time(job)
             if not pending or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(_POLL_SECONDS)
@@ -103,6 +110,12 @@ class Cancellation:
             return
         await self._task.cancel(job)
         if record is not None and failure_state(record) is FailureState.WAITING and not await self._is_live(job):
+            self._give_up_at[job] = time.monotonic() + _LAUNCH_SECONDS
+
+    async def _give_up_in_time(self, job: str) -> None:
+        # Another process may have decided to launch the job before the request came. It finds the request later,
+        # but takes a record with an end for that of an earlier attempt.
+        if time.monotonic() >= self._give_up_at.get(job, math.inf) and not await self._is_live(job):
             await self._give_up(job)
 
     async def _give_up(self, job: str) -> None:
