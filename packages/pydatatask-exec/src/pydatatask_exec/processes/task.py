@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
@@ -32,7 +31,7 @@ from pydatatask_exec.processes.quota_account import QuotaAccount
 from pydatatask_exec.processes.reaper import Results
 from pydatatask_exec.processes.stdin_staging import stage_stdin
 from pydatatask_exec.processes.stdout_marker import StderrIsStdout
-from pydatatask_exec.processes.workspace import STDERR, STDOUT, Order, Workspace
+from pydatatask_exec.processes.workspace import STDERR, STDOUT, Order, Workspace, found_at
 from pydatatask_exec.templates.template import Template
 
 if TYPE_CHECKING:
@@ -283,7 +282,7 @@ class ProcessTask(Task):
             interleaved=isinstance(self._stderr, StderrIsStdout),
             environ=self.environ,
             is_first=is_first,
-            found_at=_found_at(),
+            found_at=found_at(),
             timeout=None if self.timeout is None else self.timeout.total_seconds(),
             grace=self.grace.total_seconds(),
         )
@@ -338,9 +337,3 @@ class ProcessTask(Task):
     async def _live(self, jobs: AbstractSet[str]) -> AbstractSet[str]:
         # In a run, a record in ``pids`` comes later than the process.
         return await super()._live(jobs) | (jobs & self.claims().keys())
-
-
-def _found_at() -> float:
-    """Return when the run began to read what shows that the job is ready; infinite outside of one."""
-    offer = active_offer()
-    return math.inf if offer is None or offer.found_at is None else offer.found_at

@@ -18,6 +18,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pydatatask_core.quotas.launch_offers import active_offer
 from pydatatask_core.streams.byte_streams import AReadStream, AWriteStream
 from pydatatask_exec.processes.job_status import JobStatus
 from pydatatask_exec.processes.launch_script import Launch, command_for
@@ -36,6 +37,7 @@ __all__ = [
     "IsWanted",
     "Order",
     "Workspace",
+    "found_at",
     "launch_of",
     "retired_job",
     "staged_by",
@@ -94,6 +96,12 @@ class Order(NamedTuple):
     found_at: float = math.inf
     """When reading the repositories began that show the job to be ready, by :func:`time.monotonic`. Infinite for a
     launch that is asked for by hand."""
+
+
+def found_at() -> float:
+    """Return when the run began to read what shows that the job is ready; infinite outside of one."""
+    offer = active_offer()
+    return math.inf if offer is None or offer.found_at is None else offer.found_at
 
 
 def launch_of(order: Order, directory: str) -> Launch:
