@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from integration.process_bench import SH, ProcessBench, until
-from pydatatask_core import Retry
-from pydatatask_exec import SSHLinuxManager
+from pydatatask_core import Pipeline, ResourceManager, Resources, Retry, Session
+from pydatatask_exec import ProcessTask, SSHLinuxManager
+from pydatatask_exec.processes.ssh.workspace import SSHWorkspace
 from pydatatask_storage import InProcessMetadataRepository
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import asyncssh
 
     from integration.ssh_server import SSHServer
+    from pydatatask_exec.processes.job_status import JobStatus
 
 
 class OutcomeBench(ProcessBench):
@@ -107,3 +112,87 @@ async def test_a_job_that_is_cancelled_ends_with_all_its_processes(
     record = bench.failure()
     assert (record["kind"], record["return_code"]) == ("cancelled", 143)
     assert await works_there(ssh_connection, mark) == ""
+
+
+class HeldRecords(InProcessMetadataRepository):
+    """Records whose first write waits until it is let go."""
+
+    def __init__(self, before: InProcessMetadataRepository) -> None:
+        super().__init__()
+        self.data = before.data
+        self.is_about_to_write, self.may_write = asyncio.Event(), asyncio.Event()
+
+    @override
+    async def dump(self, job: str, data: Any) -> None:
+        self.is_about_to_write.set()
+        await self.may_write.wait()
+        await super().dump(job, data)
+
+
+class Stores:
+    """What any number of controllers use."""
+
+    def __init__(self, script: str) -> None:
+        self.inputs = InProcessMetadataRepository({"job": {}})
+        self.pids, self.done, self.failures = (InProcessMetadataRepository() for _ in range(3))
+        self._script = script
+
+    def controller(self, manager: SSHLinuxManager, failures: InProcessMetadataRepository) -> Pipeline:
+        quota = ResourceManager(Resources.parse(1, 1))
+        task = ProcessTask(
+            "work",
+            lambda: manager,
+            quota,
+            Resources.parse(1, 1),
+            self.pids,
+            self._script,
+            done=self.done,
+            failures=failures,
+            retry=Retry(attempts=3, delay=timedelta(0), jitter=0),
+        )
+        task.link("inputs", self.inputs, is_input=True)
+        return Pipeline([task], Session(), [quota], retry_seconds=0.05)
+
+
+@pytest.mark.requirement("proc.one-recorder", "proc.retry")
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_an_attempt_is_recorded_by_one_controller_and_no_later_one_begins_before(
+    ssh_server: SSHServer, manager: SSHLinuxManager, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    refused, take = asyncio.Event(), SSHWorkspace.take
+
+    async def observed(
+        self: SSHWorkspace, jobs: Mapping[str, str | None], outputs: Collection[str]
+    ) -> dict[str, JobStatus]:
+        found = await take(self, jobs, outputs)
+        if len(found) < len(jobs):
+            refused.set()
+        return found
+
+    monkeypatch.setattr(SSHWorkspace, "take", observed)
+    stores = Stores(SH + f"until [ -e {manager.basedir}.go ]; do sleep 0.05; done; exit 1")
+    held = HeldRecords(stores.failures)
+    async with await ssh_server.connect() as connection, stores.controller(manager, stores.failures) as fast:
+        slow_manager = SSHLinuxManager("app", lambda: connection, manager.basedir.parent, kill_grace=1.0)
+        async with stores.controller(slow_manager, held) as slow:
+            slow_run = asyncio.create_task(slow.run(timeout=60))
+            await until(lambda: stores.pids.data)
+            await fast.update()  # adopts the job
+            await connection.run(f"touch {manager.basedir}.go")
+            await held.is_about_to_write.wait()
+            fast_run = asyncio.create_task(fast.run(timeout=60))
+            noticed = asyncio.create_task(refused.wait())
+            await asyncio.wait([fast_run, noticed], return_when=asyncio.FIRST_COMPLETED)
+            assert noticed.done()
+            assert (stores.failures.data, stores.done.data) == ({}, {})
+            if is_lost:  # then its shell is gone, and the other one may go on
+                slow_run.cancel()
+                await asyncio.wait([slow_run])
+                connection.close()
+                await fast_run
+            else:
+                held.may_write.set()
+                await asyncio.gather(slow_run, fast_run)
+    record = stores.failures.data["job"]
+    assert (record["attempt"], [entry["attempt"] for entry in record["earlier"]]) == (3, [1, 2])
+    assert (stores.done.data, stores.pids.data) == ({}, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pydatatask_exec.processes.ssh.errors import translated
 if TYPE_CHECKING:
     import asyncssh
 
-__all__ = ["RemoteReader", "RemoteWriter"]
+__all__ = ["RemoteReader", "RemoteWriter", "changed_at", "read_small"]
 
 _CHUNK = 1 << 20
 
@@ -121,3 +122,34 @@ class RemoteWriter(WriteStreamBase):
         with translated(self._target):
             await self._file.close()
             await self._sftp.remove(self._staged)
+
+
+async def changed_at(sftp: asyncssh.SFTPClient, path: PurePath, target: str) -> datetime | None:
+    """Return when a file was last changed, by the clock of the target; None if it is not there.
+
+    :param sftp: The channel.
+    :param path: The file.
+    :param target: What to call the target in messages.
+    """
+    try:
+        with translated(target):
+            seconds = (await sftp.stat(path)).mtime
+    except FileNotFoundError:
+        return None
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+async def read_small(sftp: asyncssh.SFTPClient, path: PurePath, target: str, limit: int) -> bytes | None:
+    """Return the content of a file if it is there, and not large.
+
+    :param sftp: The channel.
+    :param path: The file.
+    :param target: What to call the target in messages.
+    :param limit: How many bytes it may have.
+    """
+    try:
+        async with await RemoteReader.open(sftp, path, target) as reader:
+            content = await reader.read(limit + 1)
+    except FileNotFoundError:
+        return None
+    return content if len(content) <= limit else None

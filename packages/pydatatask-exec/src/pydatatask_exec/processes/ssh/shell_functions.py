@@ -73,6 +73,43 @@ inspect() {
     echo "$1 $inspect_there $inspect_killed $inspect_alive $inspect_late $inspect_code $inspect_owner $inspect_id" >&9
 }
 
+# TICKET DIRECTORY IDENTITY CONTROLLER: 1 if only this controller records the job of that process, 0 if another one
+# does, 2 if that cannot be noted
+take() {
+    take_number=1 take_waited=
+    set -C
+    until { echo "$4" >"$2/recorder.$take_number"; }; do
+        { read -r take_owner <"$2/recorder.$take_number"; } || take_owner=
+        [ "$take_owner" = "$4" ] && break
+        # An empty file is one that another shell is about to write, or died before it could.
+        if [ -z "$take_owner$take_waited" ] && [ -e "$2/recorder.$take_number" ]; then
+            take_waited=1
+            sleep 1
+            { read -r take_owner <"$2/recorder.$take_number"; } || take_owner=
+        fi
+        if is_alive "$take_owner"; then
+            set +C
+            echo "$1 0" >&9
+            return
+        fi
+        if [ ! -e "$2/recorder.$take_number" ] || [ "$take_number" -ge 99 ]; then
+            set +C
+            if [ -d "$2" ]; then echo "$1 2" >&9; else echo "$1 0" >&9; fi
+            return
+        fi
+        take_number=$((take_number + 1))
+    done
+    set +C
+    # Another controller may have retired the directory and launched the job again before the file was there.
+    { read -r take_id <"$2/pid"; } || take_id=
+    if [ "$take_id" = "$3" ]; then
+        echo "$1 1" >&9
+    else
+        rm -f "$2/recorder.$take_number"
+        echo "$1 0" >&9
+    fi
+}
+
 members() { # SESSION: the processes in it
     for members_file in /proc/[0-9]*/stat; do
         { read -r members_line <"$members_file"; } || continue

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import PurePath
 
@@ -20,10 +19,11 @@ from pydatatask_exec.processes.job_status import Evidence, JobState, JobStatus, 
 from pydatatask_exec.processes.launch_script import IDENTITY, check_exportable
 from pydatatask_exec.processes.ssh import shell_requests
 from pydatatask_exec.processes.ssh.errors import translated
-from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter
+from pydatatask_exec.processes.ssh.files import RemoteReader, RemoteWriter, changed_at, read_small
 from pydatatask_exec.processes.ssh.launch_batches import ContendedError, LaunchBatches
 from pydatatask_exec.processes.ssh.other_controllers import RemoteControllers
 from pydatatask_exec.processes.ssh.shell_requests import Step, Ticketed
+from pydatatask_exec.processes.ssh.taken_jobs import TakenJobs
 from pydatatask_exec.processes.ssh.target import Channels, SSHTarget, end_process
 from pydatatask_exec.processes.workspace import (
     RETURN_CODE,
@@ -67,6 +67,7 @@ class SSHWorkspace(Workspace):
         self._launches: LaunchBatches | None = None
         self._empty_since: dict[str, float] = {}
         self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._taken = TakenJobs()
         self._others = RemoteControllers(self.directory, target.name)
         self._attempts = count(1)
         self._series = os.urandom(4).hex()
@@ -232,20 +233,21 @@ class SSHWorkspace(Workspace):
         )
         state = infer_state(evidence)
         over = state in (JobState.FINISHED, JobState.VANISHED)
+        sftp, path, target = channels.sftp, self.directory / job, self._target.name
         async with self._slots:
             statuses[job] = JobStatus(
                 state,
                 pid=identity if complete else None,
                 return_code=parse_return_code(return_code),
-                start_time=None if outputs or not complete else await self._changed_at(channels, job, IDENTITY),
-                end_time=await self._changed_at(channels, job, RETURN_CODE) if state is JobState.FINISHED else None,
+                start_time=None if outputs or not complete else await changed_at(sftp, path / IDENTITY, target),
+                end_time=await changed_at(sftp, path / RETURN_CODE, target) if state is JobState.FINISHED else None,
                 kill_requested=killed == "1",
                 timed_out=late == "1",
                 origin=responsible if state is JobState.FOREIGN else None,
                 outputs={
                     name: content
                     for name in (outputs if over else ())
-                    if (content := await self._small(channels, job, name)) is not None
+                    if (content := await read_small(sftp, path / name, target, _SMALL)) is not None
                 },
             )
 
@@ -256,23 +258,21 @@ class SSHWorkspace(Workspace):
             return 0.0
         return time.monotonic() - self._empty_since.setdefault(job, time.monotonic())
 
-    async def _changed_at(self, channels: Channels, job: str, name: str) -> datetime | None:
-        try:
-            with translated(self._target.name):
-                seconds = (await channels.sftp.stat(self.directory / job / name)).mtime
-        except FileNotFoundError:
-            return None
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    @override
+    async def take(self, jobs: Mapping[str, str | None], outputs: Collection[str]) -> dict[str, JobStatus]:
+        statuses = await self.inspect(jobs, outputs)
+        over = (JobState.FINISHED, JobState.VANISHED)
+        ended = {job: found.pid for job, found in statuses.items() if found.state in over and found.pid is not None}
+        refused = await self._taken.take(await self._channels(), self.directory, ended)
+        return {job: status for job, status in statuses.items() if job not in refused}
 
-    async def _small(self, channels: Channels, job: str, name: str) -> bytes | None:
-        """Read an output if it is small; the others are streamed later."""
-        try:
-            async with await RemoteReader.open(channels.sftp, self.directory / job / name, self._target.name) as reader:
-                content = await reader.read(_SMALL + 1)
-                whole = len(content) <= _SMALL
-        except FileNotFoundError:
-            return None
-        return content if whole else None
+    @override
+    def has_taken(self, job: str) -> bool:
+        return self._taken.has(job)
+
+    @override
+    def give_back(self, jobs: Collection[str]) -> None:
+        self._taken.forget(jobs)
 
     @override
     async def open_output(self, job: str, name: str) -> AReadStream:
