@@ -117,6 +117,10 @@ class ProcessClaim:
         self.retry_at = time.monotonic() + retry_delay(self.failures)
         self.failures += 1
 
+    def put_off(self) -> None:
+        """Let it be reaped a little later, as another controller does so now and may not come to an end."""
+        self.retry_at = time.monotonic() + retry_delay(0)
+
 
 class ProcessClaims:
     """The claims of one task, since the pipeline was opened: one table, with an index by state.

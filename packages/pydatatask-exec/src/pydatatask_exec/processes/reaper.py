@@ -92,7 +92,7 @@ class ProcessReaper:
             inspect = self._workspace.take if self._recorder.takes_jobs else self._workspace.inspect
             statuses = await inspect(asked, self._results.outputs)
             for job in asked.keys() - statuses.keys():
-                mine[job].failed()  # another controller records it just now
+                mine[job].put_off()
             finished = [(mine[job], status) for job, status in statuses.items() if _has_finished(status)]
             for claim, _ in finished:
                 self._claims.end(claim)
