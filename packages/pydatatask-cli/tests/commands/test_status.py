@@ -202,6 +202,15 @@ async def test_failed_and_blocked_jobs_are_told(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.requirement("cli.blocked")
+async def test_failures_that_are_tried_again_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = chain(tmp_path, retry=LATER)
+    await run(made.pipeline, False, False, None, wait_for_retries=False)
+    capsys.readouterr()
+    await print_status(made.pipeline, False)
+    assert "a.failures 2\na.made 1\n# a: 2 of the failures to be tried again\n\nb\n" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("cli.blocked")
 async def test_trace_says_when_the_next_attempt_is_due(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = chain(tmp_path, retry=LATER)
     await run(made.pipeline, False, False, None, wait_for_retries=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydatatask_cli.reasons import reason
 from pydatatask_core.pipeline import Pipeline
+from pydatatask_core.tasks.task import Task
 
 if TYPE_CHECKING:
     from pydatatask_core.tasks.blocked import RootCause
@@ -44,12 +45,22 @@ async def count_blocked(pipeline: Pipeline) -> Mapping[str, int]:
 
 
 async def count_notes(pipeline: Pipeline) -> Mapping[str, list[str]]:
-    """Return a note for each task that has blocked jobs: how many there are, and whose failures block them.
+    """Return notes on each task: how many of its failures are to be tried again, and which failures block its jobs.
 
     :param pipeline: The pipeline.
     """
     notes: dict[str, list[str]] = {}
-    for task, jobs in (await blocked(pipeline)).items():
+    for name, jobs in (await blocked(pipeline)).items():
+        retrying = _count_retrying(pipeline.tasks[name])
         counts = Counter(cause.task for cause in jobs.values())
-        notes[task] = [f"{count} blocked by failures of {upstream}" for upstream, count in counts.items()]
+        notes[name] = [f"{retrying} of the failures to be tried again"] if retrying else []
+        notes[name] += [f"{count} blocked by failures of {upstream}" for upstream, count in counts.items()]
     return notes
+
+
+def _count_retrying(task: Task) -> int:
+    """Count the failures of a task that are not the end of their jobs; what is blocked has been determined before."""
+    if task.outcomes is None:
+        return 0
+    records = task.outcomes.cache.records.values()
+    return sum(record.retry_at is not None or record.started is not None for record in records)
