@@ -22,8 +22,8 @@ from pydatatask_core.outcomes.held_back import HeldBack
 from pydatatask_core.outcomes.job_failure import JobFailure
 from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
 from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
+from pydatatask_core.outcomes.retry_decision import decide, earlier_attempts
 from pydatatask_core.outcomes.retry_policy import Retry
-from pydatatask_core.outcomes.retrying import decide, earlier_attempts
 from pydatatask_core.repositories.metadata import MetadataRepository
 
 __all__ = ["CANCELLED", "Attempt", "Outcomes"]

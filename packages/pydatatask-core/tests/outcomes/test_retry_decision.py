@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pydatatask_core.outcomes.job_failure import FAILURE_KINDS, JobFailure
+from pydatatask_core.outcomes.retry_decision import decide
 from pydatatask_core.outcomes.retry_policy import Retry, RetryRule
-from pydatatask_core.outcomes.retrying import decide, delay_before
 
 ENDED = datetime(2026, 11, 30, tzinfo=UTC)
 EXIT = JobFailure("exit", "it ended with status 1", exit_code=1)
@@ -61,30 +61,6 @@ def test_interruptions_count_for_themselves() -> None:
     assert ["retry_at" in record for record in records] == [True, True, False]
     assert "retry_at" in decide(policy, EXIT, subject="", attempt=3, interruptions=2, ended=ENDED)
     assert "retry_at" not in decide(policy, EXIT, subject="", attempt=4, interruptions=2, ended=ENDED)
-
-
-@pytest.mark.requirement("retry.delay")
-@given(POLICIES, st.integers(1, 10**6))
-def test_a_wait_grows_up_to_the_longest_and_jitter_only_adds_to_it(policy: Retry, number: int) -> None:
-    wait = delay_before(policy, "a\0j", number, number)
-    assert timedelta(0) <= wait <= policy.max_delay
-    assert wait >= min(policy.delay, policy.max_delay)
-    assert delay_before(policy, "a\0j", number, number) == wait, "a step that is repeated writes the same record"
-
-
-@pytest.mark.requirement("retry.delay")
-def test_the_delays_without_jitter_are_those_of_the_formula() -> None:
-    policy = Retry(delay=timedelta(seconds=1), factor=2.0, max_delay=timedelta(seconds=5), jitter=0.0)
-    delays = [delay_before(policy, "", number, number).total_seconds() for number in (1, 2, 3, 4, 1000)]
-    assert delays == [1, 2, 4, 5, 5]
-
-
-@pytest.mark.requirement("retry.delay")
-def test_jobs_that_fail_together_do_not_come_back_together() -> None:
-    policy = Retry(delay=timedelta(seconds=10), jitter=0.5)
-    delays = {delay_before(policy, f"a\0j{i}", 1, 1) for i in range(100)}
-    assert len(delays) == 100
-    assert all(timedelta(seconds=10) <= delay <= timedelta(seconds=15) for delay in delays)
 
 
 def test_without_a_policy_a_failure_is_final_and_the_record_says_what_happened() -> None:
