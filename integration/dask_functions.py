@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -16,4 +17,12 @@ async def copy(job: str, inp: BlobRepository, out: BlobRepository) -> None:
 async def copy_or_die(job: str, inp: BlobRepository, out: BlobRepository) -> None:
     if job == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
+    await copy(job, inp, out)
+
+
+async def fail_in_many_ways(job: str, attempt: int, inp: BlobRepository, out: BlobRepository) -> None:
+    if job == "slow":
+        await asyncio.sleep(100)
+    if job == "flaky" and attempt < 3:
+        raise LookupError(f"attempt {attempt}")
     await copy(job, inp, out)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from integration import dask_functions
-from pydatatask_core import BlobRepository, Pipeline, Session
+from pydatatask_core import BlobRepository, Pipeline, Retry, RetryRule, Session
 from pydatatask_core.errors import NotPicklableError
 from pydatatask_exec import ExecutorTask
 from pydatatask_storage import FileRepository, InProcessBlobRepository, InProcessMetadataRepository
@@ -95,6 +96,24 @@ async def test_a_worker_that_dies_fails_its_job_only(executor: Executor, tmp_pat
     assert results.pop("deadly") == "exception"
     assert "KilledWorker" in scene.done.data["deadly"]["exception"]
     assert results == dict.fromkeys(jobs[1:], "success")
+
+
+@pytest.mark.requirement("executor.failures", "executor.timeout")
+async def test_failures_are_recorded_apart_and_tried_again(executor: Executor, tmp_path: Path) -> None:
+    jobs = ["fine", "flaky", "slow"]
+    (tmp_path / "inp").mkdir()
+    for job in jobs:
+        (tmp_path / "inp" / job).write_text(job)
+    done, failures = InProcessMetadataRepository(), InProcessMetadataRepository()
+    retry = Retry(delay=timedelta(0), rules=[RetryRule(kind="timeout", then="give-up")])
+    func, timeout = dask_functions.fail_in_many_ways, timedelta(seconds=5)
+    task = ExecutorTask("work", executor, done, func=func, at_a_time=1, failures=failures, retry=retry, timeout=timeout)
+    task.link("inp", FileRepository(tmp_path / "inp"), is_input=True)
+    task.link("out", FileRepository(tmp_path / "out"), is_output=True)
+    async with Pipeline([task], Session()) as pipeline:
+        await pipeline.run(timeout=120)
+    assert {job: record["attempt"] for job, record in done.data.items()} == {"fine": 1, "flaky": 3}
+    assert {job: record["kind"] for job, record in failures.data.items()} == {"slow": "timeout"}
 
 
 @pytest.mark.requirement("executor.in-process-pickle")

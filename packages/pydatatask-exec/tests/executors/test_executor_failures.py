@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -122,18 +124,23 @@ async def test_who_kills_a_worker_has_failed_and_the_others_run_again_uncounted(
     assert done(again)["deadly"]["attempt"] == 2
 
 
+class KilledWorker(Exception):
+    """What distributed raises under this name when a job has cost it several workers."""
+
+
 class Breaking(Executor):
     """An executor of which nothing is known, and that breaks now and then."""
 
-    def __init__(self, breaks: int) -> None:
+    def __init__(self, breaks: int, error: Exception | None = None) -> None:
         self.breaks = breaks
+        self.error = error or BrokenExecutor("a worker has gone")
 
     @override
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         if self.breaks:
             self.breaks -= 1
-            future.set_exception(BrokenExecutor("a worker has gone"))
+            future.set_exception(self.error)
         else:
             threading.Thread(target=lambda: future.set_result(fn(*args, **kwargs))).start()
         return future
@@ -147,6 +154,12 @@ async def test_what_an_executor_loses_of_which_nothing_is_known_was_interrupted(
     task = task_of(Breaking(1), work, "j")
     await run(task)
     assert failures(task)["j"]["kind"] == "interrupted"
+    task = task_of(Breaking(1, KilledWorker("j")), work, "j")
+    await run(task)
+    assert failures(task)["j"]["kind"] == "exit"
+    task = task_of(Breaking(1, MemoryError("j")), work, "j")
+    await run(task)
+    assert (failures(task)["j"]["kind"], failures(task)["j"]["exception_types"][0]) == ("exception", "MemoryError")
     task = task_of(Breaking(2), work, "j", retry=Retry(attempts=1, delay=timedelta(0)))
     await run(task)
     assert done(task)["j"]["attempt"] == 3
@@ -211,6 +224,41 @@ async def test_a_function_that_does_not_stop_takes_its_worker_with_it_and_others
     assert done(task).keys() == {"b", "c"}
     assert {record["attempt"] for record in done(task).values()} == {1}
     assert begun(tmp_path).count("slow1") == 1
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.requirement("executor.timeout")
+async def test_a_job_that_was_lost_with_the_worker_of_another_has_its_full_time_again(
+    processes: ProcessPoolExecutor, tmp_path: Path
+) -> None:
+    log = functions.FileRecords(tmp_path)
+    # Three times, "slow" costs the pool its workers while others run in it that need a good part of their time.
+    jobs = ["b", "c", "d", "e", "slow", "slow2", "slow3"]
+    task = task_of(processes, functions.swallow, *jobs, timeout=2 * SHORT, grace=SHORT / 2, log=log)
+    await run(task)
+    assert {job: record["kind"] for job, record in failures(task).items()} == dict.fromkeys(jobs[4:], "timeout")
+    assert done(task).keys() == set(jobs[:4])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.requirement("executor.timeout", "executor.cancel-attempt")
+async def test_a_directory_of_notes_that_was_removed_fails_no_job(
+    processes: ProcessPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    log = functions.FileRecords(tmp_path)
+    task = task_of(processes, functions.sleep_plainly, "b", "slow", timeout=4 * SHORT, grace=SHORT, log=log)
+    async with pipeline(task) as opened:
+        (notes,) = tmp_path.glob("pydatatask-runs-*")
+        await asyncio.to_thread(shutil.rmtree, notes)
+        running = asyncio.create_task(opened.run(timeout=50))
+        await until(lambda: "slow1" in begun(tmp_path))
+        await task.cancel("b")
+        await running
+        assert await asyncio.to_thread(notes.exists)
+    assert failures(task)["slow"]["kind"] == "timeout"
+    assert len(done(task)) + len(failures(task)) == 2
+    assert not await asyncio.to_thread(notes.exists)
 
 
 @pytest.mark.requirement("executor.timeout")

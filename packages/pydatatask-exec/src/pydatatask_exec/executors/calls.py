@@ -63,7 +63,7 @@ Began = Callable[[Callable[[JobFailure], None]], None]
 def _run(function: BoundFunction, job: str, run: int, attempt: int, limits: CallLimits, began: Began) -> Outcome:
     """Run a function in this thread, in an event loop of its own where it needs one."""
     start, stop = datetime.now(UTC), StopSignal(job, limits)
-    alarm = WorkerAlarm(stop, run, limits)
+    alarm = WorkerAlarm(job, stop, run, limits)
     raised: BaseException | None = None
     try:
         try:

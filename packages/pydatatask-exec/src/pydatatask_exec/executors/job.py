@@ -30,8 +30,8 @@ class ExecutorJob:
     attempt: Attempt | None = None
     """The attempt, if the task records failures."""
 
-    run: int = 0
-    """The number of the run of its function, among all runs of the task."""
+    run: int = -1
+    """The number of the run of its function, among all runs of the task; -1 if it has not been submitted."""
 
     future: Future[Outcome] | None = None
     """What the executor returned for it, or None while it waits for a pool to recover."""

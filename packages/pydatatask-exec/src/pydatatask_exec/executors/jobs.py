@@ -150,6 +150,7 @@ class ExecutorJobs:
 
     def _run_again(self, entry: ExecutorJob) -> None:
         """Run a job again that was lost with the pool that it ran in."""
+        entry.run = -1  # its worker's note stays, and must not be taken for one of the next run
         if any(self._stop_of(other) is not None for other in self._live.values()):
             # It is known which job has cost the pool its worker, so this one need not run alone.
             _log.warning("task %s, job %s: a worker had to be stopped; the job runs again", self._task, entry.job)

@@ -76,6 +76,7 @@ class RunDirectory:
 
         :param run: The number of the run.
         """
+        os.makedirs(self.path, mode=0o700, exist_ok=True)  # a cleaner of /tmp may have removed it
         Path(self._stop(run)).touch()
 
     def is_stopped(self, run: int) -> bool:

@@ -104,6 +104,8 @@ class WorkerStopper:
             return None
         return timed_out(timeout)
 
-    def close(self) -> None:
-        """Remove what the workers have noted; this blocks."""
-        self._notes.remove()
+    async def close(self) -> None:
+        """Remove what the workers have noted, and look after no run any more."""
+        for run in list(self._watched):
+            self.unwatch(run)
+        await asyncio.to_thread(self._notes.remove)

@@ -319,7 +319,7 @@ class ExecutorTask(FunctionTask):
             await self._withdraw(jobs.abandon())
         self._earlier_changes, self._jobs = self.live_changes + 1, None
         if self._stopper is not None:
-            await asyncio.to_thread(self._stopper.close)
+            await self._stopper.close()
             self._stopper = None
 
     async def _wait(self, jobs: ExecutorJobs) -> None:

@@ -123,12 +123,14 @@ class StopSignal:
 class WorkerAlarm:
     """Lets one function be stopped that runs in the main thread of a process of a pool; elsewhere it does nothing.
 
-    :param stop: Tells it to stop.
+    :param job: The job, for messages.
+    :param stop: Tells the function to stop.
     :param run: The number of the run.
     :param limits: How long it may run.
     """
 
-    def __init__(self, stop: StopSignal, run: int, limits: CallLimits) -> None:
+    def __init__(self, job: str, stop: StopSignal, run: int, limits: CallLimits) -> None:
+        self._job = job
         self._stop = stop
         self._run = run
         self._timeout = limits.timeout
@@ -145,7 +147,10 @@ class WorkerAlarm:
             return
         # The handler comes first, since a process whose pid is known may be sent the signal.
         self._before = signal.signal(signal.SIGALRM, self._ring)
-        self._notes.begin(self._run)
+        try:
+            self._notes.begin(self._run)
+        except OSError as error:  # such as a full disk, which must not fail a job that may not need any
+            _log.warning("job %s cannot be cancelled, as its worker cannot note that it runs it: %s", self._job, error)
         if self._notes.is_stopped(self._run):
             self._stop.send(CANCELLED)
         if self._timeout is not None:
