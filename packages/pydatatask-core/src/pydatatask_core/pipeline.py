@@ -214,7 +214,7 @@ class Pipeline:
 
         Unlike :meth:`update`, it goes on with other jobs while a slow in-process job runs.
 
-        :param forever: Whether to keep running when there is nothing left to do.
+        :param forever: Whether to keep running when there is nothing left to do, until :meth:`stop_launching`.
         :param launch_once: Whether to launch only what the first reconcile finds ready, and then only to reap it.
         :param timeout: Seconds after which to stop; jobs that run elsewhere are left alone.
         :param wait_for_retries: Whether to go on while a failed job waits for its next attempt.

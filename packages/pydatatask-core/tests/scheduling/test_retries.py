@@ -152,6 +152,17 @@ async def test_a_run_that_stops_launching_ends_and_the_next_one_goes_on() -> Non
     assert len(flaky.task.done.data) == 100
 
 
+async def test_a_run_that_goes_on_forever_ends_as_well_once_it_launches_nothing_more() -> None:
+    flaky = Flaky(SOON, failures=0, poll=0.01)
+    async with flaky.pipeline as pipeline, asyncio.TaskGroup() as group:
+        run = group.create_task(pipeline.run(forever=True))
+        while len(flaky.task.done.data) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        pipeline.stop_launching()
+        async with asyncio.timeout(20):
+            await run
+
+
 class Elsewhere(InMemory):
     """A task with a job that never ends by itself; it outlives this process, or not."""
 

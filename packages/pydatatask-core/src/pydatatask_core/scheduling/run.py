@@ -152,7 +152,8 @@ class Run:
             phase = self._phase()
             # Cleared before anything is awaited, so that whatever wakes the run from now on is newer than the phase.
             self._wake.clear()
-            if phase is Phase.QUIESCENT and not self._forever:
+            # What launches nothing more has nothing to wait for, even if it was meant to run forever.
+            if phase is Phase.QUIESCENT and not (self._forever and self._switch.is_on):
                 wanted = self._ready.wanted()
                 reasons = self._failures.reasons_to_give_up(wanted)
                 if reasons:
