@@ -234,3 +234,22 @@ def test_the_second_signal_cancels(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert "ended" not in process.stdout.read()
         assert process.wait(20) == 143
+
+
+@pytest.mark.requirement("cli.cancel")
+async def test_a_job_whose_end_was_recorded_just_before_the_request_is_not_tried_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = chain(tmp_path)
+    live = InProcessMetadataRepository({"b1": 1})
+    made.a.link("live", live, is_status=True, inhibits_start=True, inhibits_output=True)
+    for repository in (made.done, made.failures):
+        await repository.validate()
+    waiting = asyncio.ensure_future(cancel(made.pipeline, "a", ["b1"]))
+    while not await made.failures.contains("b1"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    del live.data["b1"]  # its controller has recorded its end before, and so does not find the request
+    assert await waiting == 0
+    assert capsys.readouterr().out == "b1 a cancelled\n"
+    record = await made.failures.info("b1")
+    assert (record["kind"], "end_time" in record, "retry_at" in record) == ("cancelled", True, False)

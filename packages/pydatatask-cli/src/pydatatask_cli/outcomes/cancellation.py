@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -55,7 +54,8 @@ class Cancellation:
         self._pipeline = pipeline
         self._task = task
         self._outcomes = outcomes_of(task)
-        self._give_up_at: dict[str, float] = {}
+        self._shown: set[str] = set()  # the jobs that show when they run, or that did not run when they were cancelled
+        self._quiet_since: dict[str, float] = {}
 
     async def obstacle(self, job: str) -> str | None:
         """Return why a job cannot be cancelled, and what to do instead; None if it can be.
@@ -105,18 +105,28 @@ class Cancellation:
         return pending
 
     async def _request(self, job: str) -> None:
+        is_live = await self._is_live(job)
         record = await self._record(job)
         if record is not None and failure_state(record) is FailureState.CANCELLING:
             return
         await self._task.cancel(job)
-        if record is not None and failure_state(record) is FailureState.WAITING and not await self._is_live(job):
-            self._give_up_at[job] = time.monotonic() + _LAUNCH_SECONDS
+        if (record is not None and failure_state(record) is FailureState.WAITING) or is_live:
+            self._shown.add(job)
 
     async def _give_up_in_time(self, job: str) -> None:
-        # Another process may have decided to launch the job before the request came. It finds the request later,
-        # but takes a record with an end for that of an earlier attempt.
-        if time.monotonic() >= self._give_up_at.get(job, math.inf) and not await self._is_live(job):
-            await self._give_up(job)
+        """Give up a job if nothing stops it, as it does not run: its end was recorded just before the request."""
+        if job not in self._shown:
+            return
+        if not await self._is_live(job):
+            # Another process may have decided to launch the job before the request came. It finds the request later,
+            # but takes a record with an end for that of an earlier attempt.
+            if time.monotonic() - self._quiet_since.setdefault(job, time.monotonic()) >= _LAUNCH_SECONDS:
+                await self._give_up(job)
+            return
+        self._quiet_since.pop(job, None)
+        request, claim = await self._record(job), self._task.claims().get(job)
+        if claim is not None and request is not None and request.claim not in (None, claim):
+            await self._task.cancel(job)  # the request names the attempt before this one
 
     async def _give_up(self, job: str) -> None:
         """Record that a job that waited for its next attempt is not tried again; no controller has to stop it."""
