@@ -13,8 +13,10 @@ from integration.kube.failing_pods import FailingStage, launches, retry
 from integration.kube.stages import SECOND, until
 from integration.kube.stub.cluster import StubCluster
 from pydatatask_core import Pipeline
-from pydatatask_core.errors import DefinitionError
+from pydatatask_core.errors import DefinitionError, StoreUnreachableError
+from pydatatask_core.streams.byte_streams import AWriteStream
 from pydatatask_exec import KubeTask
+from pydatatask_storage import InProcessBlobRepository
 
 STUBBORN = "trap 'echo told' TERM; echo begun; while true; do sleep 0.1; done"
 """A command that does not end when it is told to."""
@@ -62,7 +64,8 @@ async def test_a_pod_that_is_stopped_has_the_grace_of_its_task(
 ) -> None:
     """A grace of zero would have the API server forget the pod while its containers run."""
     stage = stub_failing_stage
-    template = stage.shell("", life="lasting", terminationGracePeriodSeconds=7)
+    spec = {"terminationGracePeriodSeconds": 7, "activeDeadlineSeconds": 100}  # or the cluster might be faster
+    template = stage.shell("", life="lasting", **spec)
     await stage.finish(template, timeout=SECOND, grace=grace)
     record = stage.failures.data["j"]
     assert (record["kind"], record["reason"]) == ("timeout", "Timeout")
@@ -206,6 +209,29 @@ async def test_a_pod_that_has_ended_already_is_no_longer_cancelled(
 
 async def has_finished(task: KubeTask) -> bool:
     return bool((await task.followed()).finished)
+
+
+class NoLogs(InProcessBlobRepository):
+    """A store for logs that is down."""
+
+    @override
+    async def open_writer(self, job: str) -> AWriteStream:
+        raise StoreUnreachableError("the store of logs is down")
+
+
+@pytest.mark.requirement("pod.cancel")
+async def test_a_store_of_logs_that_is_down_keeps_no_pod_from_being_stopped(
+    stub_failing_stage: FailingStage, stub: StubCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = stub_failing_stage
+    task, pipeline = stage.failing_task(stage.shell("", life="lasting"), grace=SECOND, logs=NoLogs({}))
+    async with pipeline:
+        await pipeline.update()
+        await until(lambda: is_running(stub), pipeline)
+        await task.cancel("j")
+        await pipeline.update()
+        await until(lambda: not stub.store.pods)
+    assert [message for message in caplog.messages if "the log of its cancelled pod is not kept" in message]
 
 
 @pytest.mark.requirement("pod.cancel")

@@ -16,6 +16,9 @@ once the pod is gone                   the log and the record
 
 If somebody else deletes the pod in between, its job is not complete: :mod:`pydatatask_exec.kubernetes.reconcile` has it
 launched again, and removes what has been kept of its log. A log without a record is left only if no pipeline runs then.
+
+A pod is cancelled the other way round: it is deleted first, and its outcome recorded once it is gone. Until then the
+request is in ``failures``, where the next pipeline finds it.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 _LOG_ATTEMPTS = 5
 _LOG_SECONDS = 600.0
+_CANCELLED_LOG_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -170,12 +174,17 @@ class PodReaper:
         :param pod: The pod.
         :param podman: The pod manager.
         """
+        if self._logs is not None:
+            try:
+                # The log goes with the pod, which may be gone at once. But neither a long log nor a store that is down
+                # may keep the pod from being stopped.
+                async with asyncio.timeout(_CANCELLED_LOG_SECONDS):
+                    await self._keep_log(self._logs, pod, podman)
+            except Exception as error:
+                text = "task %s, job %s: the log of its cancelled pod is not kept: %s: %s"
+                _log.warning(text, pod.identity.task, pod.job, type(error).__name__, error)
         try:
-            if self._logs is not None:
-                await self._keep_log(self._logs, pod, podman)
             await podman.delete_by_uid(pod.name, pod.uid, self._grace)
-        except PodGoneError as error:
-            _log.debug("task %s, job %s: %s; the watch will report it", pod.identity.task, pod.job, error)
         except Exception as error:
             self._back_off(pod)
             text = "task %s, job %s: its pod could not be stopped; trying again: %s: %s"
