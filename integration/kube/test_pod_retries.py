@@ -19,6 +19,7 @@ import yaml
 
 from integration.kube.clusters import TestedCluster
 from integration.kube.flaky_pipeline import ATTEMPTS, fails, last_attempt, write_input
+from integration.kube.stages import until
 from integration.kube.stub.cluster import StubCluster
 from integration.seeds import chosen_seed
 
@@ -40,9 +41,9 @@ async def test_a_pipeline_that_is_killed_counts_each_attempt_once(
         jobs += [f"j{number:04}" for number in range(len(jobs), len(jobs) + JOBS)]
         for job in jobs[-JOBS:]:
             write_input(tmp_path, job)
-        while kills < KILLS and not await _run(stubbed, tmp_path, chance.uniform(0.5, 2.5)):
+        while kills < KILLS and not await _run(stubbed, stub, tmp_path, chance.uniform(0, 1.5)):
             kills += 1
-    assert await _run(stubbed, tmp_path, 300)
+    assert await _run(stubbed, stub, tmp_path, 300)
     sys.stdout.write(f"{len(jobs)} jobs, {kills} kills\n")
     expected = {job: list(range(1, last_attempt(job) + 1)) for job in jobs}
     assert _attempts(tmp_path, "begin") == _attempts(tmp_path, "end") == expected
@@ -50,13 +51,16 @@ async def test_a_pipeline_that_is_killed_counts_each_attempt_once(
     assert stub.store.pods == {}
 
 
-async def _run(cluster: TestedCluster, directory: Path, seconds: float) -> bool:
-    """Run the pipeline for so long, then kill it; return whether it had ended before."""
+async def _run(cluster: TestedCluster, stub: StubCluster, directory: Path, seconds: float) -> bool:
+    """Run the pipeline, and kill it so long after it first looked for its pods; return whether it had ended before."""
+    listed = stub.faults.counts["list"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "integration.kube.flaky_pipeline", str(directory), cluster.app),
         env=os.environ | {"KUBECONFIG": str(directory / "kubeconfig")},
         stderr=asyncio.subprocess.PIPE,
     )
+    # How long the interpreter takes to start depends on the load of the machine, and is no time to kill a pipeline at.
+    await until(lambda: stub.faults.counts["list"] > listed or process.returncode is not None)
     try:
         async with asyncio.timeout(seconds):
             _, errors = await process.communicate()
