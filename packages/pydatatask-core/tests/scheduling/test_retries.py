@@ -202,3 +202,22 @@ async def test_a_run_may_leave_jobs_running_only_if_they_outlive_this_process(ou
         await run
         assert pipeline.launched == 2
     assert pipeline.launched == 0
+
+
+@pytest.mark.requirement("retry.run-waits")
+async def test_of_many_jobs_that_wait_one_is_asked_for_as_long_as_it_is_ready_but_for_that() -> None:
+    task = InMemory("a", Disk(), FakeClock(), MUCH_LATER, lambda task, job: EXIT)
+    given = Records([f"j{i}" for i in range(50)])
+    task.link("input", given, is_input=True)
+    retries = Retries([task], FailureTracker(first_delay=1.0), wait=True, switch=LaunchSwitch())
+    for job in given.data:
+        await task.launch(job)
+    assert await retries.keep_waiting()
+    given.asked.clear()
+    assert await retries.keep_waiting()
+    assert given.asked == {"contains": 1}
+    left = given.data
+    while left:
+        left = dict(list(left.items())[: len(left) // 2])
+        given.data = left  # whichever job was found last may be gone now
+        assert await retries.keep_waiting() == bool(left)

@@ -30,6 +30,7 @@ class Retries:
         self._tasks = [task for task in tasks if task.outcomes is not None and task.outcomes.retry is not None]
         self._failures = failures
         self._wait = wait
+        self._waited_for: dict[Task, str] = {}
 
     def next(self) -> float:
         """Return when the first of them is due, by :func:`time.monotonic`; infinity if none waits."""
@@ -47,10 +48,25 @@ class Retries:
         for task in self._tasks:
             if not task.disabled and task.metadata:
                 key = FailureKey("ready", task.name)
-                if await self._failures.guard(key, partial(_is_waited_for, task), otherwise=True):
+                if await self._failures.guard(key, partial(self._is_waited_for, task), otherwise=True):
                     return True
         # Last, since a job that has come due while this looked is not among those that wait any more.
         return self._ended_waits != sum(_ended_waits(task) for task in self._tasks)
+
+    async def _is_waited_for(self, task: Task) -> bool:
+        outcomes = task.outcomes
+        waiting = frozenset[str]() if outcomes is None else outcomes.cache.waiting()
+        if not waiting:
+            return False
+        ready = task.ready_when_due
+        # One is enough, and mostly the one that was found last still is; thousands may wait.
+        last = self._waited_for.get(task)
+        if last is not None and last in waiting and await ready.contains(last):
+            return True
+        found = await ready.contained(set(waiting))
+        if found:
+            self._waited_for[task] = next(iter(found))
+        return bool(found)
 
 
 def _ended_waits(task: Task) -> int:
@@ -63,10 +79,3 @@ def _due_at(task: Task) -> float:
         return _NEVER
     # The wall's clock may be set while the run waits, so it is asked again at each reconcile.
     return time.monotonic() + max((due - outcomes.clock()).total_seconds(), 0.0)
-
-
-async def _is_waited_for(task: Task) -> bool:
-    outcomes = task.outcomes
-    if outcomes is None or not outcomes.cache.waiting():
-        return False
-    return bool(await task.ready_when_due.contained(set(outcomes.cache.waiting())))
