@@ -17,7 +17,7 @@ __all__ = ["CancelState", "Cancellation"]
 
 _POLL_SECONDS = 0.1
 
-_LAUNCH_SECONDS = 1.5
+_LAUNCH_SECONDS = 1.0
 """How long the next attempt of a job that waits may be under way in another process before it shows here."""
 
 
