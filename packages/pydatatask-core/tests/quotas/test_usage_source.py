@@ -83,7 +83,7 @@ async def test_a_reservation_asks_a_callback_again_that_failed_some_seconds_ago(
     await manager.flush()
     assert await manager.reserve(ONE) is ResourceType.CPU, "what it told last counts"
     assert await manager.reserve(ONE) is ResourceType.CPU
-    clock.now = 5.0
+    clock.now = 6.0
     assert await manager.reserve(ONE) is None
     assert answers == []
 
