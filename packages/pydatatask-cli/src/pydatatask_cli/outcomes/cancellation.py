@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 
 from pydatatask_cli.outcomes.failed_jobs import FailureState, failure_state, live_jobs, outcomes_of
-from pydatatask_core.outcomes.recorder import CANCELLED, Attempt
+from pydatatask_core.outcomes.job_failure import CANCELLED
+from pydatatask_core.outcomes.recorder import Attempt
 from pydatatask_core.outcomes.records import OutcomeRecord
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.tasks.task import Task

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-__all__ = ["FAILURE_KINDS", "FailureKind", "JobFailure", "exception_types"]
+__all__ = ["CANCELLED", "FAILURE_KINDS", "FailureKind", "JobFailure", "exception_types"]
 
 FailureKind = Literal["exception", "exit", "timeout", "cancelled", "interrupted", "launch"]
 """How a job failed.
@@ -39,6 +39,10 @@ class JobFailure:
 
     reason: str | None = None
     """A word for the reason that programs can compare, such as ``OOMKilled`` or ``Evicted``."""
+
+
+CANCELLED: Final = JobFailure("cancelled", "it was cancelled on request")
+"""The failure of a job that was cancelled."""
 
 
 def exception_types(error: BaseException) -> list[str]:

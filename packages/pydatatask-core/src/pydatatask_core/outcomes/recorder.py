@@ -12,24 +12,20 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.outcomes.claims import CLAIMS
 from pydatatask_core.outcomes.failure_cache import Clock, FailureCache, wall_clock
 from pydatatask_core.outcomes.final_failures import FinalFailures
 from pydatatask_core.outcomes.held_back import HeldBack
-from pydatatask_core.outcomes.job_failure import JobFailure
+from pydatatask_core.outcomes.job_failure import CANCELLED, JobFailure
 from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
 from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
 from pydatatask_core.outcomes.retry_decision import decide, earlier_attempts
 from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.repositories.metadata import MetadataRepository
 
-__all__ = ["CANCELLED", "Attempt", "Outcomes"]
-
-CANCELLED: Final = JobFailure("cancelled", "it was cancelled on request")
-"""The failure of a job that was cancelled."""
+__all__ = ["Attempt", "Outcomes"]
 
 
 @dataclass

@@ -9,8 +9,8 @@ from collections.abc import Set as AbstractSet
 
 from pydatatask_core.errors import JobNotFoundError
 from pydatatask_core.outcomes.claims import is_held_elsewhere
-from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
+from pydatatask_core.outcomes.job_failure import CANCELLED, JobFailure
+from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 from pydatatask_core.outcomes.records import OutcomeRecord, read_outcome
 
 __all__ = ["OutcomeRepair"]

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
-from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import CANCELLED
+from pydatatask_core.outcomes.job_failure import CANCELLED, JobFailure
 from pydatatask_core.tasks.links import Link
 from pydatatask_exec.executors.loop_bridge import bridged
 from pydatatask_exec.executors.pickling import pickled_function, unpickled_function

@@ -6,10 +6,13 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import Attempt
 from pydatatask_exec.executors.calls import Outcome
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Attempt
 
 __all__ = ["ExecutorJob"]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pydatatask_core.errors import WorkersFailedError
-from pydatatask_core.outcomes.job_failure import FailureKind, JobFailure, exception_types
-from pydatatask_core.outcomes.recorder import CANCELLED, Attempt
+from pydatatask_core.outcomes.job_failure import CANCELLED, FailureKind, JobFailure, exception_types
 from pydatatask_exec.executors.adapters import ExecutorAdapter
 from pydatatask_exec.executors.calls import FunctionCall, Outcome
 from pydatatask_exec.executors.capacity import Capacity
@@ -22,6 +22,9 @@ from pydatatask_exec.executors.recovery import PoolRecovery, RecoveryState
 from pydatatask_exec.executors.stopping import WorkerStopper
 from pydatatask_exec.functions.records import describe_exception, function_record
 from pydatatask_exec.functions.stopping import StoppedError, stopped_record
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Attempt
 
 __all__ = ["ExecutorJobs"]
 

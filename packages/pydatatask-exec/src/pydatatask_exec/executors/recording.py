@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
+from pydatatask_core.outcomes.job_failure import CANCELLED, JobFailure
 from pydatatask_exec.executors.job import ExecutorJob
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 
 __all__ = ["AttemptRecorder"]
 

@@ -16,8 +16,7 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import CANCELLED
+from pydatatask_core.outcomes.job_failure import CANCELLED, JobFailure
 from pydatatask_core.outcomes.time_limits import GRACE, timed_out
 from pydatatask_exec.executors.run_directory import RunDirectory
 from pydatatask_exec.functions.stopping import StoppedError

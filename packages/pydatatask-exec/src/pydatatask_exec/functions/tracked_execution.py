@@ -10,8 +10,9 @@ from datetime import datetime
 from typing_extensions import override
 
 from pydatatask_core.outcomes.claims import CLAIMS
+from pydatatask_core.outcomes.job_failure import CANCELLED
 from pydatatask_core.outcomes.launch_origin import scheduler_worker
-from pydatatask_core.outcomes.recorder import CANCELLED, Attempt, Outcomes
+from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 from pydatatask_core.tasks.task import Task
 from pydatatask_exec.functions.execution import FunctionExecution
 from pydatatask_exec.functions.records import describe_exception, function_record

@@ -6,11 +6,11 @@ import logging
 import os
 import traceback
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from pydatatask_core.outcomes.job_failure import exception_types
-from pydatatask_core.outcomes.recorder import Outcomes
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_core.tasks.task import Task
 from pydatatask_exec.functions.binding import BoundFunction
@@ -18,6 +18,9 @@ from pydatatask_exec.functions.execution import FunctionExecution
 from pydatatask_exec.functions.records import describe_exception, function_record
 from pydatatask_exec.functions.runner import function_runner, raise_if_cancelled
 from pydatatask_exec.kubernetes.pods.function_errors import FunctionError, written_function_error
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Outcomes
 
 __all__ = ["TERMINATION_LOG", "FunctionExecutionInPod"]
 

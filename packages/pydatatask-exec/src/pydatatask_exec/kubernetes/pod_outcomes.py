@@ -6,16 +6,18 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydatatask_core.errors import JobFailedError
 from pydatatask_core.outcomes.job_failure import JobFailure
-from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 from pydatatask_core.repositories.metadata import MetadataRepository
 from pydatatask_exec.kubernetes.pod_failures import failure_of, pod_deleted
 from pydatatask_exec.kubernetes.pods.conditions import PodCondition
 from pydatatask_exec.kubernetes.pods.function_errors import FunctionError, read_function_error
 from pydatatask_exec.kubernetes.pods.state import PodState
+
+if TYPE_CHECKING:
+    from pydatatask_core.outcomes.recorder import Attempt, Outcomes
 
 __all__ = ["NO_POD", "PodOutcome", "PodOutcomeRecorder", "outcome_record"]
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncGenerator
 
@@ -155,6 +154,8 @@ class PodWatch:
 
     async def _follow(self) -> None:
         """Read one stream to its end. The next one continues from there, unless the version is unset by then."""
+        import random  # no import of ours should have to wait for it
+
         begin = time.monotonic()
         seconds = round(self._times.stream * random.uniform(1, 2))
         events = 0
@@ -217,6 +218,8 @@ class PodWatch:
     async def _back_off(self) -> None:
         delay = min(self._times.first_delay * 2 ** min(self._failures, 20), self._times.longest_delay)
         self._failures += 1
+        import random
+
         await asyncio.sleep(delay * random.uniform(0.8, 1.2))
 
 
