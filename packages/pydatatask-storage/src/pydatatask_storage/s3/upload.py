@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 import logging
 from collections.abc import Mapping
@@ -171,6 +170,8 @@ class MultipartUpload:
             digests = [bytes.fromhex(etag.strip('"')) for _, etag in sorted(self._etags.items())]
         except ValueError:
             return None
+        import hashlib  # few uploads come to this, and it takes long to load
+
         return f'"{hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"'
 
     async def abort(self) -> None:
