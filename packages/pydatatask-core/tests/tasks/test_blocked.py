@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
@@ -175,6 +176,32 @@ async def test_a_request_to_cancel_is_recorded_where_whatever_controls_the_job_f
     await a.cancel("j")
     assert a.failures.data["j"]["kind"] == "cancelled"
     assert "end_time" not in a.failures.data["j"]
+
+
+class Controlling(Failing):
+    """Controls two live jobs."""
+
+    def __init__(self, done: Records, failures: Records) -> None:
+        super().__init__("a", done, failures)
+        self.stopped: list[str] = []
+
+    @override
+    def claims(self) -> Mapping[str, str | None]:
+        return {"j": "claim", "other": "claim"}
+
+    @override
+    async def stop(self, job: str) -> None:
+        self.stopped.append(job)
+
+
+async def test_a_job_that_is_to_be_cancelled_is_stopped_by_the_task_that_controls_it() -> None:
+    elsewhere = Failing("a")
+    here = Controlling(elsewhere.done, elsewhere.failures)
+    await here.settle()
+    assert here.stopped == []
+    await elsewhere.cancel("j")
+    await here.settle()
+    assert here.stopped == ["j"]
 
 
 async def test_without_metadata_nothing_is_repaired() -> None:
