@@ -132,6 +132,7 @@ def test_excess_by_kind(used: Resources, kind: ResourceType | None) -> None:
 def test_a_limit_of_launches_from_the_constant_up_is_none(limit: int) -> None:
     used = Resources(launches=UNLIMITED_LAUNCHES * 5)
     assert used.excess(Resources(launches=limit)) is None
+    assert str(Resources(launches=limit)) == "cpu 0, mem 0", "so it is not shown either"
     assert used.excess(Resources(launches=UNLIMITED_LAUNCHES - 1)) is ResourceType.RATE
 
 
