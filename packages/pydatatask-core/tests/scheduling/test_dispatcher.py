@@ -139,3 +139,38 @@ async def test_a_watch_collects_the_jobs_that_are_launched_or_changed_until_it_e
         assert not rig.dispatcher.mark_changed(rig.task, {"e"})
     assert (watch.launched, watch.changed) == ({"b"}, {"c", "d"})
     assert (other.launched, other.changed) == ({"b"}, {"c"})
+
+
+@pytest.mark.requirement("priority.own-task-no-overtaking")
+async def test_a_watch_counts_no_job_as_launched_that_was_refused() -> None:
+    async with asyncio.TaskGroup() as group:
+        rig = Rig(group)
+        rig.task.requests["a"] = cpus(2)
+        before = rig.dispatcher.watch(rig.task)
+        rig.returning["a"] = asyncio.Event()
+        rig.submit("a")
+        await until(lambda: "a" in rig.task.refused)
+        during = rig.dispatcher.watch(rig.task)
+        assert before.launched == during.launched == {"a"}, "its launch is under way"
+        rig.returning["a"].set()
+        await rig.idle.wait()
+        assert before.launched == during.launched == set(), "a scan may find it ready, since it has not run"
+        before.end()
+        during.end()
+        rig.dispatcher.drop_waiting()
+
+
+async def test_a_job_that_ran_during_a_watch_stays_launched_though_it_is_refused_later() -> None:
+    async with asyncio.TaskGroup() as group:
+        rig = Rig(group)
+        watch = rig.dispatcher.watch(rig.task)
+        rig.submit("a")
+        await rig.idle.wait()
+        rig.idle.clear()
+        rig.task.requests["a"] = cpus(3)
+        rig.submit("a")
+        await rig.idle.wait()
+        assert rig.task.refused == ["a"]
+        assert watch.launched == {"a"}, "the scan may have read the repositories before it ran"
+        watch.end()
+        rig.dispatcher.drop_waiting()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from pydatatask_core.outcomes.launch_origin import SchedulerWorker, scheduler_worker
@@ -42,6 +42,18 @@ class _Workers:
         for watch in self.watches:
             watch.launched.add(job)
 
+    def take_back(self, job: str, launched_before: Sequence[JobWatch]) -> None:
+        """Take back :meth:`begin` for a job that was refused: it has not run, so a query may show that it is ready.
+
+        Otherwise a reconcile that was under way would leave it out, and jobs that were found later would overtake it.
+
+        :param job: The job.
+        :param launched_before: The watches during which it had been launched before.
+        """
+        for watch in self.watches:
+            if watch not in launched_before:
+                watch.launched.discard(job)
+
 
 class JobWatch:
     """Collect the jobs of a task that are launched, or named by an event, while a query is under way.
@@ -55,7 +67,7 @@ class JobWatch:
 
     def __init__(self, workers: _Workers) -> None:
         self.launched: set[str] = set(workers.in_flight)
-        """The jobs that were launched, including those in flight when the watch began."""
+        """The jobs that were launched and not refused, including those in flight when the watch began."""
         self.changed: set[str] = set()
         """The jobs that were named by an event."""
         self._watches = workers.watches
@@ -283,6 +295,7 @@ class Dispatcher:
         found_at = offer.found_at = workers.found_at
         offer.waiting = len(self._backlog.queued(workers.task)) + 1
         workers.last_offer = offer
+        launched_before = [watch for watch in workers.watches if job in watch.launched]
         workers.begin(job)
         token = current_offer.set(offer)
         try:
@@ -299,6 +312,8 @@ class Dispatcher:
             renewed = holds is not self._holds
             if offer.refused is None or renewed:
                 self._clock.tick()
+            if offer.refused is not None:
+                workers.take_back(job, launched_before)
             if offer.refused is not None and not self._is_stopped:
                 # It waits again, and a reconcile may have found the others since.
                 workers.found_at = min(workers.found_at, found_at)
