@@ -14,6 +14,7 @@ from pydatatask_core.errors import DefinitionError
 from pydatatask_core.outcomes.retry_policy import Retry
 from pydatatask_core.pipeline import Pipeline
 from pydatatask_core.sessions.session import Session
+from pydatatask_core.tasks.blocked import blocked_jobs
 from pydatatask_core.tasks.links import Link
 from pydatatask_core.tasks.plug_plan import When
 from pydatatask_core.tasks.task import Task
@@ -103,6 +104,15 @@ async def test_what_is_blocked_follows_from_the_failures_further_up() -> None:
         assert await pipeline.failures() == {"a": {"one", "three"}, "b": set(), "c": set(), "d": set()}
         a.failures.data = {}
         assert not any((await pipeline.blocked()).values())
+
+
+@pytest.mark.requirement("outcome.blocked")
+async def test_a_job_that_has_failed_by_itself_is_not_blocked_as_well() -> None:
+    a, b = Failing("a"), Failing("b")
+    b.plug(a)
+    a.failures.data = {"one": FINAL, "two": FINAL, "three": FINAL}
+    b.failures.data = {"one": FINAL, "two": WAITS}
+    assert {task: sorted(jobs) for task, jobs in (await blocked_jobs([a, b])).items()} == {"a": [], "b": ["three"]}
 
 
 @pytest.mark.requirement("outcome.misuse")
