@@ -18,7 +18,7 @@ IN_CORE, IN_STORAGE = CORE / "src/pydatatask_core", STORAGE / "src/pydatatask_st
     [
         (IN_CORE / "scheduling", CORE / "tests/scheduling"),
         (IN_CORE / "scheduling/levels.py", CORE / "tests/scheduling/test_levels.py"),
-        (IN_CORE / "scheduling/dispatcher.py", CORE / "tests/scheduling"),
+        (IN_CORE / "scheduling/without_tests_of_its_own.py", CORE / "tests/scheduling"),
         (IN_CORE / "pipeline.py", CORE / "tests/test_pipeline.py"),
         (IN_CORE, CORE / "tests"),
         (IN_STORAGE / "files", STORAGE / "tests/files"),
