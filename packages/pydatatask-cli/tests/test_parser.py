@@ -11,7 +11,7 @@ import pydatatask_cli.commands
 from pydatatask_cli.arguments import COMMANDS, SubParsers
 from pydatatask_cli.parser import build_parser, parse_arguments
 
-ALL_LOADED = """
+PRINT_LOADED = """
 import sys
 from pydatatask_cli.parser import parse_arguments
 try:
@@ -24,7 +24,7 @@ print("loaded:", *sorted(names))
 
 
 def loaded_for(*arguments: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", ALL_LOADED, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PRINT_LOADED, *arguments], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1].split()[1:]
 
 

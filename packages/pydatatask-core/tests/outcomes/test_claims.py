@@ -65,6 +65,15 @@ def test_a_claim_of_another_process_is_held_as_long_as_that_lives(other: tuple[s
     assert not is_held_elsewhere(claim)
 
 
+def test_a_claim_of_a_process_that_has_ended_is_not_held_before_its_parent_notices(
+    other: tuple[str, subprocess.Popen[str]],
+) -> None:
+    claim, process = other
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_held_elsewhere(claim)
+
+
 def test_a_claim_of_an_unknown_process_is_not_held(other: tuple[str, subprocess.Popen[str]]) -> None:
     claim, process = other
     assert not is_held_elsewhere(f"elsewhere{claim}")

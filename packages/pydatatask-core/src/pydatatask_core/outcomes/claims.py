@@ -1,4 +1,4 @@
-"""Claims of attempts that live in the memory of a process: they say which one, so that others leave them alone."""
+"""Claims of attempts that live in the memory of a process. They name it, so that other processes leave them alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 from typing import Final
 
 __all__ = ["CLAIMS", "Claims", "is_held_elsewhere"]
+
+_LONGEST_PID = 10
+_STATE, _START = 3 - 3, 22 - 3  # fields of /proc/PID/stat, counted from the first after the command's name
 
 
 class Claims:
@@ -47,16 +50,13 @@ def is_held_elsewhere(claim: str | None) -> bool:
     return holder == _holder(int(pid)) and _exists(int(pid))
 
 
-_LONGEST_PID = 10
-
-
 def _holder(pid: int) -> str:
-    """Return what no other process has in common with one: its machine and namespace, its id and when it started."""
+    """Return the identity of a process: its machine and namespace, its id, and when it started."""
     return f"{_scope()}/{pid}@{_started(pid)}"
 
 
 def _scope() -> str:
-    """Return within what a process id means one process: a machine since its start, or a container on it."""
+    """Return the scope in which process ids are unique: the boot of a machine, and the PID namespace."""
     try:
         boot, namespace = _proc("sys/kernel/random/boot_id").decode().strip(), os.readlink("/proc/self/ns/pid")
         return f"{os.uname().nodename}/{boot}/{namespace}"
@@ -65,16 +65,17 @@ def _scope() -> str:
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, in ticks of the machine; nothing where that is not known."""
+    """Return when a process started, in ticks since boot; an empty text if it has ended, or that is not known."""
     try:
-        # The second field is the name of the program in parentheses, which may contain any character.
-        return _proc(f"{pid}/stat").rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
+        # The name of the command is in parentheses, and may contain any character.
+        fields = _proc(f"{pid}/stat").rpartition(b")")[2].decode("ascii").split()
+    except OSError:
         return ""
+    return "" if fields[_STATE] in "ZX" else fields[_START]
 
 
 def _proc(name: str) -> bytes:
-    """Read what the kernel makes up at once; the event loop need not be spared it."""
+    """Read a file that the kernel answers from memory, so that reading it does not hold up the event loop."""
     with open(f"/proc/{name}", "rb", buffering=0) as file:
         return file.read()
 
