@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from integration.kube.shell_pods import FAST, QUICK, shell
+from integration.kube.shell_pods import shell, stub_manager
 from pydatatask_core import Pipeline, ResourceManager, Resources, Session
-from pydatatask_exec import KubeTask, PodManager
+from pydatatask_exec import KubeTask
 from pydatatask_storage import FileRepository, YamlMetadataFileRepository
 
 TASKS = ("first", "second")
@@ -20,14 +19,7 @@ TASKS = ("first", "second")
 
 def pipeline(directory: Path, app: str) -> Pipeline:
     session = Session()
-
-    @session.resource
-    async def podman() -> AsyncGenerator[PodManager, None]:
-        manager = PodManager(app, "default", limits=FAST, times=QUICK)
-        try:
-            yield manager
-        finally:
-            await manager.close()
+    podman = stub_manager(session, app)
 
     quota = ResourceManager(Resources.parse("8m", "1Gi"))
     journal = directory / "journal"

@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import zlib
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
-from integration.kube.shell_pods import FAST, QUICK, shell
+from integration.kube.shell_pods import shell, stub_manager
 from pydatatask_core import Pipeline, ResourceManager, Resources, Retry, Session
-from pydatatask_exec import KubeTask, PodManager
+from pydatatask_exec import KubeTask
 from pydatatask_storage import FileRepository, YamlMetadataFileRepository
 
 ATTEMPTS = 5
@@ -41,14 +40,7 @@ def write_input(directory: Path, job: str) -> None:
 
 def pipeline(directory: Path, app: str) -> Pipeline:
     session = Session()
-
-    @session.resource
-    async def podman() -> AsyncGenerator[PodManager, None]:
-        manager = PodManager(app, "default", limits=FAST, times=QUICK)
-        try:
-            yield manager
-        finally:
-            await manager.close()
+    podman = stub_manager(session, app)
 
     quota = ResourceManager(Resources.parse("8m", "1Gi"))
     journal = directory / "journal"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import yaml
 
-from pydatatask_exec import RequestLimits, WatchTimes
+from pydatatask_core import Session
+from pydatatask_exec import PodManager, RequestLimits, WatchTimes
 
-__all__ = ["FAST", "QUICK", "shell"]
+__all__ = ["FAST", "QUICK", "shell", "stub_manager"]
 
 FAST = RequestLimits(per_second=2000, burst=500, first_delay=0.02)
 """Limits for a stub, which need not be spared."""
@@ -29,3 +31,17 @@ def shell(image: str, command: str, **spec: Any) -> str:
     containers = [container, *spec.pop("more", ())]
     body = {"containers": containers, "terminationGracePeriodSeconds": 1, **spec}
     return yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", **life, "spec": body})
+
+
+def stub_manager(session: Session, app: str) -> Callable[[], PodManager]:
+    """A resource of the session: the manager of the pods of an app, which asks a stub as fast as it may."""
+
+    @session.resource
+    async def podman() -> AsyncGenerator[PodManager, None]:
+        manager = PodManager(app, "default", limits=FAST, times=QUICK)
+        try:
+            yield manager
+        finally:
+            await manager.close()
+
+    return podman

@@ -14,7 +14,7 @@ from typing import Any
 
 import executor_functions as functions
 import pytest
-from exec_doubles import Records, pipeline
+from exec_doubles import Records, done, failures, pipeline
 from process_doubles import until
 from typing_extensions import override
 
@@ -53,17 +53,6 @@ def task_of(executor: Executor, func: Callable[..., Any], *jobs: str, **options:
     if log is not None:
         task.link("log", log)
     return task
-
-
-def failures(task: ExecutorTask) -> dict[str, Any]:
-    assert task.outcomes is not None
-    assert isinstance(task.outcomes.failures, Records)
-    return task.outcomes.failures.data
-
-
-def done(task: ExecutorTask) -> dict[str, Any]:
-    assert isinstance(task.done, Records)
-    return task.done.data
 
 
 async def run(task: ExecutorTask) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from exec_doubles import Records, pipeline
+from exec_doubles import Records, done, failures, pipeline
 from process_doubles import until
 from typing_extensions import override
 
@@ -27,17 +27,6 @@ def task_of(func: Callable[..., Any], jobs: str = "j", **options: Any) -> InProc
     task = InProcessSyncTask("work", options.pop("done", None) or Records(), func=func, **options)
     task.link("inp", Records(dict.fromkeys(jobs, 1)), is_input=True)
     return task
-
-
-def failures(task: InProcessSyncTask) -> dict[str, Any]:
-    assert task.outcomes is not None
-    assert isinstance(task.outcomes.failures, Records)
-    return task.outcomes.failures.data
-
-
-def done(task: InProcessSyncTask) -> dict[str, Any]:
-    assert isinstance(task.done, Records)
-    return task.done.data
 
 
 async def run(task: InProcessSyncTask) -> None:

@@ -53,3 +53,17 @@ def pipeline(*tasks: Task) -> Pipeline:
 def links(**repositories: Records) -> dict[str, Link]:
     """Links of these names."""
     return {name: Link(repository) for name, repository in repositories.items()}
+
+
+def failures(task: Task) -> dict[str, Any]:
+    """The records of a task's failures."""
+    assert task.outcomes is not None
+    assert isinstance(task.outcomes.failures, Records)
+    return task.outcomes.failures.data
+
+
+def done(task: Task) -> dict[str, Any]:
+    """The records of what a task has done."""
+    repository = task.links["done"].repo
+    assert isinstance(repository, Records)
+    return repository.data
